@@ -1,0 +1,95 @@
+"""What one actor does, apart from how it is reached: the port between roles and the shell."""
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+from loki.clock import Clock
+from loki.messages.envelope import Failure, Message, Request
+
+R = TypeVar("R", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where a message comes from and how long its sender waits."""
+
+    peer: str  # Name of the sending actor.
+    peer_pid: int  # From the kernel, never from the message; 0 for Thespian messages.
+    kin: bool  # Whether the sender is our parent or a child of our parent; runners are not.
+    run: str  # The run it speaks for, or "".
+    trace: str
+    deadline_s: float | None  # On the monotonic clock.
+
+
+Answer: TypeAlias = "Message | Future[Any] | Coroutine[Any, Any, Message] | None"
+"""What a handler gives back: the reply, or a promise of it; None for what needs no reply."""
+
+Handler: TypeAlias = Callable[[Any, Context], Answer]
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Shell(Protocol):
+    """All that a role may do to the outside. Only the role's own thread may call it."""
+
+    name: str
+    clock: Clock
+    log: logging.Logger
+    previous: str  # What the last incarnation left in `Role.detail`; "" for the first.
+
+    def send(
+        self, peer: str, message: Message, *, timeout_s: float | None = None, run: str = ""
+    ) -> None:
+        """Send what needs no reply. Raises: ResourceLimitExceeded when the outbox is full."""
+
+    def request(
+        self,
+        peer: str,
+        request: Request[R],
+        then: Callable[[R | Failure], None],
+        *,
+        timeout_s: float,
+        run: str = "",
+    ) -> None:
+        """Ask `peer`; `then` is called exactly once, on this thread, whatever happens."""
+
+    async def ask(self, peer: str, request: Request[R], *, timeout_s: float, run: str = "") -> R:
+        """`request` for roles served by asyncio. Raises: LokiError for a Failure."""
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> Timer:
+        """Call `action` on this thread after `delay_s` seconds."""
+
+    def worker(self, name: str) -> Executor:
+        """One owned thread for blocking I/O; it ends with the actor."""
+
+
+class Role:
+    """One actor's behaviour. Created in its own process, after the fork."""
+
+    asynchronous: ClassVar[bool] = False
+    """Whether it lives in an asyncio loop of its own thread; handlers may then be coroutines."""
+
+    detail: str = ""
+    """Said to the parent with Ready, and given to the next incarnation as `shell.previous`."""
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        """`config` is what the parent put into Boot, as msgpack."""
+        self.shell = shell
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        """Message type -> handler; everything else is answered UNSUPPORTED."""
+        return {}
+
+    async def begin(self) -> None:
+        """Called once in the loop of an asynchronous role, before it is Ready."""
+
+    def lost(self, peer: str, pid: int) -> None:
+        """The last lane to `peer` closed: it died, or is about to."""
+
+    def stop(self) -> None:
+        """Last call before the process ends in an orderly way. Must not block."""

@@ -1,0 +1,180 @@
+"""The whole surface a child may use: its declaration, its runs, and what they may do."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, ClassVar, TypeAlias
+
+from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
+from loki.clock import Clock
+from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.messages.envelope import Failure, Message
+from loki.messages.execution import DescribeRun, RunClosed, RunOpened
+from loki.messages.lua_module import (
+    LuaFunction,
+    LuaModule,
+    LuaParameter,
+    LuaType,
+    PermissionKey,
+    PermissionShape,
+)
+
+__all__ = [
+    "Child",
+    "ChildRole",
+    "Clock",
+    "LuaFunction",
+    "LuaModule",
+    "LuaParameter",
+    "LuaType",
+    "PermissionKey",
+    "PermissionShape",
+    "Run",
+    "Shell",
+    "Timer",
+]
+
+DESCRIBE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A service behind Lua functions, declared as data. Its package exports one as `CHILD`."""
+
+    module: LuaModule
+    role: str  # "package.module:Class", imported only in the child's own process.
+    config: str  # "package.module:Model", a pydantic model of its section of the settings.
+
+    @property
+    def name(self) -> str:
+        return self.module.name
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run that a child serves, as the Dispatcher vouches for it."""
+
+    id: str
+    script: str
+    principal: str
+    runner_pid: int
+    declared_in: str
+    permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def allowed(self, key: str) -> tuple[str, ...]:
+        """What the manifest says under `key`; empty when it says nothing."""
+        return self.permissions.get(key, ())
+
+    def require(self, key: str, wanted: str, toml: str) -> None:
+        """Let pass what a pattern under `key` matches.
+
+        Raises: PermissionRefused that shows `toml`, the line that would allow it.
+        """
+        if not any(fnmatchcase(wanted, pattern) for pattern in self.allowed(key)):
+            raise self.refusal(key, wanted, toml)
+
+    def refusal(self, key: str, wanted: str, toml: str) -> PermissionRefused:
+        where = f"[tools.permissions] of '{self.script}'" + (
+            f" in {self.declared_in}" if self.declared_in else ""
+        )
+        if not self.declared_in:
+            where = "[security.adhoc_permissions] of the settings"
+        return PermissionRefused(
+            f"'{self.script}' may not use {wanted}; to allow it, put this under {where}: {toml}",
+            details={"permission": key, "wanted": wanted, "allow_with": toml},
+        )
+
+
+RunHandler: TypeAlias = Callable[[Any, Run], "Message | Future[Any] | Coroutine[Any, Any, Message]"]
+
+
+class ChildRole(Role):
+    """Serves calls of runs: each only over the lane of the runner that the run was given to."""
+
+    dispatcher: ClassVar[str] = "dispatcher"
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        self._runs: dict[str, Run] = {}
+        self._parked: dict[str, list[tuple[Message, Context, Future[Any]]]] = {}
+
+    def calls(self) -> Mapping[type[Message], RunHandler]:
+        """Request type -> handler of one Lua function's calls."""
+        return {}
+
+    def release(self, run: Run) -> None:
+        """The run is over: give back what it holds, before a later run asks for it."""
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        served: dict[type[Message], Handler] = {
+            request: self._guarded(handler) for request, handler in self.calls().items()
+        }
+        return served | {RunOpened: self._opened, RunClosed: self._closed}
+
+    def _guarded(self, handler: RunHandler) -> Handler:
+        def guarded(request: Message, context: Context) -> Answer:
+            run = self._runs.get(context.run)
+            if run is None:
+                return self._park(request, context)
+            if run.runner_pid != context.peer_pid:
+                raise PermissionRefused(f"run {run.id} belongs to another process")
+            return handler(request, run)
+
+        return guarded
+
+    def _park(self, request: Message, context: Context) -> Future[Any]:
+        """Ask the Dispatcher about an unknown run; the call waits for the answer."""
+        answer: Future[Any] = Future()
+        waiting = self._parked.setdefault(context.run, [])
+        waiting.append((request, context, answer))
+        if len(waiting) == 1:
+            self.shell.request(
+                self.dispatcher,
+                DescribeRun(run=context.run),
+                lambda reply: self._described(context.run, reply),
+                timeout_s=DESCRIBE_TIMEOUT_S,
+            )
+        return answer
+
+    def _described(self, run_id: str, reply: RunOpened | Failure) -> None:
+        parked = self._parked.pop(run_id, [])
+        if isinstance(reply, RunOpened):
+            self._remember(reply)
+        else:
+            for _, _, answer in parked:
+                answer.set_exception(reply.error())
+            return
+        for request, context, answer in parked:
+            self._serve_parked(request, context, answer)
+
+    def _serve_parked(self, request: Message, context: Context, answer: Future[Any]) -> None:
+        """A parked call is answered through its future, whatever form its handler's answer has."""
+        try:
+            result = self.handlers()[type(request)](request, context)
+        except LokiError as error:
+            answer.set_exception(error)
+            return
+        answer.set_result(result)
+
+    def _opened(self, opened: RunOpened, context: Context) -> None:
+        if not context.kin:
+            raise PermissionRefused("only the Dispatcher opens runs", code=ErrorCode.ROLE)
+        self._remember(opened)
+
+    def _remember(self, opened: RunOpened) -> None:
+        self._runs[opened.run] = Run(
+            id=opened.run,
+            script=opened.script,
+            principal=opened.principal,
+            runner_pid=opened.runner_pid,
+            declared_in=opened.declared_in,
+            permissions=opened.permissions,
+        )
+
+    def _closed(self, closed: RunClosed, context: Context) -> None:
+        if not context.kin:
+            raise PermissionRefused("only the Dispatcher closes runs", code=ErrorCode.ROLE)
+        run = self._runs.pop(closed.run, None)
+        if run is not None:
+            self.release(run)

@@ -1,0 +1,1 @@
+"""Decisions: pure functions and state machines, with no clock, I/O or actor library."""

@@ -1,0 +1,117 @@
+"""The port behind which a script language lives, and the steps in which a script runs."""
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from loki.errors import ErrorCode
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Script
+from loki.messages.value import ScriptValue
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The script waits for a child: `module:function(...)`, arguments by parameter name."""
+
+    module: str
+    function: str
+    arguments: dict[str, ScriptValue]
+
+
+@dataclass(frozen=True, slots=True)
+class CallTool:
+    """The script waits for another tool: `loki.call(tool, params)`."""
+
+    tool: str
+    arguments: dict[str, ScriptValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    value: ScriptValue
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    fraction: float  # 0 to 1
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    level: str  # "debug", "info", "warning", "error"
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """Nothing to do but to hand out what was printed so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    value: ScriptValue
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The end of a script by its own error or by a budget that the engine itself enforces.
+
+    `code` is SCRIPT_ERROR (or the code of an uncaught failed call), MEMORY_BUDGET,
+    OUTPUT_BUDGET or RETURN_TYPE_MISMATCH.
+    """
+
+    code: ErrorCode
+    message: str
+    line: int = 0  # 0 where it is not known.
+    traceback: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+
+
+Step: TypeAlias = Call | CallTool | Sleep | Emit | Progress | Log | Flush | Finished | Failed
+
+
+class Session(Protocol):
+    """One run of one script in its own fresh state. Used by one thread; never reused."""
+
+    def start(self, script: Script, arguments: dict[str, ScriptValue]) -> Step:
+        """Run until the first step. Arguments are valid already. Never raises for the script."""
+
+    def resume(self, value: ScriptValue) -> Step:
+        """Answer the last Call, CallTool, Sleep, Emit, Progress, Log or Flush; run on."""
+
+    def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
+        """Answer the last Call or CallTool with an error that the script may catch."""
+
+    def take_output(self) -> str:
+        """What was printed since the last time."""
+
+    @property
+    def memory_bytes(self) -> int:
+        """Heap in use now."""
+
+    def close(self) -> None:
+        """Free the state."""
+
+
+class Engine(Protocol):
+    """One language."""
+
+    language: str
+
+    def validate(self, script: Script) -> None:
+        """Compile, never execute. Raises: CompilationError with `details["line"]`."""
+
+    def prepare(self) -> Session:
+        """A fresh state, built ahead of the run that will use it."""
+
+
+class EngineFactory(Protocol):
+    """How a runner or the library gets an engine for the modules its children offer."""
+
+    def __call__(self, modules: tuple[LuaModule, ...]) -> Engine: ...

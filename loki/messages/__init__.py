@@ -1,0 +1,1 @@
+"""What actors say to each other: frozen, tagged msgspec types, one conversation a module."""

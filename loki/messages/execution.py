@@ -1,0 +1,156 @@
+"""Gateway, Dispatcher, Runner and children about one run."""
+
+from enum import Enum
+
+import msgspec
+
+from loki.messages.envelope import Done, Failure, Message, Request
+from loki.messages.script import Limits, Permissions, Script
+from loki.messages.value import Packed
+
+
+class Cause(Enum):
+    """Why a run ended."""
+
+    FINISHED = "finished"
+    SCRIPT_ERROR = "script_error"
+    TIME = "time"
+    CPU = "cpu"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    DISK = "disk"
+    CANCELLED = "cancelled"
+    CRASHED = "crashed"
+    KILLED = "killed"
+    REFUSED = "refused"  # It never started.
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run used, beside what it was allowed."""
+
+    wall_ms: float = 0.0
+    cpu_ms: float = 0.0
+    peak_memory_bytes: int = 0
+    api_calls: int = 0
+    queue_ms: float = 0.0
+    overshoot_ms: float = 0.0  # Wall time past the budget; 0 when it was kept.
+    budgets: Limits = Limits()
+
+
+class SubmitRun(Message):
+    """Gateway -> Dispatcher: run this. Answered by exactly one RunFinished for `run`.
+
+    The envelope's deadline is the client's; the script's own limit may be shorter.
+    """
+
+    run: str  # Chosen by the gateway, unguessable.
+    principal: str
+    script: str = ""  # Name of a known script, or "" where `adhoc` is given.
+    revision: str = ""  # "" is the newest.
+    adhoc: Script | None = None
+    arguments: dict[str, Packed] = {}
+    stream: bool = False
+
+
+class CancelRun(Request[Done]):
+    """Gateway -> Dispatcher -> Runner: end this run now; its RunFinished says CANCELLED."""
+
+    run: str
+
+
+class StartRun(Message):
+    """Dispatcher -> Runner."""
+
+    run: str
+    revision: str
+    script: msgspec.Raw  # A packed Script; opened when its revision is new to the runner.
+    arguments: dict[str, Packed]  # Validated, defaults filled in.
+    limits: Limits
+    budget_s: float  # Wall time left of the budget or of the client's deadline.
+    deadline_is_clients: bool
+    queue_ms: float
+    stream: bool
+    gateway: str  # Who gets output and result.
+
+
+class RunFinished(Message):
+    """Runner or Dispatcher -> Gateway: the one end of a run. A second one changes nothing."""
+
+    run: str
+    script: str
+    cause: Cause
+    value: Packed | None = None
+    failure: Failure | None = None  # Set whenever the cause is not FINISHED.
+    output: str = ""  # Empty for a streamed run: its chunks carried it.
+    output_truncated: bool = False
+    usage: Usage = Usage()
+
+
+class RunnerFree(Message):
+    """Runner -> Dispatcher: the run is over and answered; give me the next."""
+
+    run: str
+    cause: Cause
+    failure: Failure | None = None
+
+
+class RunnerReady(Message):
+    """Runner -> Dispatcher, first on its lane: I can take runs."""
+
+    runner: str
+    pid: int
+
+
+class OutputWritten(Message):
+    """Runner -> Gateway: the script printed."""
+
+    run: str
+    sequence: int
+    text: str
+
+
+class ProgressMade(Message):
+    """Runner -> Gateway: the script called loki.progress. `fraction` is 0 to 1."""
+
+    run: str
+    sequence: int
+    fraction: float
+    text: str
+
+
+class ValueEmitted(Message):
+    """Runner -> Gateway: the script called loki.emit."""
+
+    run: str
+    sequence: int
+    value: Packed
+
+
+class ChunkTaken(Message):
+    """Gateway -> Runner: the client has everything up to `sequence`. Opens the window again."""
+
+    run: str
+    sequence: int
+
+
+class RunOpened(Message):
+    """Dispatcher -> child: who runs what, where, and what it may do."""
+
+    run: str
+    script: str
+    principal: str
+    permissions: Permissions
+    declared_in: str
+    runner_pid: int
+
+
+class DescribeRun(Request[RunOpened]):
+    """Child -> Dispatcher: a call came for a run that you have not told me of."""
+
+    run: str
+
+
+class RunClosed(Message):
+    """Dispatcher -> child: release what the run held before you serve a later one."""
+
+    run: str

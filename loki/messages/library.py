@@ -1,0 +1,60 @@
+"""Gateway and Dispatcher with the Library: which scripts there are."""
+
+from loki.messages.envelope import Done, Message, Request
+from loki.messages.script import Script
+
+
+class ScriptFound(Message):
+    script: Script
+
+
+class ScriptsListed(Message):
+    scripts: tuple[Script, ...]  # Ordered by name.
+    next_page: str = ""  # "" is the last page.
+
+
+class GetScript(Request[ScriptFound]):
+    """Gateway -> Library."""
+
+    name: str
+
+
+class ListScripts(Request[ScriptsListed]):
+    """Gateway -> Library: a page of scripts whose names match a glob."""
+
+    pattern: str = "*"
+    language: str = ""
+    page_size: int = 100
+    page: str = ""  # The name after which this page begins.
+
+
+class RegisterScript(Request[ScriptFound]):
+    """Gateway -> Library: add a script, or a revision where `expected_revision` is given."""
+
+    script: Script
+    principal: str
+    expected_revision: str = ""
+    validate_only: bool = False
+
+
+class UnregisterScript(Request[Done]):
+    """Gateway -> Library."""
+
+    name: str
+    principal: str
+    expected_revision: str = ""
+
+
+class PublishScripts(Request[Done]):
+    """Library -> Dispatcher: these are new or changed, those are gone.
+
+    `complete` marks a whole library: what it does not name is gone too.
+    """
+
+    changed: tuple[Script, ...] = ()
+    removed: tuple[str, ...] = ()
+    complete: bool = False
+
+
+class SendScripts(Request[Done]):
+    """Dispatcher -> Library: I am new here; publish everything to me."""

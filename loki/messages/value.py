@@ -1,0 +1,52 @@
+"""Values that scripts take and give, and their packed form inside messages."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from loki.errors import InvalidArgument
+
+ScriptValue: TypeAlias = (
+    "bool | int | float | str | bytes | list[ScriptValue] | dict[str, ScriptValue] | None"
+)
+
+Packed: TypeAlias = msgspec.Raw
+"""A `ScriptValue` as msgpack. Only the two ends of a conversation open it."""
+
+MAX_DEPTH = 64
+INT64 = range(-(2**63), 2**63)
+
+_decoder: msgspec.msgpack.Decoder[ScriptValue] = msgspec.msgpack.Decoder()
+_encoder = msgspec.msgpack.Encoder()
+
+
+def pack(value: ScriptValue) -> Packed:
+    """Raises: InvalidArgument for an integer beyond 64 bits or nesting deeper than 64."""
+    check(value)
+    return msgspec.Raw(_encoder.encode(value))
+
+
+def unpack(packed: Packed) -> ScriptValue:
+    """Raises: InvalidArgument where the bytes are no value."""
+    try:
+        return _decoder.decode(packed)
+    except msgspec.DecodeError as error:
+        raise InvalidArgument(f"not a packed value: {error}") from error
+
+
+def check(value: ScriptValue, place: str = "value", depth: int = 0) -> None:
+    """Raises: InvalidArgument that names the place of the first part no script can hold."""
+    if depth > MAX_DEPTH:
+        raise InvalidArgument(f"{place[:200]}: nested deeper than {MAX_DEPTH}")
+    match value:
+        case None | bool() | float() | str() | bytes():
+            return
+        case int():
+            if value not in INT64:
+                raise InvalidArgument(f"{place}: {value} does not fit in 64 bits")
+        case list():
+            for index, item in enumerate(value, start=1):
+                check(item, f"{place}[{index}]", depth + 1)
+        case dict():
+            for key, item in value.items():
+                check(item, f"{place}.{key}", depth + 1)
