@@ -80,6 +80,7 @@ class Role:
     def __init__(self, shell: Shell, config: bytes) -> None:
         """`config` is what the parent put into Boot, as msgpack."""
         self.shell = shell
+        self.config = config
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         """Message type -> handler; everything else is answered UNSUPPORTED."""
