@@ -92,5 +92,16 @@ class Role:
     def lost(self, peer: str, pid: int) -> None:
         """The last lane to `peer` closed: it died, or is about to."""
 
+    def started(self) -> None:
+        """Called once after Ready was sent; not for asynchronous roles."""
+
+    async def drain(self, grace_s: float) -> None:
+        """Asynchronous roles: finish what is under way, within `grace_s`."""
+
+    def finish(self, grace_s: float, done: Callable[[], None]) -> None:  # noqa: ARG002
+        """Other roles: finish what is under way within `grace_s`, then call `done`."""
+        self.stop()
+        done()
+
     def stop(self) -> None:
         """Last call before the process ends in an orderly way. Must not block."""

@@ -11,6 +11,7 @@ class Boot(Message):
     """Parent -> new actor: who you are. The first message of every actor; answered by Ready."""
 
     name: str  # Unique on the device; also the name of its lane.
+    parent: str  # Name of the actor that created it, or of the starter.
     role: str  # "module:attribute" of its Role, imported in the new process only.
     incarnation: int
     run_dir: str
@@ -42,6 +43,19 @@ class Stop(Message):
     grace_s: float
 
 
+class SystemUp(Message):
+    """Root -> starter: every actor has started. `details` are their Ready.detail by name."""
+
+    details: dict[str, str]
+
+
+class SystemFailed(Message):
+    """Root -> starter: an actor could not start, so neither can the system."""
+
+    name: str
+    reason: str
+
+
 class ChildState(Enum):
     """Of a service, as GetChildrenStatus shows it."""
 
@@ -56,6 +70,7 @@ class ChildState(Enum):
 class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: ChildState
+    service: bool = True  # A child that scripts may call; else a part of Loki itself.
     pid: int = 0
     restarts: int = 0
     last_error: str = ""

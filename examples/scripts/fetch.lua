@@ -1,0 +1,1 @@
+return jormungandr:http_get(params.url)

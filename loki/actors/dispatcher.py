@@ -1,0 +1,390 @@
+"""Admits runs, gives them to runners, and holds the truth about their deadlines and ends.
+
+What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor does it.
+"""
+
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from loki.actors import flight_recorder
+from loki.actors.flight_recorder import Record, RunPhase
+from loki.actors.role import Context, Handler, Shell, Timer
+from loki.actors.shell import ParentRole
+from loki.core import execution, pool
+from loki.core.execution import Admission
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
+from loki.messages.dispatch import DispatcherConfig, RunnerConfig
+from loki.messages.envelope import Done, Failure, Message
+from loki.messages.execution import (
+    CancelRun,
+    Cause,
+    DescribeRun,
+    RunClosed,
+    RunFinished,
+    RunnerFree,
+    RunOpened,
+    StartRun,
+    SubmitRun,
+    Usage,
+)
+from loki.messages.library import PublishScripts, SendScripts
+from loki.messages.lifecycle import Boot, Ended, Ready, Stop
+from loki.messages.script import Script
+
+KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
+CANCEL_GRACE_S = 0.03
+SCRIPTS_TIMEOUT_S = 5.0
+HOUSEKEEPING_S = 10.0
+RETRY_AFTER_S = 0.5
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that was admitted and has not ended."""
+
+    submitted: SubmitRun
+    admission: Admission
+    gateway: str
+    deadline_s: float | None  # The client's.
+    runner: str = ""
+    runner_pid: int = 0
+    queued_s: float = 0.0
+    budget_s: float = 0.0
+    deadline_is_clients: bool = False
+    started_s: float = 0.0
+    told: set[str] = field(default_factory=set)  # Children that know of it.
+    timer: Timer | None = None
+    killed_for: Failure | None = None
+
+    @property
+    def name(self) -> str:
+        return self.admission.script.name
+
+
+@dataclass(frozen=True, slots=True)
+class KnownScript:
+    script: Script
+    packed: msgspec.Raw
+    children: tuple[str, ...]  # That its text mentions.
+
+
+class Dispatcher(ParentRole):
+    """DispatcherActor."""
+
+    library = "library"
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        import loki.lua  # noqa: F401  # Before the fork: the runners share its pages.
+
+        self._config = msgspec.msgpack.decode(config, type=DispatcherConfig)
+        self._runner_config = msgspec.Raw(
+            msgspec.msgpack.encode(
+                RunnerConfig(modules=self._config.modules, disabled=self._config.disabled)
+            )
+        )
+        self._scripts: dict[str, Script] = {}
+        self._known: dict[str, KnownScript] = {}
+        self._runs: dict[str, Run] = {}
+        self._pids: dict[str, int] = {}
+        self._pool = pool.Pool(
+            warm=self._config.warm_runners,
+            most=self._config.most_runners,
+            longest_queue=self._config.longest_queue,
+        )
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            SubmitRun: self._submitted,
+            CancelRun: self._cancelled,
+            RunnerFree: self._runner_free,
+            DescribeRun: self._describe,
+            PublishScripts: self._published,
+            Ready: self._runner_ready,
+            Ended: self._runner_said_why,
+        }
+
+    def started(self) -> None:
+        self._perform(self._pool.begin(self._now_s()))
+        self.shell.request(
+            self.library, SendScripts(), self._scripts_sent, timeout_s=SCRIPTS_TIMEOUT_S
+        )
+        self._keep_house()
+
+    def _keep_house(self) -> None:
+        self._perform(self._pool.tick(self._now_s()))
+        self.shell.later(HOUSEKEEPING_S, self._keep_house)
+
+    def _scripts_sent(self, reply: Done | Failure) -> None:
+        """At the first start the Library is not there yet; it publishes when it is."""
+        if isinstance(reply, Failure):
+            self.shell.log.info("no scripts yet: %s", reply.message)
+
+    def _now_s(self) -> float:
+        return self.shell.clock.monotonic_s()
+
+    # Scripts.
+
+    def _published(self, message: PublishScripts, context: Context) -> Done:
+        if not context.kin:
+            raise PermissionRefused("only the Library publishes scripts", code=ErrorCode.ROLE)
+        if message.complete:
+            self._scripts.clear()
+        for script in message.changed:
+            self._scripts[script.name] = script
+        for name in message.removed:
+            self._scripts.pop(name, None)
+        revisions = {script.revision for script in self._scripts.values()}
+        self._known = {r: known for r, known in self._known.items() if r in revisions}
+        return Done()
+
+    def _know(self, script: Script) -> KnownScript:
+        known = self._known.get(script.revision)
+        if known is None:
+            children = execution.mentioned(script.source, self._config.modules)
+            packed = msgspec.Raw(msgspec.msgpack.encode(script))
+            known = KnownScript(script, packed, tuple(m.child for m in children))
+            if not script.revision.startswith("adhoc-"):
+                self._known[script.revision] = known
+        return known
+
+    # Runs.
+
+    def _submitted(self, message: SubmitRun, context: Context) -> None:
+        if not context.kin:
+            raise PermissionRefused("only the Gateway submits runs", code=ErrorCode.ROLE)
+        name = message.script or (message.adhoc.name if message.adhoc else "")
+        try:
+            script = message.adhoc or execution.find(
+                self._scripts, message.script, message.revision
+            )
+            admission = execution.admit(
+                message,
+                script,
+                default_limits=self._config.default_limits,
+                ceiling=self._config.ceiling,
+                adhoc_permissions=self._config.adhoc_permissions,
+            )
+        except LokiError as error:
+            self.shell.send(context.peer, execution.refused(message.run, name, error))
+            return
+        run = Run(message, admission, context.peer, context.deadline_s)
+        self._runs[message.run] = run
+        self._perform(self._pool.submitted(message.run, self._now_s()))
+        if not run.runner and run.deadline_s is not None:
+            left_s = max(0.0, run.deadline_s - self._now_s())
+            run.timer = self.shell.later(left_s, lambda: self._waited_too_long(message.run))
+
+    def _perform(self, commands: list[pool.Command]) -> None:
+        for command in commands:
+            match command:
+                case pool.Assign(run, runner, queued_s):
+                    self._assign(self._runs[run], runner, queued_s)
+                case pool.StartRunner(name):
+                    self._start_runner(name)
+                case pool.StopRunner(name):
+                    self.shell.send(name, Stop(grace_s=0))
+                case pool.TurnAway(run):
+                    self._turn_away(run)
+                case pool.Lost(run, runner):
+                    self._lost_run(run, runner)
+                case pool.WakeAt(when_s):
+                    self.shell.later(max(0.0, when_s - self._now_s()), self._tick)
+
+    def _tick(self) -> None:
+        self._perform(self._pool.tick(self._now_s()))
+
+    def _assign(self, run: Run, runner: str, queued_s: float) -> None:
+        now_s = self._now_s()
+        if run.timer is not None:
+            run.timer.cancel()
+        known = self._know(run.admission.script)
+        left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
+        run.runner, run.runner_pid, run.queued_s = runner, self._pids[runner], queued_s
+        run.started_s = now_s
+        run.budget_s, run.deadline_is_clients = execution.budget_s(run.admission.limits, left_s)
+        run.timer = self.shell.later(run.budget_s + KILL_GRACE_S, lambda: self._overdue(run))
+        for child in known.children:
+            self._open_at(run, child)
+        start = StartRun(
+            run=run.submitted.run,
+            revision=known.script.revision,
+            script=known.packed,
+            arguments=run.admission.arguments,
+            limits=run.admission.limits,
+            budget_s=run.budget_s,
+            deadline_is_clients=run.deadline_is_clients,
+            queue_ms=queued_s * 1000,
+            stream=run.submitted.stream,
+            gateway=run.gateway,
+        )
+        self.shell.send(runner, start, run=run.submitted.run)
+
+    def _open_at(self, run: Run, child: str) -> None:
+        run.told.add(child)
+        self.shell.send(child, self._opened(run), run=run.submitted.run)
+
+    @staticmethod
+    def _opened(run: Run) -> RunOpened:
+        script = run.admission.script
+        return RunOpened(
+            run=run.submitted.run,
+            script=script.name,
+            principal=run.submitted.principal,
+            permissions=script.permissions,
+            declared_in=script.declared_in,
+            runner_pid=run.runner_pid,
+        )
+
+    def _describe(self, request: DescribeRun, context: Context) -> RunOpened:
+        run = self._runs.get(request.run)
+        if run is None or not run.runner:
+            raise LokiError("no such run is running", code=ErrorCode.EXECUTION_NOT_FOUND)
+        run.told.add(context.peer)
+        return self._opened(run)
+
+    def _turn_away(self, run_id: str) -> None:
+        run = self._runs.pop(run_id)
+        full = ResourceLimitExceeded(
+            f"{self._pool.longest_queue} runs are waiting already; try again later",
+            code=ErrorCode.QUEUE_FULL,
+            details={"limit": str(self._pool.longest_queue)},
+        )
+        self.shell.send(run.gateway, execution.refused(run_id, run.name, full, RETRY_AFTER_S))
+
+    def _waited_too_long(self, run_id: str) -> None:
+        run = self._runs.get(run_id)
+        if run is not None and self._pool.withdrawn(run_id):
+            error = LokiError(
+                "the caller's deadline passed while the run waited for a runner",
+                code=ErrorCode.CLIENT_DEADLINE,
+            )
+            del self._runs[run_id]
+            self.shell.send(run.gateway, execution.refused(run_id, run.name, error))
+
+    def _cancelled(self, request: CancelRun, _context: Context) -> Done:
+        run = self._runs.get(request.run)
+        if run is None:
+            raise LokiError(
+                "no such execution is waiting or running", code=ErrorCode.EXECUTION_NOT_FOUND
+            )
+        failure = Failure(code=ErrorCode.CANCELLED, message=f"'{run.name}' was cancelled")
+        if self._pool.withdrawn(request.run):
+            del self._runs[request.run]
+            ended = execution.ended_by_death(
+                request.run, run.name, Cause.CANCELLED, failure, Usage()
+            )
+            self.shell.send(run.gateway, ended)
+        elif run.runner:
+            run.killed_for = failure
+            self.shell.request(
+                run.runner, request, lambda _reply: None, timeout_s=CANCEL_GRACE_S, run=request.run
+            )
+            self.shell.later(CANCEL_GRACE_S, lambda: self._kill_if_running(run))
+        return Done()
+
+    def _overdue(self, run: Run) -> None:
+        if run.killed_for is None:
+            run.killed_for = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+        self._kill_if_running(run)
+
+    def _kill_if_running(self, run: Run) -> None:
+        if self._runs.get(run.submitted.run) is run and run.runner in self._pool.runners:
+            self._pool.runner_doomed(run.runner)
+            try:
+                os.kill(run.runner_pid, signal.SIGKILL)
+            except ProcessLookupError:
+                self.shell.log.info("%s was gone already", run.runner)
+
+    def _runner_free(self, message: RunnerFree, context: Context) -> None:
+        run = self._runs.get(message.run)
+        if run is None or run.runner_pid != context.peer_pid:
+            return
+        self._close(run)
+        self._perform(self._pool.runner_freed(run.runner, self._now_s()))
+
+    def _close(self, run: Run) -> None:
+        """The run is over: whoever knows of it lets go of what it held."""
+        del self._runs[run.submitted.run]
+        if run.timer is not None:
+            run.timer.cancel()
+        for child in run.told:
+            self.shell.send(child, RunClosed(run=run.submitted.run))
+
+    # Runners.
+
+    def _start_runner(self, name: str) -> None:
+        flight_recorder.recorder_for(name)
+        boot = Boot(
+            name=name,
+            parent=self.shell.name,
+            role="loki.actors.runner:Runner",
+            incarnation=1,
+            run_dir=self._config.run_dir,
+            config=self._runner_config,
+        )
+        self.family.spawn(boot)
+
+    def _runner_ready(self, ready: Ready, context: Context) -> None:
+        if ready.name != context.peer or ready.name not in self._pool.runners:
+            return
+        self._pids[ready.name] = context.peer_pid
+        self._perform(self._pool.runner_up(ready.name, self._now_s()))
+
+    def _runner_said_why(self, message: Ended, _context: Context) -> None:
+        if message.reason != "shutdown":
+            self.shell.log.error("%s ended: %s", message.name, message.reason)
+
+    def lost(self, peer: str, pid: int) -> None:
+        if self._pids.get(peer) == pid:
+            self._runner_ended(peer)
+
+    def child_exited(self, name: str, incarnation: int) -> None:  # noqa: ARG002
+        self._runner_ended(name)
+
+    def _runner_ended(self, name: str) -> None:
+        if name not in self._pool.runners:
+            return
+        record = flight_recorder.recorder_for(name).read()
+        run = self._runs.get(self._pool.runners[name].run)
+        began = run is None or run.killed_for is not None or record.phase >= RunPhase.BEGUN
+        if run is not None and not began:
+            self._forget_runner_of(run)
+        self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
+        self._pids.pop(name, None)
+        flight_recorder.discard(name)
+        self.shell.later(pool.PATIENCE_S, self._tick)
+
+    def _forget_runner_of(self, run: Run) -> None:
+        """It goes to another runner, perhaps; no child may serve the dead one's."""
+        for child in run.told:
+            self.shell.send(child, RunClosed(run=run.submitted.run))
+        run.told.clear()
+        run.runner = ""
+
+    def _lost_run(self, run_id: str, runner: str) -> None:
+        run = self._runs.get(run_id)
+        if run is None:
+            return  # It was answered; its runner died afterwards.
+        record = flight_recorder.recorder_for(runner).read()
+        self._close(run)
+        self.shell.send(run.gateway, self._obituary(run, record))
+
+    def _obituary(self, run: Run, record: Record) -> RunFinished:
+        wall_s = self._now_s() - run.started_s
+        failure = run.killed_for
+        if record.cause is Cause.TIME:
+            failure = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+        usage = Usage(
+            wall_ms=wall_s * 1000,
+            queue_ms=run.queued_s * 1000,
+            overshoot_ms=max(0.0, wall_s - run.budget_s) * 1000,
+            peak_memory_bytes=record.peak_memory_bytes,
+            budgets=run.admission.limits,
+        )
+        cause = execution.CAUSE_OF_CODE[failure.code] if failure else record.cause
+        return execution.ended_by_death(run.submitted.run, run.name, cause, failure, usage)

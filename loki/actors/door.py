@@ -1,0 +1,415 @@
+"""The one door of an actor: what comes in is dispatched by type, what goes out finds its way.
+
+Theory of operation. Every message travels in an envelope. A request gets exactly one reply: the
+handler's, a Failure for what it raised, a Failure made on our side when the peer dies, stays away
+or lets the deadline pass; whichever is first wins, and later ones are dropped by correlation id.
+An exception that is no LokiError is a bug: the sender gets a Failure with an incident id, and the
+actor ends, so that its supervisor decides. All methods belong to the actor's own thread.
+"""
+
+import asyncio
+import inspect
+import logging
+import os
+import secrets
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, Union
+
+import msgspec
+
+from loki.actors.frame import FrameError
+from loki.actors.lane import Exchange, Lane, Peer, Poller
+from loki.actors.role import Answer, Context, Handler, Role, Timer
+from loki.clock import Clock, SystemClock
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
+from loki.messages.envelope import Envelope, Failure, Kind, Message, Request, reply_type
+from loki.messages.lifecycle import Ping, Pong
+
+R = TypeVar("R", bound=Message)
+RETRY_AFTER_S = 0.5
+
+_encoder = msgspec.msgpack.Encoder()
+_envelopes = msgspec.msgpack.Decoder(Envelope)
+
+
+class _AnyTagged(msgspec.Struct):
+    type: str
+
+
+_tags = msgspec.msgpack.Decoder(_AnyTagged)
+
+
+class Tap(Protocol):
+    """Where tracing and fault injection look in: sees every message, may drop or change it."""
+
+    def outgoing(self, peer: str, envelope: Envelope) -> Envelope | None: ...
+    def incoming(self, peer: str, envelope: Envelope) -> Envelope | None: ...
+
+
+@dataclass(slots=True)
+class Pending:
+    """A request of ours that nobody answered yet."""
+
+    peer: str
+    lane: Lane | None
+    opened: Callable[[msgspec.Raw], Message]
+    then: Callable[[Any], None]
+    timer: Timer
+
+
+@cache
+def _reply_decoder(request: type[Request[Any]]) -> msgspec.msgpack.Decoder[Message]:
+    return msgspec.msgpack.Decoder(Union[reply_type(request), Failure])  # noqa: UP007
+
+
+class Door:
+    """The `Shell` of a role, whatever thread and loop it lives in."""
+
+    def __init__(
+        self,
+        name: str,
+        run_dir: Path,
+        poller: Poller,
+        *,
+        crashed: Callable[[BaseException, str], None],
+        previous: str = "",
+        clock: Clock | None = None,
+    ) -> None:
+        """`crashed(error, incident)` is called after a bug was answered; it ends the actor."""
+        self.name = name
+        self.previous = previous
+        self.clock = clock or SystemClock()
+        self.log = logging.getLogger(f"loki.{name}")
+        self.tap: Tap | None = None
+        self._poller = poller
+        self._crashed = crashed
+        self._role: Role | None = None
+        self._handlers: Mapping[type[Message], Handler] = {}
+        self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Ping)
+        self._pending: dict[int, Pending] = {}
+        self._correlation = 0
+        self._workers: list[ThreadPoolExecutor] = []
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._trace = ""
+        self.exchange = Exchange(
+            name,
+            run_dir,
+            poller,
+            received=self._received,
+            lost=self._lost,
+            unreachable=self._unreachable,
+            log=self.log.warning,
+        )
+
+    def attach(self, role: Role, more: Mapping[type[Message], Handler]) -> None:
+        """From now on `role` serves what comes in, beside the handlers in `more`."""
+        self._role = role
+        handlers: dict[type[Message], Handler] = {Ping: self._pong, **more, **role.handlers()}
+        self._handlers = handlers
+        self._decoder = msgspec.msgpack.Decoder(Union[tuple(handlers)])  # noqa: UP007
+
+    def _pong(self, _ping: Ping, _context: Context) -> Pong:
+        return Pong(name=self.name, pid=os.getpid())
+
+    # Out.
+
+    def send(
+        self, peer: str, message: Message, *, timeout_s: float | None = None, run: str = ""
+    ) -> None:
+        self._post(peer, Kind.TELL, 0, _encoder.encode(message), timeout_s, run)
+
+    def request(
+        self,
+        peer: str,
+        request: Request[R],
+        then: Callable[[R | Failure], None],
+        *,
+        timeout_s: float,
+        run: str = "",
+    ) -> None:
+        opened = _reply_decoder(type(request)).decode
+        self._request(peer, _encoder.encode(request), opened, then, timeout_s, run)
+
+    def call(
+        self,
+        peer: str,
+        body: bytes,
+        then: Callable[[msgspec.Raw | Failure], None],
+        *,
+        timeout_s: float,
+        run: str,
+    ) -> None:
+        """`request` for a runner, which knows a child's messages as data only.
+
+        `then` gets the reply's msgpack, or the Failure.
+        """
+        self._request(peer, body, _failure_or_raw, then, timeout_s, run)
+
+    async def ask(self, peer: str, request: Request[R], *, timeout_s: float, run: str = "") -> R:
+        answer: asyncio.Future[R | Failure] = asyncio.get_running_loop().create_future()
+
+        def settle(reply: R | Failure) -> None:
+            if not answer.done():
+                answer.set_result(reply)
+
+        self.request(peer, request, settle, timeout_s=timeout_s, run=run)
+        reply = await answer
+        if isinstance(reply, Failure):
+            raise reply.error()
+        return reply
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> Timer:
+        return self._poller.call_later(delay_s, lambda: self._guard(action))
+
+    def worker(self, name: str) -> Executor:
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{self.name}-{name}")
+        self._workers.append(executor)
+        return executor
+
+    def _request(
+        self,
+        peer: str,
+        body: bytes,
+        opened: Callable[[msgspec.Raw], Any],
+        then: Callable[[Any], None],
+        timeout_s: float,
+        run: str,
+    ) -> None:
+        self._correlation += 1
+        number = self._correlation
+        timer = self._poller.call_later(timeout_s, lambda: self._timed_out(number, timeout_s))
+        pending = Pending(peer, None, opened, then, timer)
+        self._pending[number] = pending
+        try:
+            pending.lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run)
+        except ResourceLimitExceeded as error:
+            failure = Failure.of(error, RETRY_AFTER_S)
+            self._poller.call_later(0, lambda: self._settle(number, failure))
+
+    def _post(
+        self,
+        peer: str,
+        kind: Kind,
+        correlation: int,
+        body: bytes,
+        remaining_s: float | None,
+        run: str,
+    ) -> Lane | None:
+        trace = run or self._trace
+        envelope = Envelope(kind, correlation, remaining_s, trace, run, msgspec.Raw(body))
+        if self.tap is not None:
+            changed = self.tap.outgoing(peer, envelope)
+            if changed is None:
+                return None
+            envelope = changed
+        try:
+            return self.exchange.post(peer, _encoder.encode(envelope))
+        except FrameError as error:
+            raise ResourceLimitExceeded(str(error), code=ErrorCode.QUOTA) from error
+
+    # In.
+
+    def _received(self, lane: Lane, payload: bytes) -> None:
+        try:
+            envelope = _envelopes.decode(payload)
+        except msgspec.DecodeError as error:
+            self.log.warning("%s sent no envelope: %s", lane.peer.name, error)
+            return
+        if self.tap is not None:
+            changed = self.tap.incoming(lane.peer.name, envelope)
+            if changed is None:
+                return
+            envelope = changed
+        self._trace = envelope.trace
+        if envelope.kind is Kind.REPLY:
+            self._replied(envelope)
+        else:
+            self._serve(lane, envelope)
+
+    def _replied(self, envelope: Envelope) -> None:
+        pending = self._pending.get(envelope.correlation)
+        if pending is None:
+            return  # Late: its request was answered for it.
+        try:
+            reply = pending.opened(envelope.body)
+        except msgspec.DecodeError as error:
+            reply = Failure(
+                code=ErrorCode.UNSUPPORTED, message=f"{pending.peer} gave an unknown reply: {error}"
+            )
+        self._settle(envelope.correlation, reply)
+
+    def _settle(self, correlation: int, reply: object) -> None:
+        pending = self._pending.pop(correlation, None)
+        if pending is not None:
+            pending.timer.cancel()
+            self._guard(lambda: pending.then(reply))
+
+    def _serve(self, lane: Lane, envelope: Envelope) -> None:
+        peer = lane.peer
+        remaining_s = envelope.remaining_s
+        context = Context(
+            peer=peer.name,
+            peer_pid=peer.pid,
+            kin=peer.kin,
+            run=envelope.run,
+            trace=envelope.trace,
+            deadline_s=None if remaining_s is None else self.clock.monotonic_s() + remaining_s,
+        )
+        answer: Answer
+        try:
+            message = self._open(envelope.body)
+            answer = self._handlers[type(message)](message, context)
+        except LokiError as error:
+            answer = Failure.of(error)
+        except Exception as error:  # noqa: BLE001  # The shell's one catch-all.
+            self._bug(error, lane, envelope)
+            return
+        self._answer(lane, envelope, answer)
+
+    def _open(self, body: msgspec.Raw) -> Message:
+        try:
+            return self._decoder.decode(body)
+        except msgspec.DecodeError as error:
+            raise self._refusal(body, error) from error
+
+    def _refusal(self, body: msgspec.Raw, error: msgspec.DecodeError) -> LokiError:
+        try:
+            tag = _tags.decode(body).type
+        except msgspec.DecodeError:
+            return LokiError(f"no message: {error}", code=ErrorCode.ARGUMENT_INVALID)
+        if tag in {known.__name__ for known in self._handlers}:
+            return LokiError(f"{tag}: {error}", code=ErrorCode.ARGUMENT_INVALID)
+        self.log.warning("%s does not understand %s", self.name, tag)
+        return LokiError(f"{self.name} does not understand {tag}", code=ErrorCode.UNSUPPORTED)
+
+    def _answer(self, lane: Lane, envelope: Envelope, answer: Answer) -> None:
+        """Reply with what the handler gave back, now or when its promise is kept."""
+        if isinstance(answer, Message):
+            self._reply(lane, envelope, answer)
+        elif isinstance(answer, Future):
+            answer.add_done_callback(
+                lambda done: self._poller.call_soon_threadsafe(
+                    lambda: self._kept(lane, envelope, done)
+                )
+            )
+        elif inspect.iscoroutine(answer):
+            task = asyncio.get_running_loop().create_task(answer)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(lambda done: self._kept(lane, envelope, done))
+        elif envelope.kind is Kind.REQUEST:
+            error = TypeError("a handler gave no reply to a request")
+            self._bug(error, lane, envelope)
+
+    def _kept(
+        self, lane: Lane, envelope: Envelope, promise: "Future[Any] | asyncio.Task[Any]"
+    ) -> None:
+        if promise.cancelled():
+            failure = Failure(code=ErrorCode.CANCELLED, message="cancelled")
+            self._reply(lane, envelope, failure)
+            return
+        error = promise.exception()
+        if error is None:
+            self._answer(lane, envelope, promise.result())
+        elif isinstance(error, LokiError):
+            self._reply(lane, envelope, Failure.of(error))
+        else:
+            self._bug(error, lane, envelope)
+
+    def _reply(self, lane: Lane, envelope: Envelope, reply: Message) -> None:
+        if envelope.kind is not Kind.REQUEST:
+            if isinstance(reply, Failure):
+                self.log.warning("%s: %s", lane.peer.name, reply.message)
+            return
+        body = msgspec.Raw(_encoder.encode(reply))
+        answer = Envelope(Kind.REPLY, envelope.correlation, None, envelope.trace, "", body)
+        if self.tap is not None:
+            changed = self.tap.outgoing(lane.peer.name, answer)
+            if changed is None:
+                return
+            answer = changed
+        try:
+            lane.send(_encoder.encode(answer))
+        except FrameError as error:
+            self._reply(lane, envelope, Failure(code=ErrorCode.QUOTA, message=str(error)))
+        except ResourceLimitExceeded as error:
+            self.log.warning("a reply was dropped: %s", error)
+
+    # Ends.
+
+    def _timed_out(self, correlation: int, timeout_s: float) -> None:
+        pending = self._pending.get(correlation)
+        if pending is not None:
+            message = f"{pending.peer} did not answer within {timeout_s:.3g} s"
+            self._settle(correlation, unavailable(message))
+
+    def _lost(self, peer: Peer) -> None:
+        lost = [
+            number
+            for number, pending in self._pending.items()
+            if (pending.lane.closed if pending.lane else self._sent_before_lost(pending, peer))
+        ]
+        for number in lost:
+            self._settle(number, unavailable(f"{peer.name} ended before it answered"))
+        if self._role is not None:
+            role = self._role
+            self._guard(lambda: role.lost(peer.name, peer.pid))
+
+    def _sent_before_lost(self, pending: Pending, peer: Peer) -> bool:
+        """Whether a request that had to wait for its peer went out, to a peer that now ended."""
+        return pending.peer == peer.name and not self.exchange.waits_for(peer.name)
+
+    def _unreachable(self, name: str) -> None:
+        lost = [
+            number
+            for number, pending in self._pending.items()
+            if pending.lane is None and pending.peer == name
+        ]
+        for number in lost:
+            self._settle(number, unavailable(f"{name} is not there"))
+
+    def _guard(self, action: Callable[[], None]) -> None:
+        """Run code of the role that nobody waits for."""
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001  # The shell's other catch-all.
+            self._bug(error, None, None)
+
+    def _bug(self, error: BaseException, lane: Lane | None, envelope: Envelope | None) -> None:
+        incident = secrets.token_hex(4)
+        text = "".join(traceback.format_exception(error))
+        self.log.error("incident %s: a bug ends %s\n%s", incident, self.name, text)
+        if lane is not None and envelope is not None:
+            failure = Failure(
+                code=ErrorCode.BUG,
+                message=f"a bug in {self.name}; the log has it as incident {incident}",
+                details={"incident": incident},
+            )
+            self._reply(lane, envelope, failure)
+        self._crashed(error, incident)
+
+    def close(self) -> None:
+        """Stop taking messages; blocking work that has begun is finished, the rest dropped."""
+        for task in self._tasks:
+            task.cancel()
+        for worker in self._workers:
+            worker.shutdown(wait=False, cancel_futures=True)
+        self.exchange.close()
+
+
+def unavailable(message: str) -> Failure:
+    return Failure(code=ErrorCode.CHILD_DOWN, message=message, retry_after_s=RETRY_AFTER_S)
+
+
+_failures = msgspec.msgpack.Decoder(Failure)
+
+
+def _failure_or_raw(body: msgspec.Raw) -> msgspec.Raw | Failure:
+    if _tags.decode(body).type == Failure.__name__:
+        return _failures.decode(body)
+    return body

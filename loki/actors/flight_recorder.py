@@ -1,0 +1,95 @@
+"""One page of memory that a runner shares with the Dispatcher: what ran, and why it ended.
+
+The Dispatcher maps it before it forks the runner and reads it after the runner's death.
+"""
+
+import mmap
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+from loki.messages.execution import Cause
+
+_LAYOUT = struct.Struct("<BB32sdQ")
+_CAUSES = tuple(Cause)
+_NO_CAUSE = 255
+
+
+class RunPhase(IntEnum):
+    NONE = 0
+    ACCEPTED = 1  # The runner has the run; the script has not begun.
+    BEGUN = 2
+    ANSWERED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    phase: RunPhase
+    cause: Cause | None  # Set by a runner that stops itself.
+    run: str
+    overshoot_ms: float
+    peak_memory_bytes: int
+
+
+class FlightRecorder:
+    """Both ends of the page; only the runner writes."""
+
+    def __init__(self) -> None:
+        self._page = mmap.mmap(-1, mmap.PAGESIZE)
+        self.accepted("")
+        self._set_phase(RunPhase.NONE)
+
+    def accepted(self, run: str) -> None:
+        _LAYOUT.pack_into(self._page, 0, RunPhase.ACCEPTED, _NO_CAUSE, run.encode(), 0.0, 0)
+
+    def begun(self) -> None:
+        self._set_phase(RunPhase.BEGUN)
+
+    def answered(self) -> None:
+        self._set_phase(RunPhase.ANSWERED)
+
+    def _set_phase(self, phase: RunPhase) -> None:
+        self._page[0] = phase
+
+    def stopped(self, cause: Cause, overshoot_ms: float, peak_memory_bytes: int) -> None:
+        """The runner is about to end itself."""
+        phase, _, run, _, _ = _LAYOUT.unpack_from(self._page)
+        index = _CAUSES.index(cause)
+        _LAYOUT.pack_into(self._page, 0, phase, index, run, overshoot_ms, peak_memory_bytes)
+
+    def read(self) -> Record:
+        phase, cause, run, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
+        return Record(
+            RunPhase(phase),
+            None if cause == _NO_CAUSE else _CAUSES[cause],
+            run.rstrip(b"\0").decode(),
+            overshoot_ms,
+            peak,
+        )
+
+    def close(self) -> None:
+        self._page.close()
+
+
+_recorders: dict[str, FlightRecorder] = {}
+
+
+def recorder_for(runner: str) -> FlightRecorder:
+    """In the Dispatcher: the page for a runner that is about to be forked."""
+    return _recorders.setdefault(runner, FlightRecorder())
+
+
+def own_recorder(runner: str) -> FlightRecorder:
+    """In the runner: its own page; the others', inherited, are closed."""
+    own = _recorders.pop(runner)
+    for other in _recorders.values():
+        other.close()
+    _recorders.clear()
+    return own
+
+
+def discard(runner: str) -> None:
+    """In the Dispatcher: the runner is gone and its page has been read."""
+    recorder = _recorders.pop(runner, None)
+    if recorder is not None:
+        recorder.close()

@@ -1,0 +1,208 @@
+"""Process hygiene: nothing of Loki outlives its starter, and an actor dies as it should.
+
+Theory of operation. The starter listens on a private socket. A hook that runs in every forked
+process connects to it and asks the kernel for SIGKILL when that connection has news; nobody ever
+writes there, so the only news is the end of the starter, however it dies. That reaches the
+Thespian Admin too, which detaches itself from its parent. The starter accepts these connections:
+they are its ledger of every process alive.
+"""
+
+import asyncio
+import ctypes
+import faulthandler
+import fcntl
+import json
+import os
+import signal
+import socket
+from pathlib import Path
+
+from loki.actors.lane import peer_credentials
+
+PR_SET_PDEATHSIG = 1  # Source: prctl(2)
+F_SETSIG = 10  # Source: fcntl(2), <linux/fcntl.h>; Python does not name it.
+ABOVE_THESPIAN = 255  # The Admin closes descriptors 3 to 254 when it detaches itself.
+FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
+BACKLOG = 128
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_directory_fd = -1
+_tie: socket.socket | None = None
+_forked_by = os.getppid()
+
+
+def protect_actor() -> None:
+    """Called once in every actor: die with the parent, and of what kills.
+
+    Thespian's Python handlers would leave a process running after a real SIGSEGV.
+    """
+    for fatal in FATAL_SIGNALS:
+        signal.signal(fatal, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the starter's to handle.
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != _forked_by:
+        os._exit(1)
+
+
+def process_start(pid: int) -> int:
+    """Start time of a process in clock ticks since boot, 0 when it is gone.
+
+    With the pid it names a process for ever. Source: proc(5), field 22 of /proc/pid/stat.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return 0
+    return int(stat.rpartition(b")")[2].split()[19])
+
+
+class Ledger:
+    """Who is alive: in memory, and on disk for a start after the starter was killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._alive: dict[int, int] = {}
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        return tuple(self._alive)
+
+    def add(self, pid: int) -> None:
+        self._alive[pid] = process_start(pid)
+        self._write()
+
+    def remove(self, pid: int) -> None:
+        self._alive.pop(pid, None)
+        self._write()
+
+    def _write(self) -> None:
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(json.dumps(self._alive))
+        fresh.replace(self._path)
+
+    def kill_survivors(self) -> list[int]:
+        """End what the ledger of an earlier starter still names; returns their pids."""
+        try:
+            recorded = {
+                int(pid): start for pid, start in json.loads(self._path.read_text()).items()
+            }
+        except (OSError, ValueError):
+            return []
+        survivors = [pid for pid, start in recorded.items() if start == process_start(pid) != 0]
+        for pid in survivors:
+            os.kill(pid, signal.SIGKILL)
+        return survivors
+
+
+class Lifeline:
+    """The starter's end: create it before the actor system, in the process that lives longest."""
+
+    def __init__(self, run_dir: Path, ledger: Ledger) -> None:
+        global _directory_fd  # The at-fork hook of the children has no other way to find it.
+        _directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        path = run_dir / "lifeline"
+        path.unlink(missing_ok=True)
+        self._ledger = ledger
+        self._ties: dict[int, socket.socket] = {}
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.setblocking(False)
+        self._listener.bind(_lifeline_path())
+        self._listener.listen(BACKLOG)
+        _listeners.append(self)
+
+    @property
+    def alive(self) -> bool:
+        """Whether any process is still tied to us."""
+        return bool(self._ties)
+
+    def serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Accept in `loop` from now on; what connected before has waited."""
+        loop.add_reader(self._listener.fileno(), self._accept, loop)
+
+    def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            connection, _ = self._listener.accept()
+        except OSError:
+            return
+        pid, uid = peer_credentials(connection)
+        if uid != os.getuid():
+            connection.close()
+            return
+        self._ties[pid] = connection
+        self._ledger.add(pid)
+        loop.add_reader(connection.fileno(), self._ended, pid, loop)
+
+    def _ended(self, pid: int, loop: asyncio.AbstractEventLoop) -> None:
+        connection = self._ties.pop(pid)
+        loop.remove_reader(connection.fileno())
+        connection.close()
+        self._ledger.remove(pid)
+
+    def close(self) -> None:
+        """Cut every tie: whatever is still alive is killed by the kernel."""
+        global _directory_fd
+        _listeners.remove(self)
+        for connection in (self._listener, *self._ties.values()):
+            connection.close()
+        self._ties.clear()
+        os.close(_directory_fd)
+        _directory_fd = -1
+
+    def abandon(self) -> None:
+        """In a forked child: the starter's descriptors are not ours to keep open."""
+        for connection in (self._listener, *self._ties.values()):
+            connection.close()
+
+
+_listeners: list[Lifeline] = []
+
+
+def _lifeline_path() -> str:
+    return f"/proc/self/fd/{_directory_fd}/lifeline"
+
+
+def _before_fork() -> None:
+    global _forking
+    _forking = os.getpid()
+
+
+_forking = 0
+
+
+def _after_fork_in_child() -> None:
+    """Tie the new process to the starter; an exception here would only be printed, so: exit."""
+    global _forked_by, _tie
+    _forked_by = _forking
+    for lifeline in _listeners:
+        lifeline.abandon()
+    _listeners.clear()
+    if _tie is not None:
+        _tie.close()
+        _tie = None
+    if _directory_fd < 0:
+        return
+    try:
+        _tie = _connect_tie()
+    except BaseException:  # noqa: BLE001  # Untied we must not live.
+        faulthandler.dump_traceback()
+        os._exit(1)
+
+
+def _connect_tie() -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    connection.connect(_lifeline_path())
+    high = fcntl.fcntl(connection.fileno(), fcntl.F_DUPFD_CLOEXEC, ABOVE_THESPIAN)
+    connection.close()
+    tie = socket.socket(fileno=high)
+    fcntl.fcntl(high, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(high, F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(high, fcntl.F_SETFL, fcntl.fcntl(high, fcntl.F_GETFL) | os.O_ASYNC | os.O_NONBLOCK)
+    try:
+        if tie.recv(1, socket.MSG_PEEK) == b"":
+            os._exit(1)  # The starter ended before the signal was armed.
+    except BlockingIOError:
+        pass
+    return tie
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork_in_child)

@@ -1,0 +1,340 @@
+"""The per-script actor: runs one script at a time, step by step, within its budgets.
+
+Theory of operation. A run is computing (Lua has the thread) or waiting (for a child, a sleep, or a
+client that reads slowly). While it waits, this actor serves messages and its own timer ends the
+run in time. While it computes, the watchdog thread does: it sends the result first and ends the
+process second, for Lua cannot be stopped from inside. Whoever claims the run's end first answers.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from loki.actors.door import Door
+from loki.actors.flight_recorder import own_recorder
+from loki.actors.role import Context, Handler, Role, Shell, Timer
+from loki.actors.watchdog import Watchdog
+from loki.core import engine, execution
+from loki.core.engine import Session, Step
+from loki.errors import ErrorCode, LokiError
+from loki.lua import engine_for
+from loki.messages.dispatch import RunnerConfig
+from loki.messages.envelope import Done, Failure, Message
+from loki.messages.execution import (
+    CancelRun,
+    Cause,
+    ChunkTaken,
+    OutputWritten,
+    ProgressMade,
+    RunFinished,
+    RunnerFree,
+    StartRun,
+    Usage,
+    ValueEmitted,
+)
+from loki.messages.lua_module import LuaFunction
+from loki.messages.script import Script
+from loki.messages.value import Packed, ScriptValue, pack, unpack
+
+WINDOW = 16  # Chunks that may be on their way to the client.
+KNOWN_SCRIPTS = 100
+OVERTIME_EXIT_CODE = 75
+
+_encode = msgspec.msgpack.Encoder().encode
+_scripts = msgspec.msgpack.Decoder(Script)
+
+
+@dataclass(slots=True)
+class Current:
+    """The run that this process has."""
+
+    start: StartRun
+    script: Script
+    session: Session
+    began_s: float
+    cpu_began_s: float
+    deadline_s: float
+    output: list[str] = field(default_factory=list)
+    api_calls: int = 0
+    peak_memory_bytes: int = 0
+    sequence: int = 0
+    taken: int = 0
+    held: Callable[[], None] | None = None  # What goes on when the client has read.
+    timer: Timer | None = None
+    claim: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def id(self) -> str:
+        return self.start.run
+
+    def claim_end(self) -> bool:
+        """True for the first who asks; only that one may answer."""
+        return self.claim.acquire(blocking=False)
+
+
+class Runner(Role):
+    """RunnerActor."""
+
+    dispatcher = "dispatcher"
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        settings = msgspec.msgpack.decode(config, type=RunnerConfig)
+        self._functions: dict[tuple[str, str], tuple[str, LuaFunction]] = {
+            (module.name, function.name): (module.child, function)
+            for module in settings.modules
+            for function in module.functions
+        }
+        self._disabled = frozenset(settings.disabled)
+        self._engine = engine_for("lua", settings.modules)
+        self._spare: Session | None = self._engine.prepare()
+        self._known: dict[str, Script] = {}
+        self._recorder = own_recorder(shell.name)
+        self._watchdog = Watchdog(self._out_of_time_while_computing)
+        self._current: Current | None = None
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {StartRun: self._start, ChunkTaken: self._taken, CancelRun: self._cancel}
+
+    def _start(self, start: StartRun, context: Context) -> None:
+        if context.peer_pid != os.getppid():
+            raise LokiError("only the Dispatcher starts runs", code=ErrorCode.ROLE)
+        self._recorder.accepted(start.run)
+        now_s = time.monotonic()
+        session, self._spare = self._spare or self._engine.prepare(), None
+        script = self._script(start)
+        run = Current(start, script, session, now_s, time.process_time(), now_s + start.budget_s)
+        self._current = run
+        run.timer = self.shell.later(start.budget_s, lambda: self._out_of_time_while_waiting(run))
+        arguments = {name: unpack(value) for name, value in start.arguments.items()}
+        self._recorder.begun()
+        self._compute(run, lambda: session.start(script, arguments))
+
+    def _script(self, start: StartRun) -> Script:
+        script = self._known.get(start.revision)
+        if script is None:
+            script = _scripts.decode(start.script)
+            script = msgspec.structs.replace(script, limits=start.limits)
+            if len(self._known) >= KNOWN_SCRIPTS:
+                del self._known[next(iter(self._known))]
+            self._known[start.revision] = script
+        return script
+
+    def _compute(self, run: Current, go: Callable[[], Step]) -> None:
+        """Let the script have the thread until its next step, then see to that."""
+        self._watchdog.arm(run.deadline_s)
+        step = go()
+        self._watchdog.disarm()
+        memory = run.session.memory_bytes
+        run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
+        self._hand_out_output(run)
+        self._see_to(run, step)
+
+    def _see_to(self, run: Current, step: Step) -> None:
+        match step:
+            case engine.Call(module, function, arguments):
+                self._call(run, module, function, arguments)
+            case engine.CallTool():
+                self._fail_soon(run, ErrorCode.UNSUPPORTED, "loki.call is not available yet")
+            case engine.Sleep(duration_s):
+                self.shell.later(duration_s, lambda: self._go_on(run, None))
+            case engine.Emit(value):
+                self._emit(run, value)
+            case engine.Progress(fraction, text):
+                self._chunk(
+                    run,
+                    lambda n: ProgressMade(run=run.id, sequence=n, fraction=fraction, text=text),
+                )
+                self._go_on_when_read(run)
+            case engine.Log(level, text):
+                self.shell.log.log(
+                    _LEVELS.get(level, 20), "%s run=%s %s", run.script.name, run.id, text
+                )
+                self._go_on_when_read(run)
+            case engine.Flush():
+                self._go_on_when_read(run)
+            case engine.Finished(value):
+                self._finished(run, value)
+            case engine.Failed():
+                self._failed(run, step)
+
+    # Waiting.
+
+    def _call(
+        self, run: Current, module: str, function: str, arguments: dict[str, ScriptValue]
+    ) -> None:
+        run.api_calls += 1
+        if module in self._disabled:
+            why = f"{module} is switched off in the settings"
+            self._fail_soon(run, ErrorCode.CHILD_DISABLED, why)
+            return
+        child, declared = self._functions[module, function]
+        body = _encode({"type": declared.request, **arguments})
+        left_s = max(0.001, run.deadline_s - time.monotonic())
+        assert isinstance(self.shell, Door)  # noqa: S101
+        self.shell.call(
+            child, body, lambda reply: self._answered(run, reply), timeout_s=left_s, run=run.id
+        )
+
+    def _answered(self, run: Current, reply: msgspec.Raw | Failure) -> None:
+        if isinstance(reply, Failure):
+            self._fail(run, reply)
+        else:
+            self._go_on(run, value_of(reply))
+
+    def _fail(self, run: Current, failure: Failure) -> None:
+        if run is self._current:
+            details = dict(failure.details)
+            self._compute(run, lambda: run.session.fail(failure.code, failure.message, details))
+
+    def _fail_soon(self, run: Current, code: ErrorCode, message: str) -> None:
+        """In the next turn: a script that tries for ever must not nest our calls for ever."""
+        failure = Failure(code=code, message=message)
+        self.shell.later(0, lambda: self._fail(run, failure))
+
+    def _go_on(self, run: Current, value: ScriptValue) -> None:
+        if run is self._current:
+            self._compute(run, lambda: run.session.resume(value))
+
+    # Chunks.
+
+    def _emit(self, run: Current, value: ScriptValue) -> None:
+        packed = pack(value)
+        self._chunk(run, lambda n: ValueEmitted(run=run.id, sequence=n, value=packed))
+        self._go_on_when_read(run)
+
+    def _hand_out_output(self, run: Current) -> None:
+        text = run.session.take_output()
+        if not text:
+            return
+        if run.start.stream:
+            self._chunk(run, lambda n: OutputWritten(run=run.id, sequence=n, text=text))
+        else:
+            run.output.append(text)
+
+    def _chunk(self, run: Current, message: Callable[[int], Message]) -> None:
+        if run.start.stream:
+            run.sequence += 1
+            self.shell.send(run.start.gateway, message(run.sequence), run=run.id)
+
+    def _go_on_when_read(self, run: Current) -> None:
+        """A client that reads slowly slows its script; it does not fill memory."""
+        if run.sequence - run.taken < WINDOW:
+            self.shell.later(0, lambda: self._go_on(run, None))
+        else:
+            run.held = lambda: self._go_on(run, None)
+
+    def _taken(self, message: ChunkTaken, _context: Context) -> None:
+        run = self._current
+        if run is None or message.run != run.id:
+            return
+        run.taken = max(run.taken, message.sequence)
+        if run.held is not None and run.sequence - run.taken < WINDOW:
+            held, run.held = run.held, None
+            held()
+
+    # Ends.
+
+    def _finished(self, run: Current, value: ScriptValue) -> None:
+        self._end(run, Cause.FINISHED, value=pack(value))
+
+    def _failed(self, run: Current, failed: engine.Failed) -> None:
+        details = {"script": run.script.name, **dict(failed.details)}
+        if failed.line:
+            details["line"] = str(failed.line)
+        if failed.traceback:
+            details["traceback"] = failed.traceback
+        failure = Failure(code=failed.code, message=failed.message, details=details)
+        cause = execution.CAUSE_OF_CODE.get(failed.code, Cause.SCRIPT_ERROR)
+        self._end(run, cause, failure=failure)
+
+    def _cancel(self, request: CancelRun, _context: Context) -> Done:
+        run = self._current
+        if run is not None and run.id == request.run:
+            failure = Failure(
+                code=ErrorCode.CANCELLED, message=f"'{run.script.name}' was cancelled"
+            )
+            self._end(run, Cause.CANCELLED, failure=failure)
+        return Done()
+
+    def _out_of_time_while_waiting(self, run: Current) -> None:
+        if run is self._current:
+            self._end(run, Cause.TIME, failure=self._time_failure(run))
+
+    def _end(
+        self,
+        run: Current,
+        cause: Cause,
+        *,
+        value: Packed | None = None,
+        failure: Failure | None = None,
+    ) -> None:
+        if not run.claim_end():
+            return
+        self._recorder.answered()
+        self._current = None
+        if run.timer is not None:
+            run.timer.cancel()
+        finished = self._result(run, cause, value, failure)
+        self.shell.send(run.start.gateway, finished, run=run.id)
+        self.shell.send(self.dispatcher, RunnerFree(run=run.id, cause=cause, failure=failure))
+        run.session.close()
+        self._spare = self._engine.prepare()
+
+    def _result(
+        self, run: Current, cause: Cause, value: Packed | None, failure: Failure | None
+    ) -> RunFinished:
+        wall_s = time.monotonic() - run.began_s
+        return RunFinished(
+            run=run.id,
+            script=run.script.name,
+            cause=cause,
+            value=value,
+            failure=failure,
+            output="".join(run.output),
+            output_truncated=cause is Cause.OUTPUT,
+            usage=Usage(
+                wall_ms=wall_s * 1000,
+                cpu_ms=(time.process_time() - run.cpu_began_s) * 1000,
+                peak_memory_bytes=run.peak_memory_bytes,
+                api_calls=run.api_calls,
+                queue_ms=run.start.queue_ms,
+                overshoot_ms=max(0.0, wall_s - run.start.budget_s) * 1000,
+                budgets=run.start.limits,
+            ),
+        )
+
+    @staticmethod
+    def _time_failure(run: Current) -> Failure:
+        return execution.time_failure(
+            run.script.name, run.start.budget_s, run.start.deadline_is_clients
+        )
+
+    def _out_of_time_while_computing(self, deadline_s: float) -> None:
+        """In the watchdog's thread: answer first, die second. Lua has the other thread."""
+        run = self._current
+        if run is None or run.deadline_s != deadline_s or not run.claim_end():
+            return
+        finished = self._result(run, Cause.TIME, None, self._time_failure(run))
+        self._recorder.stopped(Cause.TIME, finished.usage.overshoot_ms, run.peak_memory_bytes)
+        try:
+            self.shell.send(run.start.gateway, finished, run=run.id)
+        finally:
+            os._exit(OVERTIME_EXIT_CODE)
+
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_replies: msgspec.msgpack.Decoder[dict[str, ScriptValue]] = msgspec.msgpack.Decoder()
+
+
+def value_of(reply: msgspec.Raw) -> ScriptValue:
+    """A child's reply in Lua: its one field, a table of several, nothing for none."""
+    fields = _replies.decode(reply)
+    del fields["type"]
+    if not fields:
+        return None
+    return next(iter(fields.values())) if len(fields) == 1 else fields

@@ -1,0 +1,135 @@
+"""Pure parts of a run's life: its budget, how it is admitted, and how its end is told."""
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from loki.core.argument import bind
+from loki.core.limit import effective
+from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.envelope import Failure
+from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Limits, Origin, Permissions, Script
+from loki.messages.value import Packed, pack, unpack
+
+CAUSE_OF_CODE = {
+    ErrorCode.SCRIPT_ERROR: Cause.SCRIPT_ERROR,
+    ErrorCode.RETURN_TYPE_MISMATCH: Cause.SCRIPT_ERROR,
+    ErrorCode.TIME_BUDGET: Cause.TIME,
+    ErrorCode.CLIENT_DEADLINE: Cause.TIME,
+    ErrorCode.CPU_BUDGET: Cause.CPU,
+    ErrorCode.MEMORY_BUDGET: Cause.MEMORY,
+    ErrorCode.OUTPUT_BUDGET: Cause.OUTPUT,
+    ErrorCode.DISK_BUDGET: Cause.DISK,
+    ErrorCode.CANCELLED: Cause.CANCELLED,
+    ErrorCode.RUNNER_CRASHED: Cause.CRASHED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A run that may start as soon as a runner is free."""
+
+    script: Script
+    arguments: dict[str, Packed]
+    limits: Limits
+
+
+def admit(
+    submitted: SubmitRun,
+    script: Script,
+    *,
+    default_limits: Limits,
+    ceiling: Limits,
+    adhoc_permissions: Permissions,
+) -> Admission:
+    """Raises: InvalidArgument that names the argument."""
+    limits = script.limits
+    if script.origin is Origin.ADHOC:
+        limits = default_limits
+        script = replace_script(script, adhoc_permissions, submitted.run)
+    given = {name: unpack(value) for name, value in submitted.arguments.items()}
+    bound = given if script.origin is Origin.ADHOC else bind(script, given)
+    arguments = {name: pack(value) for name, value in bound.items()}
+    return Admission(script, arguments, effective(limits, ceiling))
+
+
+def replace_script(script: Script, permissions: Permissions, run: str) -> Script:
+    """An ad-hoc script may do what the settings say, not what its sender says."""
+    import msgspec
+
+    changed: Script = msgspec.structs.replace(
+        script, permissions=permissions, declared_in="", revision=f"adhoc-{run}"
+    )
+    return changed
+
+
+def find(scripts: dict[str, Script], name: str, revision: str) -> Script:
+    """Raises: ScriptNotFound, with the nearest names."""
+    script = scripts.get(name)
+    if script is None:
+        near = get_close_matches(name, scripts, n=3)
+        hint = f"; did you mean {' or '.join(near)}?" if near else "; `loki list` shows them all"
+        raise ScriptNotFound(f"there is no script '{name}'{hint}", details={"script": name})
+    if revision and revision != script.revision:
+        raise ScriptNotFound(
+            f"script '{name}' has revision {script.revision}, not {revision}",
+            details={"script": name, "revision": script.revision},
+        )
+    return script
+
+
+def mentioned(source: str, modules: tuple[LuaModule, ...]) -> tuple[LuaModule, ...]:
+    """Which children a script's text names: a hint whom to tell of its run, and no more."""
+    return tuple(m for m in modules if re.search(rf"\b{re.escape(m.name)}\s*[:.]", source))
+
+
+def refused(
+    run: str, script: str, error: LokiError, retry_after_s: float | None = None
+) -> RunFinished:
+    """The end of a run that never began."""
+    return RunFinished(
+        run=run, script=script, cause=Cause.REFUSED, failure=Failure.of(error, retry_after_s)
+    )
+
+
+def budget_s(limits: Limits, client_left_s: float | None) -> tuple[float, bool]:
+    """Seconds of wall time that a run gets, and whether its client's deadline is what binds."""
+    own_s = limits.max_execution_time_ms / 1000
+    if client_left_s is not None and client_left_s < own_s:
+        return client_left_s, True
+    return own_s, False
+
+
+def time_failure(script: str, budget: float, deadline_is_clients: bool) -> Failure:
+    if deadline_is_clients:
+        return Failure(
+            code=ErrorCode.CLIENT_DEADLINE,
+            message=f"'{script}' was ended by its caller's deadline after {budget * 1000:.0f} ms",
+        )
+    return Failure(
+        code=ErrorCode.TIME_BUDGET,
+        message=(
+            f"'{script}' used up its {budget * 1000:.0f} ms of wall time; "
+            "[tools.limits] max_execution_time_ms raises it"
+        ),
+    )
+
+
+def ended_by_death(
+    run: str, script: str, cause: Cause | None, failure: Failure | None, usage: Usage
+) -> RunFinished:
+    """What is said for a runner that did not say it itself."""
+    crash = Failure(
+        code=ErrorCode.RUNNER_CRASHED,
+        message=f"the process that ran '{script}' ended in the middle of it",
+        retry_after_s=0.1,
+    )
+    return RunFinished(
+        run=run,
+        script=script,
+        cause=cause or Cause.CRASHED,
+        failure=failure or crash,
+        usage=usage,
+    )

@@ -1,0 +1,42 @@
+"""Budgets of a tool under the ceiling that the settings put over all tools."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from loki.messages.script import Limits
+
+NAMES: tuple[str, ...] = Limits.__struct_fields__
+
+
+class Excess(NamedTuple):
+    """One limit that asks for more than its ceiling allows."""
+
+    name: str
+    asked: int
+    ceiling: int
+
+
+def excesses(limits: Limits, ceiling: Limits) -> tuple[Excess, ...]:
+    """What is above the ceiling; a limit that equals its ceiling is not.
+
+    A ceiling of 0 bounds nothing. A limit of 0 asks for as much as there may be, never for more.
+    """
+    pairs = ((name, getattr(limits, name), getattr(ceiling, name)) for name in NAMES)
+    return tuple(Excess(name, asked, top) for name, asked, top in pairs if 0 < top < asked)
+
+
+def clamp(limits: Limits, ceiling: Limits) -> Limits:
+    """The limits that hold: each the smaller of what is asked and its ceiling, 0 being endless."""
+    return Limits(
+        **{name: _smaller(getattr(limits, name), getattr(ceiling, name)) for name in NAMES}
+    )
+
+
+def override(limits: Limits, own: dict[str, int]) -> Limits:
+    """`limits` with those replaced that a tool sets itself."""
+    return msgspec.structs.replace(limits, **own)
+
+
+def _smaller(one: int, other: int) -> int:
+    return min(one, other) if one and other else one or other

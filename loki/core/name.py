@@ -1,0 +1,18 @@
+"""Names that people choose: their CamelCase form, and the nearest known one to a mistyped one."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def camel_case(name: str) -> str:
+    """`read_sensor` -> `ReadSensor`: what a tool's typed service is called.
+
+    Two names with one form cannot both be offered; `ReadSensor` keeps its own.
+    """
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A half-sentence to put behind "unknown ...", or "" where nothing is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{near[0]}'?" if near else ""

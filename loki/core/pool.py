@@ -1,0 +1,182 @@
+"""Which run gets which runner, who waits, who is turned away, and when runners come and go.
+
+Theory of operation. A runner is starting, idle, busy with one run, or doomed (we killed it and
+wait for its end). Runs wait in one bounded queue, first come first served. As many runners as
+`warm` are kept, and one idle spare beside them, so that a kill delays nobody. More are started,
+up to `most`, only when the head of the queue has waited for PATIENCE_S: quick runs on a busy
+system share few runners, sleeping ones do not hold up the others. A run whose runner dies before
+the script began is given to another one, once.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+PATIENCE_S = 0.02
+IDLE_TOO_LONG_S = 30.0
+
+
+class RunnerPhase(Enum):
+    STARTING = "starting"
+    IDLE = "idle"
+    BUSY = "busy"
+    DOOMED = "doomed"
+
+
+@dataclass(slots=True)
+class Runner:
+    name: str
+    phase: RunnerPhase
+    since_s: float
+    run: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StartRunner:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRunner:
+    """It has been idle for long; let it end."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    run: str
+    runner: str
+    queued_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnAway:
+    """The queue is full."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The run's runner ended in the middle of it."""
+
+    run: str
+    runner: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeAt:
+    when_s: float
+
+
+Command: TypeAlias = StartRunner | StopRunner | Assign | TurnAway | Lost | WakeAt
+
+
+class Pool:
+    """No clock and no I/O: every method takes the time, and returns what has to be done."""
+
+    def __init__(self, *, warm: int, most: int, longest_queue: int) -> None:
+        self.warm = warm
+        self.most = max(most, warm + 1)
+        self.longest_queue = longest_queue
+        self.runners: dict[str, Runner] = {}
+        self.queue: OrderedDict[str, float] = OrderedDict()  # run -> when it came
+        self._requeued: set[str] = set()
+        self._number = 0
+
+    def begin(self, now_s: float) -> list[Command]:
+        """Start the warm runners and the spare."""
+        return [self._start(now_s) for _ in range(self.warm + 1)]
+
+    def submitted(self, run: str, now_s: float) -> list[Command]:
+        runner = self._idle()
+        if runner is not None and not self.queue:
+            return [self._assign(run, runner, now_s, now_s)]
+        if len(self.queue) >= self.longest_queue:
+            return [TurnAway(run)]
+        self.queue[run] = now_s
+        return [WakeAt(now_s + PATIENCE_S)]
+
+    def withdrawn(self, run: str) -> bool:
+        """Take a waiting run out of the queue; False when it does not wait (any more)."""
+        return self.queue.pop(run, None) is not None
+
+    def runner_up(self, name: str, now_s: float) -> list[Command]:
+        return self._free(name, now_s, RunnerPhase.STARTING)
+
+    def runner_freed(self, name: str, now_s: float) -> list[Command]:
+        return self._free(name, now_s, RunnerPhase.BUSY)
+
+    def runner_doomed(self, name: str) -> None:
+        """We killed it: its run gets no other end from it."""
+        self.runners[name].phase = RunnerPhase.DOOMED
+
+    def runner_ended(self, name: str, now_s: float, *, began: bool) -> list[Command]:
+        """A runner is gone; `began` tells whether its run's script had started."""
+        runner = self.runners.pop(name, None)
+        if runner is None:
+            return []
+        commands: list[Command] = []
+        if runner.run and not began and runner.run not in self._requeued:
+            self._requeued.add(runner.run)
+            self.queue[runner.run] = now_s
+            self.queue.move_to_end(runner.run, last=False)
+        elif runner.run:
+            commands.append(Lost(runner.run, name))
+        return commands + self._serve_queue(now_s)
+
+    def tick(self, now_s: float) -> list[Command]:
+        """Look whether somebody waits too long, and keep the spare."""
+        return self._serve_queue(now_s) + self._grow(now_s) + self._shrink(now_s)
+
+    def _free(self, name: str, now_s: float, expected: RunnerPhase) -> list[Command]:
+        runner = self.runners.get(name)
+        if runner is None or runner.phase is not expected:
+            return []
+        self._requeued.discard(runner.run)
+        runner.phase, runner.run, runner.since_s = RunnerPhase.IDLE, "", now_s
+        return self._serve_queue(now_s)
+
+    def _serve_queue(self, now_s: float) -> list[Command]:
+        commands: list[Command] = []
+        while self.queue and (runner := self._idle()) is not None:
+            run, came_s = self.queue.popitem(last=False)
+            commands.append(self._assign(run, runner, came_s, now_s))
+        return commands
+
+    def _assign(self, run: str, runner: Runner, came_s: float, now_s: float) -> Assign:
+        runner.phase, runner.run, runner.since_s = RunnerPhase.BUSY, run, now_s
+        return Assign(run, runner.name, now_s - came_s)
+
+    def _idle(self) -> Runner | None:
+        """The runner that became idle last: its caches are warm, the others may be spared."""
+        idle = [r for r in self.runners.values() if r.phase is RunnerPhase.IDLE]
+        return max(idle, key=lambda r: r.since_s, default=None)
+
+    def _grow(self, now_s: float) -> list[Command]:
+        if any(r.phase is RunnerPhase.STARTING for r in self.runners.values()):
+            return [WakeAt(now_s + PATIENCE_S)] if self.queue else []
+        head_s = next(iter(self.queue.values()), now_s)
+        impatient = self.queue and now_s - head_s >= PATIENCE_S
+        few = len(self.runners) <= self.warm
+        if few or (impatient and len(self.runners) < self.most):
+            return [self._start(now_s), WakeAt(now_s + PATIENCE_S)]
+        return [WakeAt(head_s + PATIENCE_S)] if self.queue and not impatient else []
+
+    def _shrink(self, now_s: float) -> list[Command]:
+        if len(self.runners) <= self.warm + 1:
+            return []
+        idle = [r for r in self.runners.values() if r.phase is RunnerPhase.IDLE]
+        oldest = min(idle, key=lambda r: r.since_s, default=None)
+        if oldest is None or now_s - oldest.since_s < IDLE_TOO_LONG_S:
+            return []
+        oldest.phase = RunnerPhase.DOOMED
+        return [StopRunner(oldest.name)]
+
+    def _start(self, now_s: float) -> StartRunner:
+        self._number += 1
+        name = f"runner-{self._number}"
+        self.runners[name] = Runner(name, RunnerPhase.STARTING, now_s)
+        return StartRunner(name)

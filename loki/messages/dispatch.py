@@ -1,0 +1,23 @@
+"""What Dispatcher and runners are told at boot."""
+
+import msgspec
+
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Limits, Permissions
+
+
+class DispatcherConfig(msgspec.Struct, frozen=True, kw_only=True):
+    modules: tuple[LuaModule, ...]
+    disabled: tuple[str, ...] = ()  # Modules whose child is switched off.
+    default_limits: Limits = Limits()
+    ceiling: Limits = Limits()
+    adhoc_permissions: Permissions = {}
+    warm_runners: int = 2
+    most_runners: int = 16
+    longest_queue: int = 1000
+    run_dir: str
+
+
+class RunnerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    modules: tuple[LuaModule, ...]
+    disabled: tuple[str, ...] = ()
