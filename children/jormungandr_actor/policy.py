@@ -34,6 +34,10 @@ class Target:
     query: str  # Percent-encoded, without "?".
 
     @property
+    def is_address(self) -> bool:
+        return is_address(self.host)
+
+    @property
     def origin(self) -> str:
         """Scheme, host, and the port where it is not the scheme's own."""
         return f"{self.scheme}://{self.authority}"
@@ -156,10 +160,15 @@ class Pattern:
 
 def _is_fixed(host: str) -> bool:
     """Whether nobody outside decides where the name leads."""
+    return host == "localhost" or is_address(host)
+
+
+def is_address(host: str) -> bool:
+    """Whether `host` is an IP address rather than a name."""
     try:
         ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return False
     return True
 
 

@@ -14,7 +14,7 @@ from loki.actors import flight_recorder
 from loki.actors.flight_recorder import Record, RunPhase
 from loki.actors.role import Context, Handler, Shell, Timer
 from loki.actors.shell import ParentRole
-from loki.core import execution, pool
+from loki.core import execution, library, pool
 from loki.core.execution import Admission
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
@@ -159,9 +159,7 @@ class Dispatcher(ParentRole):
             raise PermissionRefused("only the Gateway submits runs", code=ErrorCode.ROLE)
         name = message.script or (message.adhoc.name if message.adhoc else "")
         try:
-            script = message.adhoc or execution.find(
-                self._scripts, message.script, message.revision
-            )
+            script = message.adhoc or library.find(self._scripts, message.script, message.revision)
             admission = execution.admit(
                 message,
                 script,

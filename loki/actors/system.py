@@ -28,7 +28,7 @@ from loki.actors.lifeline import Ledger, Lifeline
 from loki.actors.role import Context, Handler, Role
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.envelope import Message
-from loki.messages.lifecycle import Boot, Ended, Stop, SystemFailed, SystemUp
+from loki.messages.lifecycle import Boot, Ended, Ready, Stop, SystemFailed, SystemUp
 from loki.messages.tree import RootConfig
 
 STARTER = "starter"
@@ -99,7 +99,15 @@ class Starter(Role):
         self._last_word = ""
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {SystemUp: self._is_up, SystemFailed: self._failed, Ended: self._root_ended}
+        return {
+            Ready: self._root_ready,
+            SystemUp: self._is_up,
+            SystemFailed: self._failed,
+            Ended: self._root_ended,
+        }
+
+    def _root_ready(self, _message: Ready, _context: Context) -> None:
+        """The root itself is ready; its actors are not yet."""
 
     def _is_up(self, message: SystemUp, _context: Context) -> None:
         if not self.up.done():

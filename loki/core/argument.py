@@ -37,7 +37,10 @@ def fit(parameter: Parameter, value: ScriptValue) -> ScriptValue:
 
     Raises: InvalidArgument that shows what was expected and what was given.
     """
-    check(value, parameter.name)
+    try:
+        check(value, parameter.name)
+    except InvalidArgument as error:
+        raise _invalid(parameter.name, error.message) from error
     typed = _typed(parameter.type, value)
     if typed is None:
         expected = _article(parameter.type.value)

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
+
+import msgspec
 
 from loki.core.argument import bind
-from loki.core.limit import effective
-from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.core.limit import clamp
+from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 from loki.messages.lua_module import LuaModule
@@ -52,32 +53,15 @@ def admit(
     given = {name: unpack(value) for name, value in submitted.arguments.items()}
     bound = given if script.origin is Origin.ADHOC else bind(script, given)
     arguments = {name: pack(value) for name, value in bound.items()}
-    return Admission(script, arguments, effective(limits, ceiling))
+    return Admission(script, arguments, clamp(limits, ceiling))
 
 
 def replace_script(script: Script, permissions: Permissions, run: str) -> Script:
     """An ad-hoc script may do what the settings say, not what its sender says."""
-    import msgspec
-
     changed: Script = msgspec.structs.replace(
         script, permissions=permissions, declared_in="", revision=f"adhoc-{run}"
     )
     return changed
-
-
-def find(scripts: dict[str, Script], name: str, revision: str) -> Script:
-    """Raises: ScriptNotFound, with the nearest names."""
-    script = scripts.get(name)
-    if script is None:
-        near = get_close_matches(name, scripts, n=3)
-        hint = f"; did you mean {' or '.join(near)}?" if near else "; `loki list` shows them all"
-        raise ScriptNotFound(f"there is no script '{name}'{hint}", details={"script": name})
-    if revision and revision != script.revision:
-        raise ScriptNotFound(
-            f"script '{name}' has revision {script.revision}, not {revision}",
-            details={"script": name, "revision": script.revision},
-        )
-    return script
 
 
 def mentioned(source: str, modules: tuple[LuaModule, ...]) -> tuple[LuaModule, ...]:

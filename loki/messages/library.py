@@ -1,7 +1,10 @@
 """Gateway and Dispatcher with the Library: which scripts there are."""
 
+import msgspec
+
 from loki.messages.envelope import Done, Message, Request
-from loki.messages.script import Script
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Limits, Permissions, Script
 
 
 class ScriptFound(Message):
@@ -58,3 +61,16 @@ class PublishScripts(Request[Done]):
 
 class SendScripts(Request[Done]):
     """Dispatcher -> Library: I am new here; publish everything to me."""
+
+
+class LibraryConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Library is told at boot."""
+
+    tools: str  # Path of the tool file.
+    tools_named: bool  # Whether somebody named it, so that its absence is an error.
+    script_storage_path: str
+    state_dir: str
+    modules: tuple[LuaModule, ...]
+    default_permissions: Permissions = {}
+    default_limits: Limits = Limits()
+    ceiling: Limits = Limits()

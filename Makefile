@@ -1,0 +1,59 @@
+# Thin on purpose: every target is one command that works without make too.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+NODE_MODULES := tests/e2e/node/node_modules/.installed
+
+.PHONY: run demo test check format bench proto clean
+.DEFAULT_GOAL := run
+
+run: $(INSTALLED) ## Serve the examples on simulated hardware.
+	$(BIN)/loki serve --config examples/loki.toml
+
+demo: $(INSTALLED) ## Serve, call every example once, stop.
+	$(BIN)/loki demo --config examples/loki.toml
+
+test: $(INSTALLED_DEV) node ## All set-up, all tests.
+	$(BIN)/python -m pytest
+
+check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+	$(BIN)/python proto/generate.py --check
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED_DEV) ## Ratios to a bare gRPC echo, measured in the same run.
+	$(BIN)/python -m benchmarks
+
+proto: $(INSTALLED_DEV) ## Generate loki/v1 from proto/.
+	$(BIN)/python proto/generate.py
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Loki needs Python 3.11 or newer; try: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+
+$(INSTALLED): .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(INSTALLED_DEV): .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $(INSTALLED) $@
+
+.PHONY: node
+node: ## Clients for the end-to-end tests; skipped where there is no npm.
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_MODULES); \
+	else echo "npm is not installed: the tests of the Node.js client will be skipped"; fi
+
+$(NODE_MODULES): tests/e2e/node/package.json
+	cd tests/e2e/node && npm install --silent --no-audit --no-fund
+	touch $@
+
+clean:
+	rm -rf .venv tests/e2e/node/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

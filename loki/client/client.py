@@ -1,0 +1,160 @@
+"""Calls a Loki server with plain Python values."""
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, TypeAlias
+
+import grpc
+
+from loki.client.error import error_of
+from loki.client.event import Execution, execution_of
+from loki.client.stream import ExecutionStream
+from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2, service_pb2_grpc
+from loki.v1_value import Value, fill
+
+Arguments: TypeAlias = Mapping[str, Value]
+
+
+class LokiClient:
+    """A connection to one server, opened at the first call. Safe to share between threads."""
+
+    def __init__(self, address: str, *, timeout_s: float | None = None) -> None:
+        """`address` is "host:port"; `timeout_s` bounds each call that says nothing else.
+
+        Executions have no bound of their own unless given: the script's budget ends them.
+        """
+        self._channel = grpc.insecure_channel(address)
+        stub = service_pb2_grpc.LokiServiceStub
+        self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
+        self._timeout_s = timeout_s
+
+    def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
+        """What the device is and offers. Raises: LokiClientError, as all methods here."""
+        request = service_pb2.GetCapabilitiesRequest()
+        response: service_pb2.GetCapabilitiesResponse
+        response = self._call(self._stub.GetCapabilities, request)
+        return response
+
+    def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:
+        """How each child fares now."""
+        request = service_pb2.GetChildrenStatusRequest()
+        return list(self._call(self._stub.GetChildrenStatus, request).children)
+
+    def list_scripts(
+        self, pattern: str = "*", language: str = ""
+    ) -> Iterator[script_pb2.ScriptCapability]:
+        """All scripts whose names match a glob, ordered by name; asks page by page."""
+        request = service_pb2.ListScriptsRequest(pattern=pattern, language=language)
+        while True:
+            page = self._call(self._stub.ListScripts, request)
+            yield from page.scripts
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def get_script(self, name: str) -> script_pb2.Script:
+        """One script with its source."""
+        request = service_pb2.GetScriptRequest(name=name)
+        response: service_pb2.GetScriptResponse = self._call(self._stub.GetScript, request)
+        return response.script
+
+    def register_script(
+        self,
+        definition: script_pb2.ScriptDefinition,
+        *,
+        expected_revision: str = "",
+        validate_only: bool = False,
+    ) -> script_pb2.Script:
+        """Add a script, or replace the revision that is given; what the server made of it."""
+        request = service_pb2.RegisterScriptRequest(
+            definition=definition, expected_revision=expected_revision, validate_only=validate_only
+        )
+        response: service_pb2.RegisterScriptResponse
+        response = self._call(self._stub.RegisterScript, request)
+        return response.script
+
+    def unregister_script(self, name: str, *, expected_revision: str = "") -> None:
+        """Remove a script."""
+        request = service_pb2.UnregisterScriptRequest(
+            name=name, expected_revision=expected_revision
+        )
+        self._call(self._stub.UnregisterScript, request)
+
+    def execute(
+        self,
+        name: str = "",
+        arguments: Arguments | None = None,
+        *,
+        source: str = "",
+        revision: str = "",
+        timeout_s: float | None = None,
+    ) -> Execution:
+        """Run a script by its name, or a `source` text, and wait for the result.
+
+        Raises: LokiClientError; ValueError for an argument that no script can hold.
+        """
+        request = service_pb2.ExecuteScriptRequest(
+            input=script_input(name, arguments, source, revision)
+        )
+        response = self._call(self._stub.ExecuteScript, request, timeout_s)
+        return execution_of(response.execution_id, response.result)
+
+    def stream(
+        self,
+        name: str = "",
+        arguments: Arguments | None = None,
+        *,
+        source: str = "",
+        revision: str = "",
+        timeout_s: float | None = None,
+    ) -> ExecutionStream:
+        """Run a script and get its events while it runs; the last one is its Result.
+
+        Raises: ValueError for an argument that no script can hold; iterating raises
+        LokiClientError.
+        """
+        request = service_pb2.StreamScriptExecutionRequest(
+            input=script_input(name, arguments, source, revision)
+        )
+        timeout = self._timeout_s if timeout_s is None else timeout_s
+        return ExecutionStream(self._stub.StreamScriptExecution(request, timeout=timeout))
+
+    def cancel(self, execution_id: str) -> None:
+        """End an execution of anybody's."""
+        request = service_pb2.CancelExecutionRequest(execution_id=execution_id)
+        self._call(self._stub.CancelExecution, request)
+
+    def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
+        try:
+            return method(request, timeout=self._timeout_s if timeout_s is None else timeout_s)
+        except grpc.RpcError as error:
+            raise error_of(error) from None
+
+    def close(self) -> None:
+        """End the connection and every call that is under way."""
+        self._channel.close()
+
+    def __enter__(self) -> "LokiClient":
+        return self
+
+    def __exit__(
+        self,
+        _class: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def script_input(
+    name: str, arguments: Arguments | None, source: str, revision: str
+) -> execution_pb2.ScriptInput:
+    """Raises: ValueError for an argument that no script can hold."""
+    message = execution_pb2.ScriptInput(revision=revision)
+    if source:
+        message.source = source
+    else:
+        message.name = name
+    for key, value in (arguments or {}).items():
+        fill(message.arguments[key], value, key)
+    return message

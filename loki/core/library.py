@@ -1,0 +1,90 @@
+"""Which scripts there are: adding, revising, removing and finding them."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from loki.core.name import camel_case, suggest
+from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.script import Origin, Script
+
+MAX_PAGE = 1000
+
+
+def find(scripts: Mapping[str, Script], name: str, revision: str = "") -> Script:
+    """The script of that name. Raises: ScriptNotFound, with the nearest name."""
+    script = scripts.get(name)
+    if script is None:
+        raise ScriptNotFound(
+            f"there is no script '{name}'{suggest(name, scripts)}", details={"script": name}
+        )
+    if revision and revision != script.revision:
+        raise ScriptNotFound(
+            f"script '{name}' has revision {script.revision}, not {revision}",
+            details={"script": name, "revision": script.revision},
+        )
+    return script
+
+
+def check_addition(scripts: Mapping[str, Script], new: Script, expected_revision: str) -> None:
+    """Whether `new` may join, or replace the revision that its sender expects.
+
+    Raises: LokiError with SCRIPT_EXISTS or REVISION_CONFLICT; ScriptNotFound for an update of
+    what is not there.
+    """
+    old = scripts.get(new.name)
+    if old is None:
+        _check_method_name(scripts, new)
+        if expected_revision:
+            find(scripts, new.name)
+        return
+    if not expected_revision:
+        raise LokiError(
+            f"script '{new.name}' exists; give its revision {old.revision} as expected_revision "
+            "to replace it",
+            code=ErrorCode.SCRIPT_EXISTS,
+            details={"script": new.name, "revision": old.revision},
+        )
+    _check_changeable(old, expected_revision)
+
+
+def check_removal(scripts: Mapping[str, Script], name: str, expected_revision: str) -> None:
+    """Raises: ScriptNotFound; LokiError with SCRIPT_EXISTS (a file's) or REVISION_CONFLICT."""
+    script = find(scripts, name)
+    _check_changeable(script, expected_revision or script.revision)
+
+
+def _check_changeable(old: Script, expected_revision: str) -> None:
+    if old.origin is Origin.FILE:
+        raise LokiError(
+            f"script '{old.name}' comes from {old.declared_in or 'a tool file'}; change it there",
+            code=ErrorCode.SCRIPT_EXISTS,
+            details={"script": old.name},
+        )
+    if old.revision != expected_revision:
+        raise LokiError(
+            f"script '{old.name}' has revision {old.revision} now, not {expected_revision}",
+            code=ErrorCode.REVISION_CONFLICT,
+            details={"script": old.name, "revision": old.revision},
+        )
+
+
+def _check_method_name(scripts: Mapping[str, Script], new: Script) -> None:
+    """`read_sensor` and `ReadSensor` would be one typed method."""
+    method = camel_case(new.name)
+    for name in scripts:
+        if camel_case(name) == method:
+            raise LokiError(
+                f"'{new.name}' and '{name}' would both be {method}; choose another name",
+                code=ErrorCode.SCRIPT_EXISTS,
+                details={"script": new.name},
+            )
+
+
+def page_of(
+    scripts: Mapping[str, Script], pattern: str, language: str, size: int, after: str
+) -> tuple[tuple[Script, ...], str]:
+    """Up to `size` (1 to 1000) matching scripts by name, and where the next page begins."""
+    names: Iterable[str] = sorted(n for n in scripts if n > after and fnmatchcase(n, pattern))
+    matching = [scripts[n] for n in names if not language or scripts[n].language == language]
+    page = tuple(matching[: min(max(size, 1), MAX_PAGE)])
+    return page, page[-1].name if len(page) < len(matching) else ""

@@ -1,0 +1,292 @@
+-- Lua values as msgpack and back, for the border between a script and its host.
+--
+-- Raw access only: no metamethod runs here. A table is an array if its keys are exactly 1 to n and
+-- n > 0, or if it is marked as one; else it is a map with strings as keys.
+
+local MAX_DEPTH = 64
+local MAX_SIZE = 8 * 1024 * 1024 -- Bytes of one packed value.
+local RAW_STRING, UNSENDABLE = 1, 2 -- Ext types, in arguments only.
+
+local next, rawequal, rawget, rawlen, select = next, rawequal, rawget, rawlen, select
+local setmetatable, tostring, type = setmetatable, tostring, type
+local byte, char, format, pack = string.byte, string.char, string.format, string.pack
+local match, sub, unpack = string.match, string.sub, string.unpack
+local concat, mathtype, codepoints = table.concat, math.type, utf8.len
+
+local WEAK = { __mode = "k" }
+local codec = {
+  null = setmetatable({}, {
+    __name = "null",
+    __newindex = function()
+      error("loki.null cannot be changed", 2)
+    end,
+    __tostring = function()
+      return "null"
+    end,
+    __metatable = false,
+  }),
+  arrays = setmetatable({}, WEAK), -- Table -> true: an array even when it is empty.
+  binaries = setmetatable({}, WEAK), -- What loki.bytes gave -> its string.
+}
+local null, arrays, binaries = codec.null, codec.arrays, codec.binaries
+
+-- Encoding -------------------------------------------------------------------------------------
+
+local buffer, length, size -- Pieces of what is being encoded, and their bytes.
+local root, path -- Where in the value we are, for errors.
+local open -- The tables around it.
+
+local function place(depth)
+  local parts = { root }
+  for i = 1, depth do
+    local key = path[i]
+    if type(key) == "string" and match(key, "^[%a_][%w_]*$") then
+      parts[i + 1] = "." .. key
+    elseif type(key) == "string" then
+      parts[i + 1] = format("[%q]", sub(key, 1, 40))
+    else
+      parts[i + 1] = "[" .. key .. "]"
+    end
+  end
+  return concat(parts)
+end
+
+local function fail(depth, reason)
+  codec.fail(place(depth) .. ": " .. reason)
+end
+
+local function put(piece, depth)
+  length = length + 1
+  buffer[length] = piece
+  size = size + #piece
+  if size > MAX_SIZE then
+    fail(depth, format("the value is larger than %d MiB", MAX_SIZE // 1048576))
+  end
+end
+
+local function put_blob(short, short_limit, tag, value, depth)
+  local n = #value
+  put(n < short_limit and char(short + n) or pack(">BI4", tag, n), depth)
+  put(value, depth)
+end
+
+local function put_string(value, depth)
+  if not codepoints(value) then
+    fail(depth, "a string that is not UTF-8; wrap binary data in loki.bytes(s)")
+  end
+  put_blob(0xa0, 32, 0xdb, value, depth)
+end
+
+local function put_number(value, depth)
+  if mathtype(value) == "integer" then
+    put(value >= 0 and value < 128 and char(value) or pack(">Bi8", 0xd3, value), depth)
+  elseif value ~= value or value - value ~= 0 then
+    fail(depth, format("%s is no value that can leave a script", tostring(value)))
+  else
+    put(pack(">Bd", 0xcb, value), depth)
+  end
+end
+
+local put_value
+
+local function put_array(value, count, depth)
+  put(pack(">BI4", 0xdd, count), depth)
+  for i = 1, count do
+    path[depth + 1] = i
+    local item = rawget(value, i)
+    if item == nil then
+      fail(depth, format("a hole at [%d]; fill holes with loki.null", i))
+    end
+    put_value(item, depth + 1)
+  end
+end
+
+local function put_map(value, count, depth)
+  put(pack(">BI4", 0xdf, count), depth)
+  for key, item in next, value do
+    if type(key) ~= "string" then
+      fail(depth, format("a key of type %s; keys are strings, or 1 to n without holes", type(key)))
+    end
+    path[depth + 1] = key
+    put_string(key, depth + 1)
+    put_value(item, depth + 1)
+  end
+end
+
+local function put_table(value, depth)
+  if open[value] then
+    fail(depth, "the table contains itself")
+  end
+  open[value] = true
+  local count, items = 0, rawlen(value)
+  for _ in next, value do
+    count = count + 1
+  end
+  if items == 0 and not (arrays[value] and count == 0) then
+    put_map(value, count, depth)
+  elseif items == count then
+    put_array(value, count, depth)
+  else
+    fail(depth, "an array with holes or other keys; keys are strings, or 1 to n without holes")
+  end
+  open[value] = nil
+end
+
+function put_value(value, depth)
+  local kind = type(value)
+  if depth > MAX_DEPTH then
+    fail(depth, format("nested deeper than %d", MAX_DEPTH))
+  elseif value == nil or rawequal(value, null) then
+    put("\xc0", depth)
+  elseif kind == "boolean" then
+    put(value and "\xc3" or "\xc2", depth)
+  elseif kind == "number" then
+    put_number(value, depth)
+  elseif kind == "string" then
+    put_string(value, depth)
+  elseif kind ~= "table" then
+    fail(depth, format("a %s cannot leave a script", kind))
+  elseif binaries[value] then
+    put(pack(">BI4", 0xc6, #binaries[value]), depth)
+    put(binaries[value], depth)
+  else
+    put_table(value, depth)
+  end
+end
+
+local function begin(name)
+  buffer, length, size = {}, 0, 0
+  root, path, open = name, {}, {}
+end
+
+local function finish()
+  local packed = concat(buffer, "", 1, length)
+  buffer, path, open = nil, nil, nil
+  return packed
+end
+
+-- One value. Errors call `codec.fail` with a text that begins with `name`.
+function codec.encode(value, name)
+  begin(name)
+  put_value(value, 0)
+  return finish()
+end
+
+-- Arguments of a call, as an array. What only their declared types can judge becomes an Ext:
+-- strings that are not UTF-8, and values that have no form.
+function codec.encode_arguments(name, ...)
+  begin(name)
+  local count = select("#", ...)
+  put(pack(">BI4", 0xdd, count), 0)
+  for i = 1, count do
+    local value = (select(i, ...))
+    local kind = type(value)
+    if kind == "string" and not codepoints(value) then
+      put(pack(">BI4B", 0xc9, #value, RAW_STRING), 0)
+      put(value, 0)
+    elseif kind == "function" or kind == "thread" then
+      put(pack(">BI4B", 0xc9, #kind, UNSENDABLE), 0)
+      put(kind, 0)
+    else
+      root = name .. ": argument " .. i
+      put_value(value, 0)
+    end
+  end
+  return finish()
+end
+
+-- Decoding -------------------------------------------------------------------------------------
+
+local decode
+
+local function get_blob(text, at, n)
+  return sub(text, at, at + n - 1), at + n
+end
+
+local function get_array(text, at, n)
+  local array = {}
+  arrays[array] = true
+  for i = 1, n do
+    local item
+    item, at = decode(text, at)
+    array[i] = item == nil and null or item
+  end
+  return array, at
+end
+
+local function get_map(text, at, n)
+  local map = {}
+  for _ = 1, n do
+    local key
+    key, at = decode(text, at)
+    map[key], at = decode(text, at)
+  end
+  return map, at
+end
+
+local function number(form)
+  return function(text, at)
+    return unpack(form, text, at)
+  end
+end
+
+local function sized(get, form)
+  return function(text, at)
+    local n
+    n, at = unpack(form, text, at)
+    return get(text, at, n)
+  end
+end
+
+local function constant(value)
+  return function(_, at)
+    return value, at
+  end
+end
+
+local readers = {
+  [0xc0] = constant(nil),
+  [0xc2] = constant(false),
+  [0xc3] = constant(true),
+  [0xc4] = sized(get_blob, ">I1"),
+  [0xc5] = sized(get_blob, ">I2"),
+  [0xc6] = sized(get_blob, ">I4"),
+  [0xca] = number(">f"),
+  [0xcb] = number(">d"),
+  [0xcc] = number(">I1"),
+  [0xcd] = number(">I2"),
+  [0xce] = number(">I4"),
+  [0xcf] = number(">i8"),
+  [0xd0] = number(">i1"),
+  [0xd1] = number(">i2"),
+  [0xd2] = number(">i4"),
+  [0xd3] = number(">i8"),
+  [0xd9] = sized(get_blob, ">I1"),
+  [0xda] = sized(get_blob, ">I2"),
+  [0xdb] = sized(get_blob, ">I4"),
+  [0xdc] = sized(get_array, ">I2"),
+  [0xdd] = sized(get_array, ">I4"),
+  [0xde] = sized(get_map, ">I2"),
+  [0xdf] = sized(get_map, ">I4"),
+}
+
+-- The value at byte `at`, and where the next one begins. Trusts the host to send valid msgpack.
+function decode(text, at)
+  local tag = byte(text, at)
+  local reader = readers[tag]
+  if reader then
+    return reader(text, at + 1)
+  elseif tag < 0x80 then
+    return tag, at + 1
+  elseif tag >= 0xe0 then
+    return tag - 0x100, at + 1
+  elseif tag >= 0xa0 then
+    return get_blob(text, at + 1, tag - 0xa0)
+  elseif tag >= 0x90 then
+    return get_array(text, at + 1, tag - 0x90)
+  end
+  return get_map(text, at + 1, tag - 0x80)
+end
+
+codec.decode = decode
+return codec

@@ -1,0 +1,268 @@
+"""A tool's definition: its schema, its rules, and the script that it becomes."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias, cast
+
+import msgspec
+from pydantic import (
+    AfterValidator,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from loki.core import argument
+from loki.core.limit import clamp, excesses, override
+from loki.core.name import camel_case
+from loki.errors import ConfigurationError, InvalidArgument
+from loki.messages.script import Limits, Origin, Parameter, Permissions, Script, ValueType
+from loki.messages.value import ScriptValue, pack
+from loki.tool.document import read_text
+from loki.tool.permission import read_permissions
+from loki.tool.problem import Breach, Table, refuse
+from loki.tool.revision import revision_of
+from loki.tool.rule import Rules
+
+MAX_SOURCE_BYTES = 1024 * 1024
+MAX_DESCRIPTION = 4096
+MAX_PARAMETERS = 64
+NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}\z"
+ParameterType: TypeAlias = Literal[
+    "string", "integer", "number", "boolean", "object", "array", "bytes"
+]
+ReturnType: TypeAlias = Literal[
+    "string", "integer", "number", "boolean", "object", "array", "bytes", "void"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Where a definition stands; pydantic's validation context."""
+
+    rules: Rules
+    folder: Path | None  # Of the tool file; None for an upload, which has no paths.
+
+
+def _name(name: str) -> str:
+    if not camel_case(name)[:1].isalpha():
+        raise ValueError("needs a letter before its first digit")
+    return name
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+Name: TypeAlias = Annotated[str, Field(pattern=NAME), AfterValidator(_name)]
+Number: TypeAlias = Annotated[object, AfterValidator(_number)]
+Description: TypeAlias = Annotated[str, Field(max_length=MAX_DESCRIPTION)]
+AtLeastOne: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
+AtLeastZero: TypeAlias = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Percent: TypeAlias = Annotated[int, Field(ge=1, le=100)]
+
+
+class ParameterDefinition(Table):
+    """One argument that callers give by name."""
+
+    name: Name
+    type: ParameterType
+    required: bool | None = None
+    """Without it: a parameter that has a default may be left out, any other may not."""
+    description: Description = ""
+    minimum: Number = None
+    maximum: Number = None
+    default: object = None
+
+    @field_validator("minimum", "maximum")
+    @classmethod
+    def _only_for_numbers(cls, bound: object, info: ValidationInfo) -> object:
+        if info.data.get("type", "number") not in ("integer", "number"):
+            raise ValueError(f"only integers and numbers have a range, not {info.data['type']}")
+        return bound
+
+    @field_validator("maximum")
+    @classmethod
+    def _above_minimum(cls, maximum: int | float, info: ValidationInfo) -> int | float:
+        minimum = info.data.get("minimum")
+        if minimum is not None and maximum < minimum:
+            raise ValueError(f"must be at least the minimum, {minimum}")
+        return maximum
+
+    @field_validator("default")
+    @classmethod
+    def _fits(cls, default: object, info: ValidationInfo) -> object:
+        if info.data.get("required"):
+            raise ValueError("a required parameter has no default; drop one of the two")
+        if {"name", "type", "minimum", "maximum"} <= info.data.keys() and default is not None:
+            try:
+                argument.fit(_parameter(info.data), cast(ScriptValue, default))
+            except InvalidArgument as error:
+                raise ValueError(error.message.partition(": ")[2]) from error
+        return default
+
+    def parameter(self) -> Parameter:
+        """What the system holds of it."""
+        parameter = _parameter(self.__dict__)
+        if self.default is None:
+            required = self.required is not False
+            return msgspec.structs.replace(parameter, required=required)
+        default = pack(argument.fit(parameter, cast(ScriptValue, self.default)))
+        return msgspec.structs.replace(parameter, required=False, default=default)
+
+
+class SourceDefinition(Table):
+    """The source, inline or in a file beside the tool file: exactly one of the two."""
+
+    path: str | None = None
+    inline: str | None = None
+    _source: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _read(self, info: ValidationInfo) -> "SourceDefinition":
+        origins: Origins = info.context
+        if (self.path is None) == (self.inline is None):
+            text = 'give exactly one of path = "FILE.lua" and inline = "SOURCE"'
+            refuse([Breach((), self.model_dump(exclude_none=True), text)])
+        if self.path is not None:
+            self._source = _read_source(self.path, origins)
+        else:
+            self._source = _checked_source(self.inline or "", "inline")
+        return self
+
+    @property
+    def source(self) -> str:
+        """As it was when this definition was read."""
+        return self._source
+
+
+class LimitsDefinition(Table):
+    """Budgets that differ from the settings' own; each at most its ceiling."""
+
+    max_execution_time_ms: AtLeastOne | None = None
+    max_cpu_time_ms: AtLeastZero | None = None
+    max_cpu_percent: Percent | None = None
+    max_memory_mb: AtLeastOne | None = None
+    max_disk_mb: AtLeastZero | None = None
+    max_output_kb: AtLeastZero | None = None
+
+    @model_validator(mode="after")
+    def _under_ceiling(self, info: ValidationInfo) -> "LimitsDefinition":
+        origins: Origins = info.context
+        own = override(Limits(), self.model_dump(exclude_none=True))
+        refuse(
+            [
+                Breach(
+                    (excess.name,),
+                    excess.asked,
+                    f"more than the ceiling resource_limits.ceiling.{excess.name} = "
+                    f"{excess.ceiling} of the settings",
+                )
+                for excess in excesses(own, origins.rules.ceiling)
+                if excess.name in self.model_fields_set
+            ]
+        )
+        return self
+
+
+class ToolDefinition(Table):
+    """One entry of a tool file, or one upload."""
+
+    name: Name
+    description: Description = ""
+    language: Literal["lua"] = "lua"
+    parameters: Annotated[list[ParameterDefinition], Field(max_length=MAX_PARAMETERS)] = []
+    return_type: ReturnType
+    script: SourceDefinition
+    limits: LimitsDefinition = LimitsDefinition.model_construct()
+    permissions: dict[str, tuple[str, ...]] | None = None
+    """None is the settings' default_permissions; an empty table allows nothing."""
+
+    @field_validator("parameters")
+    @classmethod
+    def _distinct(cls, parameters: list[ParameterDefinition]) -> list[ParameterDefinition]:
+        seen: dict[str, str] = {}
+        breaches = []
+        for index, name in enumerate(parameter.name for parameter in parameters):
+            other = seen.setdefault(camel_case(name), name)
+            if seen[camel_case(name)] is not name:
+                breaches.append(Breach((index, "name"), name, collision(name, other)))
+        refuse(breaches)
+        return parameters
+
+    @field_validator("permissions", mode="before")
+    @classmethod
+    def _known_keys(cls, table: object, info: ValidationInfo) -> object:
+        if not isinstance(table, dict):
+            return table
+        origins: Origins = info.context
+        allowed, breaches = read_permissions(table, origins.rules.modules)
+        refuse(breaches)
+        return allowed
+
+    def as_script(self, rules: Rules, origin: Origin, declared_in: str) -> Script:
+        """The script, its limits under the ceiling and its revision set; not yet compiled."""
+        own = self.limits.model_dump(exclude_none=True)
+        manifest: Permissions | None = self.permissions
+        script = Script(
+            name=self.name,
+            source=self.script.source,
+            chunk=self.script.path or self.name,
+            description=self.description,
+            language=self.language,
+            parameters=tuple(parameter.parameter() for parameter in self.parameters),
+            return_type=ValueType(self.return_type),
+            limits=clamp(override(rules.defaults, own), rules.ceiling),
+            permissions=dict(rules.default_permissions if manifest is None else manifest),
+            origin=origin,
+            declared_in=declared_in,
+        )
+        return msgspec.structs.replace(script, revision=revision_of(script))
+
+
+def collision(name: str, other: str) -> str:
+    """Why two names cannot both be offered."""
+    if name == other:
+        return "is given twice; names must differ"
+    return f"is '{camel_case(name)}' in CamelCase, as '{other}' is; names must differ there too"
+
+
+def _parameter(data: dict[str, object]) -> Parameter:
+    return Parameter(
+        name=cast(str, data["name"]),
+        type=ValueType(data["type"]),
+        description=cast(str, data.get("description", "")),
+        minimum=cast("int | float | None", data["minimum"]),
+        maximum=cast("int | float | None", data["maximum"]),
+    )
+
+
+def _read_source(path: str, origins: Origins) -> str:
+    """The text of a file inside the script storage; raises what pydantic reports."""
+    if origins.folder is None:
+        refuse([Breach(("path",), path, "an upload brings its source along: use inline")])
+    folder = cast(Path, origins.folder)
+    storage = (origins.rules.script_storage_path or folder).resolve()
+    file = (folder / path).resolve()
+    if not file.is_relative_to(storage):
+        text = f"leads out of the script storage {storage}; move the file there"
+        refuse([Breach(("path",), path, text)])
+    try:
+        return _checked_source(read_text(file, MAX_SOURCE_BYTES), "path", path)
+    except ConfigurationError as error:
+        refuse([Breach(("path",), path, error.message)])
+        raise
+
+
+def _checked_source(source: str, key: str, shown: str = "") -> str:
+    if not source.strip():
+        refuse([Breach((key,), shown or source, "the script is empty")])
+    if len(source.encode()) > MAX_SOURCE_BYTES:
+        text = f"longer than {MAX_SOURCE_BYTES // 1024} KiB"
+        refuse([Breach((key,), shown or source, text)])
+    return source.replace("\r\n", "\n")

@@ -1,0 +1,118 @@
+"""A TOML or JSON file as plain data, with the lines on which its keys stand."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tomli
+
+from loki.errors import ConfigurationError
+from loki.tool.problem import Place
+
+MAX_BYTES = 16 * 1024 * 1024
+MULTILINE = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}', re.DOTALL)
+HEADER = re.compile(r"\s*(\[\[?)([\w.\s\"'-]+)\]\]?\s*(?:#.*)?$")
+KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*[\w-]+)*\s*=")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one file says."""
+
+    path: Path
+    data: dict[str, object]
+    lines: Mapping[Place, int] = field(default_factory=dict)  # From 1; empty for JSON.
+
+    def where(self, place: Place) -> str:
+        """File and line of the value there, or of the nearest thing around it."""
+        for end in range(len(place), 0, -1):
+            if place[:end] in self.lines:
+                return f"{self.path}:{self.lines[place[:end]]}"
+        return str(self.path)
+
+
+def read_document(path: Path) -> Document:
+    """A file whose suffix is `.json`, else TOML; a byte order mark is passed over.
+
+    Raises: ConfigurationError for a file that cannot be read or parsed.
+    """
+    return parse_document(read_text(path, MAX_BYTES), path)
+
+
+def parse_document(text: str, path: Path) -> Document:
+    """`path` names the text in errors, and its suffix tells the format.
+
+    Raises: ConfigurationError with the parser's own place.
+    """
+    try:
+        if path.suffix == ".json":
+            return Document(path, _table(json.loads(text)))
+        return Document(path, tomli.loads(text), lines_of(text))
+    except (ValueError, RecursionError) as error:
+        kind = "JSON" if path.suffix == ".json" else "TOML"
+        raise ConfigurationError(f"{path}: is no valid {kind}: {error}") from error
+
+
+def read_text(path: Path, max_bytes: int) -> str:
+    """A UTF-8 file with its line ends as `\\n` and without a byte order mark.
+
+    Raises: ConfigurationError where it is missing, unreadable, too large or not UTF-8.
+    """
+    try:
+        if not path.is_file():
+            what = "is no regular file" if path.exists() else "no such file"
+            raise ConfigurationError(f"{path}: {what}")
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > max_bytes:
+        raise ConfigurationError(f"{path}: larger than {max_bytes // 1024} KiB")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8"
+        ) from error
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """Line of each table header and of each key at the start of a line; good enough for errors."""
+    lines: dict[Place, int] = {}
+    counts: dict[Place, int] = {}
+    table: Place = ()
+    plain = MULTILINE.sub(lambda found: '""' + "\n" * found[0].count("\n"), text)
+    for number, line in enumerate(plain.splitlines(), start=1):
+        if header := HEADER.match(line):
+            table = _table_place(header[2], header[1] == "[[", counts)
+            lines.setdefault(table, number)
+        elif key := KEY.match(line):
+            names = re.split(r"\s*\.\s*", key[0].rstrip("= \t").strip())
+            lines.setdefault((*table, *(name.strip("\"'") for name in names)), number)
+    return lines
+
+
+def _table_place(name: str, repeated: bool, counts: dict[Place, int]) -> Place:
+    """`[[tools]]` opens the next element; `[tools.limits]` belongs to the last one."""
+    place: Place = ()
+    parts = [part.strip().strip("\"'") for part in name.split(".")]
+    for depth, part in enumerate(parts, start=1):
+        place = (*place, part)
+        if repeated and depth == len(parts):
+            counts[place] = counts.get(place, -1) + 1
+        if place in counts:
+            place = (*place, counts[place])
+    return place
+
+
+def _table(data: object) -> dict[str, object]:
+    if not isinstance(data, dict):
+        raise ValueError("expected an object")
+    return {str(key): _without_nulls(value) for key, value in data.items() if value is not None}
+
+
+def _without_nulls(value: object) -> object:
+    """A null is the same as a key left out: TOML has none."""
+    return _table(value) if isinstance(value, dict) else value

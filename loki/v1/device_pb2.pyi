@@ -1,0 +1,70 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ChildState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHILD_STATE_UNSPECIFIED: _ClassVar[ChildState]
+    CHILD_STATE_STARTING: _ClassVar[ChildState]
+    CHILD_STATE_UP: _ClassVar[ChildState]
+    CHILD_STATE_DEGRADED: _ClassVar[ChildState]
+    CHILD_STATE_RESTARTING: _ClassVar[ChildState]
+    CHILD_STATE_DOWN: _ClassVar[ChildState]
+    CHILD_STATE_DISABLED: _ClassVar[ChildState]
+CHILD_STATE_UNSPECIFIED: ChildState
+CHILD_STATE_STARTING: ChildState
+CHILD_STATE_UP: ChildState
+CHILD_STATE_DEGRADED: ChildState
+CHILD_STATE_RESTARTING: ChildState
+CHILD_STATE_DOWN: ChildState
+CHILD_STATE_DISABLED: ChildState
+
+class ChildServiceInfo(_message.Message):
+    __slots__ = ("name", "service", "enabled", "state", "node", "pid", "restarts", "last_error", "uptime_s", "heartbeat_age_s")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_S_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_AGE_S_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    service: bool
+    enabled: bool
+    state: ChildState
+    node: str
+    pid: int
+    restarts: int
+    last_error: str
+    uptime_s: float
+    heartbeat_age_s: float
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[bool] = ..., enabled: _Optional[bool] = ..., state: _Optional[_Union[ChildState, str]] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_error: _Optional[str] = ..., uptime_s: _Optional[float] = ..., heartbeat_age_s: _Optional[float] = ...) -> None: ...
+
+class DeviceInfo(_message.Message):
+    __slots__ = ("cores", "memory_bytes", "architecture", "python_version", "back_ends")
+    class BackEndsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CORES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    PYTHON_VERSION_FIELD_NUMBER: _ClassVar[int]
+    BACK_ENDS_FIELD_NUMBER: _ClassVar[int]
+    cores: int
+    memory_bytes: int
+    architecture: str
+    python_version: str
+    back_ends: _containers.ScalarMap[str, str]
+    def __init__(self, cores: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., architecture: _Optional[str] = ..., python_version: _Optional[str] = ..., back_ends: _Optional[_Mapping[str, str]] = ...) -> None: ...

@@ -1,0 +1,152 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from loki.v1 import device_pb2 as _device_pb2
+from loki.v1 import execution_pb2 as _execution_pb2
+from loki.v1 import script_pb2 as _script_pb2
+from loki.v1 import value_pb2 as _value_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class GetCapabilitiesRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetCapabilitiesResponse(_message.Message):
+    __slots__ = ("service", "version", "device", "scripts", "children")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    SCRIPTS_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    version: str
+    device: _device_pb2.DeviceInfo
+    scripts: _containers.RepeatedCompositeFieldContainer[_script_pb2.ScriptCapability]
+    children: _containers.RepeatedCompositeFieldContainer[_device_pb2.ChildServiceInfo]
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[_Union[_device_pb2.DeviceInfo, _Mapping]] = ..., scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ...) -> None: ...
+
+class GetChildrenStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetChildrenStatusResponse(_message.Message):
+    __slots__ = ("children", "time")
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    children: _containers.RepeatedCompositeFieldContainer[_device_pb2.ChildServiceInfo]
+    time: _timestamp_pb2.Timestamp
+    def __init__(self, children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListScriptsRequest(_message.Message):
+    __slots__ = ("pattern", "language", "page_size", "page_token")
+    PATTERN_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    pattern: str
+    language: str
+    page_size: int
+    page_token: str
+    def __init__(self, pattern: _Optional[str] = ..., language: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListScriptsResponse(_message.Message):
+    __slots__ = ("scripts", "next_page_token")
+    SCRIPTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    scripts: _containers.RepeatedCompositeFieldContainer[_script_pb2.ScriptCapability]
+    next_page_token: str
+    def __init__(self, scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class GetScriptRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetScriptResponse(_message.Message):
+    __slots__ = ("script",)
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    script: _script_pb2.Script
+    def __init__(self, script: _Optional[_Union[_script_pb2.Script, _Mapping]] = ...) -> None: ...
+
+class RegisterScriptRequest(_message.Message):
+    __slots__ = ("definition", "expected_revision", "validate_only")
+    DEFINITION_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    definition: _script_pb2.ScriptDefinition
+    expected_revision: str
+    validate_only: bool
+    def __init__(self, definition: _Optional[_Union[_script_pb2.ScriptDefinition, _Mapping]] = ..., expected_revision: _Optional[str] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class RegisterScriptResponse(_message.Message):
+    __slots__ = ("script",)
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    script: _script_pb2.Script
+    def __init__(self, script: _Optional[_Union[_script_pb2.Script, _Mapping]] = ...) -> None: ...
+
+class UnregisterScriptRequest(_message.Message):
+    __slots__ = ("name", "expected_revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    expected_revision: str
+    def __init__(self, name: _Optional[str] = ..., expected_revision: _Optional[str] = ...) -> None: ...
+
+class UnregisterScriptResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ExecuteScriptRequest(_message.Message):
+    __slots__ = ("input",)
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    input: _execution_pb2.ScriptInput
+    def __init__(self, input: _Optional[_Union[_execution_pb2.ScriptInput, _Mapping]] = ...) -> None: ...
+
+class ExecuteScriptResponse(_message.Message):
+    __slots__ = ("execution_id", "result")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    result: _execution_pb2.ScriptResult
+    def __init__(self, execution_id: _Optional[str] = ..., result: _Optional[_Union[_execution_pb2.ScriptResult, _Mapping]] = ...) -> None: ...
+
+class StreamScriptExecutionRequest(_message.Message):
+    __slots__ = ("input",)
+    INPUT_FIELD_NUMBER: _ClassVar[int]
+    input: _execution_pb2.ScriptInput
+    def __init__(self, input: _Optional[_Union[_execution_pb2.ScriptInput, _Mapping]] = ...) -> None: ...
+
+class StreamScriptExecutionResponse(_message.Message):
+    __slots__ = ("output", "progress", "value", "result", "sequence", "time", "execution_id")
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    output: _execution_pb2.ScriptChunk
+    progress: _execution_pb2.ScriptProgress
+    value: _value_pb2.ScriptValue
+    result: _execution_pb2.ScriptResult
+    sequence: int
+    time: _timestamp_pb2.Timestamp
+    execution_id: str
+    def __init__(self, output: _Optional[_Union[_execution_pb2.ScriptChunk, _Mapping]] = ..., progress: _Optional[_Union[_execution_pb2.ScriptProgress, _Mapping]] = ..., value: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ..., result: _Optional[_Union[_execution_pb2.ScriptResult, _Mapping]] = ..., sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., execution_id: _Optional[str] = ...) -> None: ...
+
+class CancelExecutionRequest(_message.Message):
+    __slots__ = ("execution_id",)
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
+
+class CancelExecutionResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

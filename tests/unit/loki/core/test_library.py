@@ -1,0 +1,78 @@
+"""Adding, revising, removing and paging of scripts."""
+
+import pytest
+
+from loki.core.library import check_addition, check_removal, find, page_of
+from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.script import Origin, Script
+
+
+def script(name: str, revision: str = "r1", origin: Origin = Origin.REGISTERED) -> Script:
+    return Script(name=name, source="", chunk=name, revision=revision, origin=origin)
+
+
+SCRIPTS = {
+    "read_sensor": script("read_sensor"),
+    "led": script("led", origin=Origin.FILE),
+}
+
+
+def test_an_unknown_script_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(ScriptNotFound, match="did you mean 'read_sensor'"):
+        find(SCRIPTS, "read_sensr")
+
+
+def test_another_revision_than_the_present_one_is_not_found() -> None:
+    assert find(SCRIPTS, "led", "r1").name == "led"
+    with pytest.raises(ScriptNotFound, match="has revision r1, not r0"):
+        find(SCRIPTS, "led", "r0")
+
+
+@pytest.mark.parametrize(
+    ("new", "expected", "code"),
+    [
+        (script("read_sensor", "r2"), "", ErrorCode.SCRIPT_EXISTS),
+        (script("read_sensor", "r2"), "r0", ErrorCode.REVISION_CONFLICT),
+        (script("led", "r2"), "r1", ErrorCode.SCRIPT_EXISTS),
+        (script("ReadSensor"), "", ErrorCode.SCRIPT_EXISTS),
+        (script("fresh"), "r1", ErrorCode.SCRIPT_NOT_FOUND),
+    ],
+)
+def test_s_3_1_5_additions_that_clash_are_refused(
+    new: Script, expected: str, code: ErrorCode
+) -> None:
+    with pytest.raises(LokiError) as caught:
+        check_addition(SCRIPTS, new, expected)
+    assert caught.value.code is code
+
+
+def test_s_3_1_6_the_expected_revision_may_be_replaced() -> None:
+    check_addition(SCRIPTS, script("read_sensor", "r2"), "r1")
+    check_addition(SCRIPTS, script("fresh"), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "code"),
+    [
+        ("gone", "", ErrorCode.SCRIPT_NOT_FOUND),
+        ("read_sensor", "r0", ErrorCode.REVISION_CONFLICT),
+        ("led", "", ErrorCode.SCRIPT_EXISTS),
+    ],
+)
+def test_s_3_1_6_removals_that_clash_are_refused(name: str, expected: str, code: ErrorCode) -> None:
+    with pytest.raises(LokiError) as caught:
+        check_removal(SCRIPTS, name, expected)
+    assert caught.value.code is code
+
+
+def test_s_3_1_4_pages_are_ordered_filtered_and_complete() -> None:
+    scripts = {f"tool_{n:02}": script(f"tool_{n:02}") for n in range(25)} | SCRIPTS
+    seen: list[str] = []
+    after = ""
+    while True:
+        page, after = page_of(scripts, "tool_*", "lua", 10, after)
+        seen += [s.name for s in page]
+        if not after:
+            break
+    assert seen == [f"tool_{n:02}" for n in range(25)]
+    assert page_of(scripts, "*", "python", 10, "") == ((), "")

@@ -1,0 +1,52 @@
+"""Packed values are exact, and what no script can hold is refused with its place."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loki.errors import InvalidArgument
+from loki.messages.value import MAX_DEPTH, ScriptValue, pack, unpack
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.binary()
+)
+values = st.recursive(
+    scalars, lambda v: st.lists(v, max_size=5) | st.dictionaries(st.text(), v, max_size=5)
+)
+
+
+@given(values)
+def test_pack_and_unpack_is_identity(value: ScriptValue) -> None:
+    again = unpack(pack(value))
+    assert again == value
+    assert type(again) is type(value)
+
+
+@pytest.mark.parametrize("number", [9007199254740993, 2**63 - 1, -(2**63)])
+def test_integers_of_64_bits_are_exact(number: int) -> None:
+    assert unpack(pack(number)) == number
+
+
+def test_integral_floats_stay_floats() -> None:
+    assert isinstance(unpack(pack(5.0)), float)
+    assert math.isnan(unpack(pack(math.nan)))  # type: ignore[arg-type]  # It is a float.
+
+
+def test_an_integer_beyond_64_bits_is_refused_with_its_place() -> None:
+    with pytest.raises(InvalidArgument, match=r"value\.items\[2\]: 9223372036854775808 does not"):
+        pack({"items": [1, 2**63]})
+
+
+def test_deep_nesting_is_refused() -> None:
+    value: ScriptValue = []
+    for _ in range(MAX_DEPTH + 1):
+        value = [value]
+    with pytest.raises(InvalidArgument, match="nested deeper than 64"):
+        pack(value)
