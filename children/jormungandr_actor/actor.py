@@ -9,8 +9,9 @@ import msgspec
 
 from jormungandr_actor.messages import HttpBody, HttpDelete, HttpGet, HttpPost, HttpPut
 from loki.child import ChildRole, Run, RunHandler, Shell
-from loki.errors import ErrorCode, LokiError
+from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.messages.envelope import Message
+from loki.messages.value import Packed, pack, unpack
 
 if TYPE_CHECKING:
     from jormungandr_actor.http import HttpClient
@@ -47,10 +48,10 @@ class Jormungandr(ChildRole):
         return self._serve(run, self._http(run, "GET", request.url))
 
     def _post(self, request: HttpPost, run: Run) -> Coroutine[None, None, HttpBody]:
-        return self._serve(run, self._http(run, "POST", request.url, request.body))
+        return self._serve(run, self._http(run, "POST", request.url, _content(request.body)))
 
     def _put(self, request: HttpPut, run: Run) -> Coroutine[None, None, HttpBody]:
-        return self._serve(run, self._http(run, "PUT", request.url, request.body))
+        return self._serve(run, self._http(run, "PUT", request.url, _content(request.body)))
 
     def _delete(self, request: HttpDelete, run: Run) -> Coroutine[None, None, HttpBody]:
         return self._serve(run, self._http(run, "DELETE", request.url))
@@ -78,7 +79,7 @@ class Jormungandr(ChildRole):
         self, run: Run, method: str, url: str, body: str | bytes | None = None
     ) -> HttpBody:
         client = self._client or await self._connect()
-        return HttpBody(body=_text(await client.request(run, method, url, body)))
+        return HttpBody(body=_text_or_bytes(await client.request(run, method, url, body)))
 
     async def _connect(self) -> "HttpClient":
         """Import aiohttp on first use, beside the loop: it takes as long as heartbeats may wait."""
@@ -100,8 +101,15 @@ async def _result(task: asyncio.Task[HttpBody]) -> HttpBody:
         raise LokiError("the run is over", code=ErrorCode.CANCELLED) from None
 
 
-def _text(body: bytes) -> str | bytes:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
+def _content(packed: Packed) -> str | bytes:
+    body = unpack(packed)
+    if isinstance(body, str | bytes):
         return body
+    raise InvalidArgument("body must be a string", details={"field": "body"})
+
+
+def _text_or_bytes(body: bytes) -> Packed:
+    try:
+        return pack(body.decode())
+    except UnicodeDecodeError:
+        return pack(body)

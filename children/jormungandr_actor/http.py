@@ -6,6 +6,7 @@ allowed to open is of no use for another's name. The name goes into the Host hea
 """
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -56,9 +57,7 @@ class Exchange:
         try:
             target = target_of(urljoin(self.target.url, location))
         except (InvalidArgument, ValueError) as error:
-            raise IoError(
-                f"{self.target.origin} redirects to where nobody can go: {error}"
-            ) from error
+            raise _failed(self.target.origin, "redirects", f"redirects badly: {error}") from error
         if status == 303 or (status in (301, 302) and self.method == "POST"):
             return Exchange("GET", target)
         return replace(self, target=target)
@@ -121,7 +120,8 @@ class HttpClient:
         except aiohttp.ClientSSLError as error:
             raise _failed(origin, "tls", f"cannot be trusted: {error}") from error
         except aiohttp.ClientConnectorError as error:
-            raise _failed(origin, "connect", f"cannot be reached: {error.strerror}") from error
+            why = os.strerror(error.errno) if error.errno else str(error)
+            raise _failed(origin, "connect", f"cannot be reached: {why}") from error
         except aiohttp.ClientError as error:
             why = str(error) or type(error).__name__
             raise _failed(origin, "protocol", f"did not answer properly: {why}") from error

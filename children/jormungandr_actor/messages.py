@@ -1,12 +1,16 @@
-"""Scripts and Jörmungandr about HTTP."""
+"""Scripts and Jörmungandr about HTTP.
+
+Bodies travel as Packed text or bytes, as the script gave them.
+"""
 
 from loki.messages.envelope import Message, Request
+from loki.messages.value import Packed
 
 
 class HttpBody(Message):
     """The body of an answer with a status below 400."""
 
-    body: str | bytes  # Text when it is valid UTF-8.
+    body: Packed  # Text where it is valid UTF-8, else bytes.
 
 
 class HttpGet(Request[HttpBody]):
@@ -19,14 +23,14 @@ class HttpPost(Request[HttpBody]):
     """Script -> Jörmungandr: send a body. Reply: HttpBody."""
 
     url: str
-    body: str | bytes
+    body: Packed  # Text or bytes.
 
 
 class HttpPut(Request[HttpBody]):
     """Script -> Jörmungandr: store a body there. Reply: HttpBody."""
 
     url: str
-    body: str | bytes
+    body: Packed  # Text or bytes.
 
 
 class HttpDelete(Request[HttpBody]):

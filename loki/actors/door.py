@@ -8,6 +8,7 @@ actor ends, so that its supervisor decides. All methods belong to the actor's ow
 """
 
 import asyncio
+import contextlib
 import inspect
 import logging
 import os
@@ -15,7 +16,6 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, Union
@@ -23,7 +23,9 @@ from typing import Any, Protocol, TypeVar, Union
 import msgspec
 
 from loki.actors.frame import FrameError
-from loki.actors.lane import Exchange, Lane, Peer, Poller
+from loki.actors.lane import Exchange, Lane, Poller
+from loki.actors.peer import Peer
+from loki.actors.request import RETRY_AFTER_S, UNREADABLE, Requests
 from loki.actors.role import Answer, Context, Handler, Role, Timer
 from loki.clock import Clock, SystemClock
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
@@ -31,8 +33,6 @@ from loki.messages.envelope import Envelope, Failure, Kind, Message, Request, re
 from loki.messages.lifecycle import Ping, Pong
 
 R = TypeVar("R", bound=Message)
-RETRY_AFTER_S = 0.5
-
 _encoder = msgspec.msgpack.Encoder()
 _envelopes = msgspec.msgpack.Decoder(Envelope)
 
@@ -49,17 +49,6 @@ class Tap(Protocol):
 
     def outgoing(self, peer: str, envelope: Envelope) -> Envelope | None: ...
     def incoming(self, peer: str, envelope: Envelope) -> Envelope | None: ...
-
-
-@dataclass(slots=True)
-class Pending:
-    """A request of ours that nobody answered yet."""
-
-    peer: str
-    lane: Lane | None
-    opened: Callable[[msgspec.Raw], Message]
-    then: Callable[[Any], None]
-    timer: Timer
 
 
 @cache
@@ -89,10 +78,9 @@ class Door:
         self._poller = poller
         self._crashed = crashed
         self._role: Role | None = None
-        self._handlers: Mapping[type[Message], Handler] = {}
+        self._handlers: Mapping[type[Message], Handler] = {Ping: self._pong}
         self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Ping)
-        self._pending: dict[int, Pending] = {}
-        self._correlation = 0
+        self._requests = Requests(poller, self._guard)
         self._workers: list[ThreadPoolExecutor] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._trace = ""
@@ -102,7 +90,8 @@ class Door:
             poller,
             received=self._received,
             lost=self._lost,
-            unreachable=self._unreachable,
+            reached=self._requests.reached,
+            unreachable=self._requests.unreachable,
             log=self.log.warning,
         )
 
@@ -112,6 +101,7 @@ class Door:
         handlers: dict[type[Message], Handler] = {Ping: self._pong, **more, **role.handlers()}
         self._handlers = handlers
         self._decoder = msgspec.msgpack.Decoder(Union[tuple(handlers)])  # noqa: UP007
+        self.exchange.open()
 
     def _pong(self, _ping: Ping, _context: Context) -> Pong:
         return Pong(name=self.name, pid=os.getpid())
@@ -180,16 +170,13 @@ class Door:
         timeout_s: float,
         run: str,
     ) -> None:
-        self._correlation += 1
-        number = self._correlation
-        timer = self._poller.call_later(timeout_s, lambda: self._timed_out(number, timeout_s))
-        pending = Pending(peer, None, opened, then, timer)
-        self._pending[number] = pending
+        number = self._requests.begin(peer, opened, then, timeout_s)
         try:
-            pending.lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run)
+            lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run)
         except ResourceLimitExceeded as error:
-            failure = Failure.of(error, RETRY_AFTER_S)
-            self._poller.call_later(0, lambda: self._settle(number, failure))
+            self._requests.settle_soon(number, Failure.of(error, RETRY_AFTER_S))
+        else:
+            self._requests.sent(number, lane)
 
     def _post(
         self,
@@ -215,9 +202,12 @@ class Door:
     # In.
 
     def _received(self, lane: Lane, payload: bytes) -> None:
+        self._guard(lambda: self._take_in(lane, payload))
+
+    def _take_in(self, lane: Lane, payload: bytes) -> None:
         try:
             envelope = _envelopes.decode(payload)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             self.log.warning("%s sent no envelope: %s", lane.peer.name, error)
             return
         if self.tap is not None:
@@ -227,27 +217,9 @@ class Door:
             envelope = changed
         self._trace = envelope.trace
         if envelope.kind is Kind.REPLY:
-            self._replied(envelope)
+            self._requests.replied(lane, envelope)
         else:
             self._serve(lane, envelope)
-
-    def _replied(self, envelope: Envelope) -> None:
-        pending = self._pending.get(envelope.correlation)
-        if pending is None:
-            return  # Late: its request was answered for it.
-        try:
-            reply = pending.opened(envelope.body)
-        except msgspec.DecodeError as error:
-            reply = Failure(
-                code=ErrorCode.UNSUPPORTED, message=f"{pending.peer} gave an unknown reply: {error}"
-            )
-        self._settle(envelope.correlation, reply)
-
-    def _settle(self, correlation: int, reply: object) -> None:
-        pending = self._pending.pop(correlation, None)
-        if pending is not None:
-            pending.timer.cancel()
-            self._guard(lambda: pending.then(reply))
 
     def _serve(self, lane: Lane, envelope: Envelope) -> None:
         peer = lane.peer
@@ -260,27 +232,33 @@ class Door:
             trace=envelope.trace,
             deadline_s=None if remaining_s is None else self.clock.monotonic_s() + remaining_s,
         )
-        answer: Answer
+        self._conclude(lane, envelope, lambda: self._handle(envelope.body, context))
+
+    def _handle(self, body: msgspec.Raw, context: Context) -> Answer:
+        message = self._open(body)
+        if self.log.isEnabledFor(logging.DEBUG):
+            self.log.debug("trace=%s %s from %s", context.trace, message, context.peer)
+        return self._handlers[type(message)](message, context)
+
+    def _conclude(self, lane: Lane, envelope: Envelope, answer: Callable[[], Answer]) -> None:
+        """Reply with what `answer` gives back, or with what it raises."""
         try:
-            message = self._open(envelope.body)
-            answer = self._handlers[type(message)](message, context)
+            self._answer(lane, envelope, answer())
         except LokiError as error:
-            answer = Failure.of(error)
+            self._reply(lane, envelope, Failure.of(error))
         except Exception as error:  # noqa: BLE001  # The shell's one catch-all.
             self._bug(error, lane, envelope)
-            return
-        self._answer(lane, envelope, answer)
 
     def _open(self, body: msgspec.Raw) -> Message:
         try:
             return self._decoder.decode(body)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise self._refusal(body, error) from error
 
-    def _refusal(self, body: msgspec.Raw, error: msgspec.DecodeError) -> LokiError:
+    def _refusal(self, body: msgspec.Raw, error: Exception) -> LokiError:
         try:
             tag = _tags.decode(body).type
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return LokiError(f"no message: {error}", code=ErrorCode.ARGUMENT_INVALID)
         if tag in {known.__name__ for known in self._handlers}:
             return LokiError(f"{tag}: {error}", code=ErrorCode.ARGUMENT_INVALID)
@@ -288,23 +266,22 @@ class Door:
         return LokiError(f"{self.name} does not understand {tag}", code=ErrorCode.UNSUPPORTED)
 
     def _answer(self, lane: Lane, envelope: Envelope, answer: Answer) -> None:
-        """Reply with what the handler gave back, now or when its promise is kept."""
+        """Reply now, or when a promise is kept. Raises: TypeError for what is no answer."""
         if isinstance(answer, Message):
             self._reply(lane, envelope, answer)
         elif isinstance(answer, Future):
-            answer.add_done_callback(
-                lambda done: self._poller.call_soon_threadsafe(
-                    lambda: self._kept(lane, envelope, done)
-                )
-            )
+            answer.add_done_callback(lambda done: self._kept_by_thread(lane, envelope, done))
         elif inspect.iscoroutine(answer):
             task = asyncio.get_running_loop().create_task(answer)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda done: self._kept(lane, envelope, done))
         elif envelope.kind is Kind.REQUEST:
-            error = TypeError("a handler gave no reply to a request")
-            self._bug(error, lane, envelope)
+            raise TypeError("a handler gave no reply to a request")
+
+    def _kept_by_thread(self, lane: Lane, envelope: Envelope, promise: Future[Any]) -> None:
+        with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
+            self._poller.call_soon_threadsafe(lambda: self._kept(lane, envelope, promise))
 
     def _kept(
         self, lane: Lane, envelope: Envelope, promise: "Future[Any] | asyncio.Task[Any]"
@@ -312,14 +289,8 @@ class Door:
         if promise.cancelled():
             failure = Failure(code=ErrorCode.CANCELLED, message="cancelled")
             self._reply(lane, envelope, failure)
-            return
-        error = promise.exception()
-        if error is None:
-            self._answer(lane, envelope, promise.result())
-        elif isinstance(error, LokiError):
-            self._reply(lane, envelope, Failure.of(error))
         else:
-            self._bug(error, lane, envelope)
+            self._conclude(lane, envelope, promise.result)
 
     def _reply(self, lane: Lane, envelope: Envelope, reply: Message) -> None:
         if envelope.kind is not Kind.REQUEST:
@@ -342,41 +313,18 @@ class Door:
 
     # Ends.
 
-    def _timed_out(self, correlation: int, timeout_s: float) -> None:
-        pending = self._pending.get(correlation)
-        if pending is not None:
-            message = f"{pending.peer} did not answer within {timeout_s:.3g} s"
-            self._settle(correlation, unavailable(message))
-
     def _lost(self, peer: Peer) -> None:
-        lost = [
-            number
-            for number, pending in self._pending.items()
-            if (pending.lane.closed if pending.lane else self._sent_before_lost(pending, peer))
-        ]
-        for number in lost:
-            self._settle(number, unavailable(f"{peer.name} ended before it answered"))
+        self._requests.lost(peer.name)
         if self._role is not None:
             role = self._role
             self._guard(lambda: role.lost(peer.name, peer.pid))
-
-    def _sent_before_lost(self, pending: Pending, peer: Peer) -> bool:
-        """Whether a request that had to wait for its peer went out, to a peer that now ended."""
-        return pending.peer == peer.name and not self.exchange.waits_for(peer.name)
-
-    def _unreachable(self, name: str) -> None:
-        lost = [
-            number
-            for number, pending in self._pending.items()
-            if pending.lane is None and pending.peer == name
-        ]
-        for number in lost:
-            self._settle(number, unavailable(f"{name} is not there"))
 
     def _guard(self, action: Callable[[], None]) -> None:
         """Run code of the role that nobody waits for."""
         try:
             action()
+        except LokiError as error:
+            self.log.warning("%s: %s", self.name, error)
         except Exception as error:  # noqa: BLE001  # The shell's other catch-all.
             self._bug(error, None, None)
 
@@ -384,26 +332,28 @@ class Door:
         incident = secrets.token_hex(4)
         text = "".join(traceback.format_exception(error))
         self.log.error("incident %s: a bug ends %s\n%s", incident, self.name, text)
-        if lane is not None and envelope is not None:
-            failure = Failure(
-                code=ErrorCode.BUG,
-                message=f"a bug in {self.name}; the log has it as incident {incident}",
-                details={"incident": incident},
-            )
-            self._reply(lane, envelope, failure)
-        self._crashed(error, incident)
+        failure = Failure(
+            code=ErrorCode.BUG,
+            message=f"a bug in {self.name}; the log has it as incident {incident}",
+            details={"incident": incident},
+        )
+        try:
+            if lane is not None and envelope is not None:
+                self._reply(lane, envelope, failure)
+        finally:
+            self._crashed(error, incident)
 
     def close(self) -> None:
-        """Stop taking messages; blocking work that has begun is finished, the rest dropped."""
+        """Stop taking messages; blocking work that has begun is finished, the rest dropped.
+
+        Whoever waits for a reply is told that none will come.
+        """
         for task in self._tasks:
             task.cancel()
         for worker in self._workers:
             worker.shutdown(wait=False, cancel_futures=True)
         self.exchange.close()
-
-
-def unavailable(message: str) -> Failure:
-    return Failure(code=ErrorCode.CHILD_DOWN, message=message, retry_after_s=RETRY_AFTER_S)
+        self._requests.close(self.name)
 
 
 _failures = msgspec.msgpack.Decoder(Failure)

@@ -13,6 +13,7 @@ from loki.messages.execution import Cause
 _LAYOUT = struct.Struct("<BB32sdQ")
 _CAUSES = tuple(Cause)
 _NO_CAUSE = 255
+_MOST = 2**63 - 1  # What a reader can hold.
 
 
 class RunPhase(IntEnum):
@@ -58,13 +59,14 @@ class FlightRecorder:
         _LAYOUT.pack_into(self._page, 0, phase, index, run, overshoot_ms, peak_memory_bytes)
 
     def read(self) -> Record:
+        """Whatever the page holds: a script that broke out of Lua may have written it."""
         phase, cause, run, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
         return Record(
-            RunPhase(phase),
-            None if cause == _NO_CAUSE else _CAUSES[cause],
-            run.rstrip(b"\0").decode(),
+            RunPhase(min(phase, RunPhase.ANSWERED)),
+            _CAUSES[cause] if cause < len(_CAUSES) else None,
+            run.rstrip(b"\0").decode(errors="replace"),
             overshoot_ms,
-            peak,
+            min(peak, _MOST),
         )
 
     def close(self) -> None:
@@ -76,7 +78,9 @@ _recorders: dict[str, FlightRecorder] = {}
 
 def recorder_for(runner: str) -> FlightRecorder:
     """In the Dispatcher: the page for a runner that is about to be forked."""
-    return _recorders.setdefault(runner, FlightRecorder())
+    if runner not in _recorders:
+        _recorders[runner] = FlightRecorder()
+    return _recorders[runner]
 
 
 def own_recorder(runner: str) -> FlightRecorder:

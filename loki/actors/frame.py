@@ -1,5 +1,6 @@
 """Framing of lanes: messages of up to 8 MiB in frames that a socket buffer can hold."""
 
+import re
 from collections.abc import Iterator
 
 FRAME_BYTES = 64 * 1024
@@ -10,6 +11,7 @@ MORE = 1
 HELLO = 2
 
 _HEAD = {flag: bytes((flag,)) for flag in (LAST, MORE, HELLO)}
+_NAME = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 
 class FrameError(Exception):
@@ -19,6 +21,13 @@ class FrameError(Exception):
 def hello(name: str) -> bytes:
     """The first frame on a lane: who connects."""
     return _HEAD[HELLO] + name.encode()
+
+
+def name_in(frame: memoryview) -> str:
+    """Who says hello. Raises: FrameError where the frame is no hello, or the name no name."""
+    if frame[:1] != _HEAD[HELLO] or not _NAME.fullmatch(frame[1:]):
+        raise FrameError("does not say who it is")
+    return bytes(frame[1:]).decode()
 
 
 def split(message: bytes) -> Iterator[bytes]:
@@ -47,6 +56,8 @@ class Assembler:
 
         Raises: FrameError for an unknown frame, or a message above MAX_MESSAGE_BYTES.
         """
+        if not 0 < len(frame) <= FRAME_BYTES:
+            raise FrameError(f"a frame of {len(frame)} bytes")
         flag = frame[0]
         if flag == LAST and not self._parts:
             return bytes(frame[1:])

@@ -8,16 +8,17 @@ is. A peer that is not there yet, because it is being restarted, is tried again 
 its messages wait in a bounded outbox.
 """
 
+import contextlib
 import os
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from loki.actors.frame import FRAME_BYTES, HELLO, Assembler, FrameError, hello, split
+from loki.actors.frame import FRAME_BYTES, Assembler, FrameError, hello, name_in, split
+from loki.actors.peer import Peer, is_kin, peer_credentials
 from loki.actors.role import Timer
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
@@ -26,6 +27,7 @@ RECONNECT_FIRST_S = 0.002
 RECONNECT_LONGEST_S = 0.05
 RECONNECT_WINDOW_S = 1.0
 BACKLOG = 128
+LANES_PER_PROCESS = 8  # Of three that it may need: each side connects once, and asks once.
 
 
 class Poller(Protocol):
@@ -37,37 +39,6 @@ class Poller(Protocol):
     def remove_writer(self, fd: int, /) -> Any: ...
     def call_later(self, delay: float, callback: Callable[[], Any], /) -> Timer: ...
     def call_soon_threadsafe(self, callback: Callable[[], Any], /) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """The process at the other end, as the kernel knows it."""
-
-    name: str
-    pid: int
-    kin: bool  # Our parent, or a child of our parent.
-
-
-def parent_of(pid: int) -> int:
-    """Parent of a process, 0 when it is gone. Source: proc(5), field 4 of /proc/pid/stat."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return 0
-    return int(stat.rpartition(b")")[2].split()[1])
-
-
-def is_kin(pid: int) -> bool:
-    """Whether a process is our parent or a child of our parent. No process can fake that."""
-    parent = os.getppid()
-    return pid == parent or parent_of(pid) == parent
-
-
-def peer_credentials(connection: socket.socket) -> tuple[int, int]:
-    """(pid, uid) of who connected or listens. Source: unix(7), SO_PEERCRED."""
-    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-    pid, uid, _ = struct.unpack("3i", raw)
-    return pid, uid
 
 
 class Lane:
@@ -92,16 +63,24 @@ class Lane:
     def closed(self) -> bool:
         return self._fd < 0
 
+    def may_be_to(self, peer: Peer) -> bool:
+        """Whether this is a lane to that process, or one that has not said so yet."""
+        return self.peer.pid == peer.pid and self.peer.name in ("", peer.name)
+
     def send(self, message: bytes) -> None:
         """Raises: ResourceLimitExceeded when the peer has not read 32 MiB; FrameError."""
         if self.closed:
             return
         if self._outbox_bytes > OUTBOX_BYTES:
             raise outbox_full(self.peer.name)
-        for frame in split(message):
-            self._send_frame(frame)
+        self.send_accepted(message)
 
-    def _send_frame(self, frame: bytes) -> None:
+    def send_accepted(self, message: bytes) -> None:
+        """Send what was promised already, whatever the peer has not read yet."""
+        for frame in split(message):
+            self.send_frame(frame)
+
+    def send_frame(self, frame: bytes) -> None:
         if not self._outbox:
             try:
                 self._connection.send(frame)
@@ -109,7 +88,8 @@ class Lane:
             except BlockingIOError:
                 self._exchange.poller.add_writer(self._fd, self._writable)
             except OSError:
-                return  # The peer is gone; its EOF is on the way and tells everybody.
+                self._give_up()
+                return
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
 
@@ -121,10 +101,19 @@ class Lane:
                 return
             except OSError:
                 self._outbox.clear()
+                self._give_up()
                 break
             self._outbox_bytes -= len(self._outbox.popleft())
         self._outbox_bytes = 0
         self._exchange.poller.remove_writer(self._fd)
+
+    def _give_up(self) -> None:
+        """Half a message must not be followed by others; EOF tells both sides.
+
+        What the peer sent before can still be read.
+        """
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def _readable(self) -> None:
         """Take ONE frame: the poll is level-triggered, so that no lane starves the others."""
@@ -140,8 +129,8 @@ class Lane:
             return
         frame = memoryview(buffer)[:size]
         try:
-            if frame[0] == HELLO:
-                self._greeted(bytes(frame[1:]).decode("utf-8", "replace"))
+            if not self.peer.name:
+                self._greeted(name_in(frame))
                 return
             message = self._assembler.feed(frame)
         except FrameError as error:
@@ -152,8 +141,8 @@ class Lane:
             self._exchange.received(self, message)
 
     def _greeted(self, name: str) -> None:
-        if self.peer.name:
-            raise FrameError("a second hello")
+        if not self.peer.kin and self._exchange.listener_pid(name) not in (self.peer.pid, 0):
+            raise FrameError(f"says it is {name}, and is not")
         self.peer = Peer(name, self.peer.pid, self.peer.kin)
         self._exchange.lane_named(self)
 
@@ -198,19 +187,22 @@ class Exchange:
         *,
         received: Callable[[Lane, bytes], None],
         lost: Callable[[Peer], None],
+        reached: Callable[[Lane], None],
         unreachable: Callable[[str], None],
         log: Callable[[str], None],
     ) -> None:
-        """`lost` is told when the last lane to a process closed; `unreachable` when a peer
+        """`lost` is told when the last lane to a process closed.
 
-        stayed away for RECONNECT_WINDOW_S, after its waiting messages were dropped.
+        Of a peer that is away either `reached` is told, after its waiting messages were sent on
+        that lane, or `unreachable`, after they were dropped: it stayed away for RECONNECT_WINDOW_S.
         """
         self.name = name
         self.poller = poller
         self.received = received
         self.log = log
-        self.buffer = bytearray(FRAME_BYTES)
+        self.buffer = bytearray(FRAME_BYTES + 1)  # One more: a longer frame must not look whole.
         self._lost = lost
+        self._reached = reached
         self._unreachable = unreachable
         self._directory = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._lanes: set[Lane] = set()
@@ -231,8 +223,11 @@ class Exchange:
             os.unlink(path)
         listener.bind(path)
         listener.listen(BACKLOG)
-        self.poller.add_reader(listener.fileno(), self._accept)
         return listener
+
+    def open(self) -> None:
+        """Accept from now on; who connected before has waited."""
+        self.poller.add_reader(self._listener.fileno(), self._accept)
 
     def _accept(self) -> None:
         try:
@@ -240,56 +235,83 @@ class Exchange:
         except OSError:
             return
         try:
-            self._lanes.add(Lane(self, connection, ""))
+            lane = Lane(self, connection, "")
         except PermissionError as error:
             self.log(f"refused a lane: {error}")
+            return
+        if sum(other.peer.pid == lane.peer.pid for other in self._lanes) < LANES_PER_PROCESS:
+            self._lanes.add(lane)
+        else:
+            self.log(f"refused a lane: pid {lane.peer.pid} has enough")
+            lane.close()
+
+    def listener_pid(self, name: str) -> int:
+        """Who listens under a name, as the kernel knows it; 0 when nobody does."""
+        try:
+            with self._reach(name) as probe:
+                return peer_credentials(probe)[0]
+        except OSError:
+            return 0
 
     def lane_named(self, lane: Lane) -> None:
-        """A process that connected to us said who it is; from now on we answer there."""
-        self._by_name[lane.peer.name] = lane
-        waiting = self._waiting.pop(lane.peer.name, None)
-        for message in waiting.messages if waiting else ():
-            lane.send(message)
+        """A process that connected to us said who it is; from now on we reach it there.
+
+        Unless we had connected to it at the same time: changing over would break the order.
+        """
+        name = lane.peer.name
+        current = self._by_name.get(name)
+        if current is None or current.peer.pid != lane.peer.pid:
+            self._by_name[name] = lane
+        self._send_waiting(name)
+
+    def _send_waiting(self, name: str) -> None:
+        waiting = self._waiting.pop(name, None)
+        if waiting is None:
+            return
+        lane = self._by_name[name]
+        for message in waiting.messages:
+            lane.send_accepted(message)
+        self._reached(lane)
 
     def lane_ended(self, lane: Lane) -> None:
         lane.close()
         self._lanes.discard(lane)
         if self._by_name.get(lane.peer.name) is lane:
             del self._by_name[lane.peer.name]
-        if lane.peer.name and not any(other.peer == lane.peer for other in self._lanes):
+        if lane.peer.name and not any(other.may_be_to(lane.peer) for other in self._lanes):
             self._lost(lane.peer)
-
-    def lane_to(self, peer: str) -> Lane | None:
-        """The open lane to a peer, connecting now if it listens."""
-        lane = self._by_name.get(peer)
-        return lane if lane is not None else self._connect(peer)
-
-    def waits_for(self, peer: str) -> bool:
-        """Whether messages wait until `peer` can be reached."""
-        return peer in self._waiting
 
     def post(self, peer: str, message: bytes) -> Lane | None:
         """Send, or let the message wait for a peer that is away: then None.
 
         Raises: ResourceLimitExceeded, FrameError.
         """
-        lane = None if peer in self._waiting else self.lane_to(peer)
+        lane = None
+        if peer not in self._waiting:
+            lane = self._by_name.get(peer) or self._connect(peer)
         if lane is not None:
             lane.send(message)
         else:
             self._wait(peer, message)
         return lane
 
-    def _connect(self, peer: str) -> Lane | None:
+    def _reach(self, name: str) -> socket.socket:
+        """Raises: OSError when nobody listens there, or has no room."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.setblocking(False)
         try:
-            connection.connect(self._path(peer))
-            lane = Lane(self, connection, peer)
-        except OSError:
+            connection.setblocking(False)
+            connection.connect(self._path(name))
+        except BaseException:
             connection.close()
+            raise
+        return connection
+
+    def _connect(self, peer: str) -> Lane | None:
+        try:
+            lane = Lane(self, self._reach(peer), peer)
+        except OSError:
             return None
-        connection.send(hello(self.name))
+        lane.send_frame(hello(self.name))
         self._lanes.add(lane)
         self._by_name[peer] = lane
         return lane
@@ -308,11 +330,8 @@ class Exchange:
     def _try_again(self, peer: str, waiting: Waiting) -> None:
         if self._waiting.get(peer) is not waiting:
             return
-        lane = self._connect(peer)
-        if lane is not None:
-            del self._waiting[peer]
-            for message in waiting.messages:
-                lane.send(message)
+        if self._connect(peer) is not None:
+            self._send_waiting(peer)
             return
         waiting.left_s -= waiting.delay_s
         if waiting.left_s <= 0:
@@ -332,6 +351,7 @@ class Exchange:
             lane.close()
         self._lanes.clear()
         self._by_name.clear()
+        self._waiting.clear()
         os.close(self._directory)
 
     def abandon(self) -> None:

@@ -9,21 +9,23 @@ they are its ledger of every process alive.
 
 import asyncio
 import ctypes
-import faulthandler
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
+import traceback
 from pathlib import Path
 
-from loki.actors.lane import peer_credentials
+from loki.actors.peer import peer_credentials
 
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 F_SETSIG = 10  # Source: fcntl(2), <linux/fcntl.h>; Python does not name it.
 ABOVE_THESPIAN = 255  # The Admin closes descriptors 3 to 254 when it detaches itself.
 FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 BACKLOG = 128
+KILL_TIMEOUT_S = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _directory_fd = -1
@@ -47,13 +49,36 @@ def protect_actor() -> None:
 def process_start(pid: int) -> int:
     """Start time of a process in clock ticks since boot, 0 when it is gone.
 
-    With the pid it names a process for ever. Source: proc(5), field 22 of /proc/pid/stat.
+    With the pid it names a process until the next boot. Source: proc(5), field 22 of the stat file.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return 0
     return int(stat.rpartition(b")")[2].split()[19])
+
+
+def boot_id() -> str:
+    """Another at each boot of the device: pids and start times repeat. Source: random(4)."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _kill(pid: int, start: int) -> bool:
+    """Kill that very process and wait for its end; False when it is gone already."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if process_start(pid) != start:
+            return False
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        select.select([process], [], [], KILL_TIMEOUT_S)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(process)
+    return True
 
 
 class Ledger:
@@ -77,21 +102,19 @@ class Ledger:
 
     def _write(self) -> None:
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps(self._alive))
+        fresh.write_text(json.dumps({"boot": boot_id(), "alive": self._alive}))
         fresh.replace(self._path)
 
     def kill_survivors(self) -> list[int]:
         """End what the ledger of an earlier starter still names; returns their pids."""
         try:
-            recorded = {
-                int(pid): start for pid, start in json.loads(self._path.read_text()).items()
-            }
-        except (OSError, ValueError):
-            return []
-        survivors = [pid for pid, start in recorded.items() if start == process_start(pid) != 0]
-        for pid in survivors:
-            os.kill(pid, signal.SIGKILL)
-        return survivors
+            record = json.loads(self._path.read_text())
+            if record["boot"] != boot_id():
+                return []
+            alive = {int(pid): int(start) for pid, start in record["alive"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return []  # None was written, or not by us.
+        return [pid for pid, start in alive.items() if _kill(pid, start)]
 
 
 class Lifeline:
@@ -104,6 +127,7 @@ class Lifeline:
         path.unlink(missing_ok=True)
         self._ledger = ledger
         self._ties: dict[int, socket.socket] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.setblocking(False)
         self._listener.bind(_lifeline_path())
@@ -117,6 +141,7 @@ class Lifeline:
 
     def serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Accept in `loop` from now on; what connected before has waited."""
+        self._loop = loop
         loop.add_reader(self._listener.fileno(), self._accept, loop)
 
     def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -143,6 +168,8 @@ class Lifeline:
         global _directory_fd
         _listeners.remove(self)
         for connection in (self._listener, *self._ties.values()):
+            if self._loop is not None:
+                self._loop.remove_reader(connection.fileno())
             connection.close()
         self._ties.clear()
         os.close(_directory_fd)
@@ -184,8 +211,15 @@ def _after_fork_in_child() -> None:
     try:
         _tie = _connect_tie()
     except BaseException:  # noqa: BLE001  # Untied we must not live.
-        faulthandler.dump_traceback()
-        os._exit(1)
+        try:
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(1)
+
+
+def starter_pid() -> int:
+    """Who holds the other end of our tie, as the kernel knows it; 0 when we are not tied."""
+    return 0 if _tie is None else peer_credentials(_tie)[0]
 
 
 def _connect_tie() -> socket.socket:

@@ -38,7 +38,7 @@ from loki.messages.execution import (
 )
 from loki.messages.lua_module import LuaFunction
 from loki.messages.script import Script
-from loki.messages.value import Packed, ScriptValue, pack, unpack
+from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 WINDOW = 16  # Chunks that may be on their way to the client.
 KNOWN_SCRIPTS = 100
@@ -270,7 +270,7 @@ class Runner(Role):
         run: Current,
         cause: Cause,
         *,
-        value: Packed | None = None,
+        value: Packed = NIL,
         failure: Failure | None = None,
     ) -> None:
         if not run.claim_end():
@@ -286,7 +286,7 @@ class Runner(Role):
         self._spare = self._engine.prepare()
 
     def _result(
-        self, run: Current, cause: Cause, value: Packed | None, failure: Failure | None
+        self, run: Current, cause: Cause, value: Packed, failure: Failure | None
     ) -> RunFinished:
         wall_s = time.monotonic() - run.began_s
         return RunFinished(
@@ -319,7 +319,7 @@ class Runner(Role):
         run = self._current
         if run is None or run.deadline_s != deadline_s or not run.claim_end():
             return
-        finished = self._result(run, Cause.TIME, None, self._time_failure(run))
+        finished = self._result(run, Cause.TIME, NIL, self._time_failure(run))
         self._recorder.stopped(Cause.TIME, finished.usage.overshoot_ms, run.peak_memory_bytes)
         try:
             self.shell.send(run.start.gateway, finished, run=run.id)

@@ -52,7 +52,11 @@ class Seal:
         """Raises: ValueError for a key under 32 bytes."""
         if len(key) < KEY_BYTES:
             raise ValueError(f"the key has {len(key)} bytes, at least {KEY_BYTES} are needed")
-        self._key = key
+        self._key = bytearray(key)
+
+    def forget(self) -> None:
+        """Overwrite the key: from now on this opens nothing, and nobody opens what it closes."""
+        self._key[:] = os.urandom(len(self._key))
 
     def message(self, body: bytes, *, port: int, now_ns: int) -> bytes:
         """A frame for the process that listens on `port`.

@@ -23,19 +23,29 @@ from typing import Any
 Poll = select.poll
 READ = select.POLLIN | select.POLLHUP | select.POLLERR
 WRITE = select.POLLOUT | select.POLLERR | select.POLLHUP
+SWEEP_AT_LEAST = 100
+LONGEST_WAIT_S = 3600.0  # poll(2) counts milliseconds in 32 bits.
 
 
 class InlineTimer:
     """One call at one time; cancelled by forgetting the call."""
 
-    __slots__ = ("action", "when")
+    __slots__ = ("_loop", "action", "when")
 
-    def __init__(self, when: float, action: Callable[[], Any]) -> None:
+    def __init__(self, loop: "InlineLoop", when: float, action: Callable[[], Any]) -> None:
+        self._loop = loop
         self.when = when
         self.action: Callable[[], Any] | None = action
 
     def cancel(self) -> None:
-        self.action = None
+        if self.action is not None:
+            self.action = None
+            self._loop.timer_cancelled()
+
+    def take(self) -> Callable[[], Any] | None:
+        """What to call now; it cannot be cancelled any more."""
+        action, self.action = self.action, None
+        return action
 
     def __lt__(self, other: "InlineTimer") -> bool:
         return self.when < other.when
@@ -51,6 +61,7 @@ class InlineLoop:
         self.used_thespian = False
         self.serving = False
         self._timers: list[InlineTimer] = []
+        self._cancelled = 0  # Of the timers, and counted only since they were last swept.
         self._from_threads: deque[Callable[[], Any]] = deque()
         self._wake_fd = -1
 
@@ -71,9 +82,17 @@ class InlineLoop:
             self.version += 1
 
     def call_later(self, delay: float, callback: Callable[[], Any]) -> InlineTimer:
-        timer = InlineTimer(time.monotonic() + delay, callback)
+        timer = InlineTimer(self, time.monotonic() + delay, callback)
         heapq.heappush(self._timers, timer)
         return timer
+
+    def timer_cancelled(self) -> None:
+        """Requests are answered long before their deadlines: those timers must not pile up."""
+        self._cancelled += 1
+        if self._cancelled > SWEEP_AT_LEAST and self._cancelled > len(self._timers) // 2:
+            self._timers = [timer for timer in self._timers if timer.action is not None]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
 
     def call_soon_threadsafe(self, callback: Callable[[], Any]) -> None:
         """The one method that other threads may call, after `listen_to_threads`."""
@@ -87,8 +106,9 @@ class InlineLoop:
             self.add_reader(self._wake_fd, self._run_from_threads)
 
     def _run_from_threads(self) -> None:
+        """What comes meanwhile waits for the next turn: each call has written to the eventfd."""
         os.eventfd_read(self._wake_fd)
-        while self._from_threads:
+        for _ in range(len(self._from_threads)):
             self._from_threads.popleft()()
 
     def forget(self) -> None:
@@ -106,10 +126,11 @@ class InlineLoop:
         while self._timers:
             timer = self._timers[0]
             if timer.action is not None and timer.when > now:
-                return max(0.0, timer.when - time.monotonic())
+                return min(max(0.0, timer.when - time.monotonic()), LONGEST_WAIT_S)
             heapq.heappop(self._timers)
-            if timer.action is not None:
-                timer.action()
+            action = timer.take()
+            if action is not None:
+                action()
         return None
 
     def serve(self, fd: int, events: int) -> None:
@@ -170,7 +191,7 @@ class LaneSelector:
         while True:
             wait = LOOP.run_due_timers()
             if LOOP.used_thespian:
-                return []
+                wait = 0.0
             if version != LOOP.version:
                 poll, version = self._poll(), LOOP.version
             if end is not None:

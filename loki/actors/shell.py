@@ -39,21 +39,37 @@ class Family:
 
     def __init__(self, actor: "ShellActor") -> None:
         self._actor = actor
-        self._members: dict[str, tuple[str, int]] = {}
+        self._members: list[tuple[ActorAddress, Boot]] = []
         self.exited: Callable[[str, int], None] = lambda _name, _incarnation: None
         """Called with (name, incarnation) for each notice of an exit; notices may come twice."""
 
-    def spawn(self, boot: Boot) -> None:
-        """Fork an actor and tell it who it is; it answers Ready on its lane."""
+    def spawn(self, boot: Boot) -> int:
+        """Fork an actor and tell it who it is; it answers Ready on its lane.
+
+        Returns its pid, or 0 when the fork failed: then no notice will come.
+        """
         LOOP.used_thespian = True
         address = self._actor.createActor(ShellActor)
-        self._members[str(address)] = (boot.name, boot.incarnation)
-        self._actor.send(address, Packet(_encode(boot)))
+        pid = self._pid_of(address)
+        if pid:
+            self._members.append((address, boot))
+            self._actor.send(address, Packet(_encode(boot)))
+        return pid
+
+    def _pid_of(self, address: ActorAddress) -> int:
+        """Thespian 4.0.1 tells nobody; it keeps a record of each process it forked."""
+        for child in getattr(self._actor._myRef, "_child_procs", ()):
+            if child.childAddr == address:
+                return int(child.childProc.pid)
+        return 0
 
     def notice(self, address: ActorAddress) -> None:
-        member = self._members.pop(str(address), None)
-        if member is not None:
-            self.exited(*member)
+        """An exit, as Thespian tells it. Only `==` knows an address under its other name."""
+        for member in self._members:
+            if member[0] == address:
+                self._members.remove(member)
+                self.exited(member[1].name, member[1].incarnation)
+                return
 
 
 class ParentRole(Role):
@@ -145,8 +161,8 @@ class Host:
         door.send(self.boot.parent, ready)
 
     def allowed(self, context: Context) -> bool:
-        """Stop is obeyed from the parent, as the kernel knows it, and from the starter."""
-        return context.kin or context.peer == self.boot.parent
+        """Stop is obeyed from the family and from the starter, as the kernel knows them."""
+        return context.kin or context.peer_pid == lifeline.starter_pid()
 
     def _crashed(self, error: BaseException, incident: str) -> None:
         self.end(f"incident {incident}: {type(error).__name__}: {error}", traceback_of(error))

@@ -45,7 +45,6 @@ class Supervisor(ParentRole):
         self._plan = msgspec.msgpack.decode(config, type=RootConfig)
         self._actors = {actor.name: actor for actor in self._plan.actors}
         self._details: dict[str, str] = {}
-        self._grace_s = 0.0
         self._stopped: Callable[[], None] = lambda: None
         self._tree = Tree(
             tuple(supervision.ChildRecord(ChildSpec(a.name)) for a in self._plan.actors)
@@ -58,7 +57,7 @@ class Supervisor(ParentRole):
         self._step(supervision.Begin())
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
-        self._grace_s, self._stopped = grace_s, done
+        self._stopped = done
         self._step(supervision.StopAll(grace_s))
 
     def child_exited(self, name: str, incarnation: int) -> None:
@@ -73,11 +72,19 @@ class Supervisor(ParentRole):
                 self._step(supervision.Exited(peer, record.incarnation))
 
     def _ready(self, ready: Ready, context: Context) -> None:
+        if not self._is_child(ready.name, context):
+            return
         self._details[ready.name] = ready.detail
         self._step(supervision.Started(ready.name, ready.incarnation, context.peer_pid))
 
-    def _ended(self, ended: Ended, _context: Context) -> None:
+    def _ended(self, ended: Ended, context: Context) -> None:
+        if not self._is_child(ended.name, context):
+            return
         self._step(supervision.Dying(ended.name, ended.incarnation, ended.reason))
+
+    def _is_child(self, name: str, context: Context) -> bool:
+        """Whether the kernel agrees: anybody can say so."""
+        return name in self._actors and self._tree.child(name).pid == context.peer_pid
 
     def _step(self, event: Event) -> None:
         self._tree, commands = supervision.step(self._tree, event, self.shell.clock.monotonic_s())
@@ -88,8 +95,8 @@ class Supervisor(ParentRole):
         match command:
             case supervision.StartChild(name, incarnation):
                 self._start(name, incarnation)
-            case supervision.StopChild(name):
-                self.shell.send(name, Stop(grace_s=self._grace_s))
+            case supervision.StopChild(name, grace_s):
+                self.shell.send(name, Stop(grace_s=grace_s))
             case supervision.KillChild(_, pid):
                 self._kill(pid)
             case supervision.WakeAt(when_s):
@@ -113,7 +120,8 @@ class Supervisor(ParentRole):
             config=actor.config,
             previous=self._details.get(name, ""),
         )
-        self.family.spawn(boot)
+        pid = self.family.spawn(boot)
+        self._step(supervision.Spawned(name, incarnation, pid))
 
     @staticmethod
     def _kill(pid: int) -> None:

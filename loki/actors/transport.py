@@ -29,6 +29,7 @@ from thespian.system.transport import (
     SendStatus,
     Thespian__UpdateWork,
     TransmitIntent,
+    streamBuffer,
 )
 from thespian.system.transport import TCPTransport as tcp  # noqa: N813  # It is a module.
 
@@ -36,7 +37,7 @@ from loki.actors.seal import FrameBuffer, Head, ReplayGuard, Seal, Verdict
 from loki.actors.wire import Packet, Wire, WireError
 from loki.errors import ConfigurationError
 
-__all__ = ["BASE_NAME", "LOOPBACK", "Packet", "install"]
+__all__ = ["BASE_NAME", "LOOPBACK", "Packet", "forget_key", "install"]
 
 BASE_NAME: Final = "lokiSealedTCPBase"
 LOOPBACK: Final = "127.0.0.1"
@@ -82,14 +83,11 @@ def install(
     _installed = _Installed(seal, Wire(host, creatable), logging.getLogger())
     tcp.ReceiveBuffer = _Receiving
     tcp.ackMsg = seal.control(tcp.ackPacket.encode())
-    tcp.ackDataErrMsg = seal.control(_DATA_ERROR.encode())
+    tcp.ackDataErrMsg = seal.control(streamBuffer.ackDataErrPacket.encode())
     tcp.serializer = SimpleNamespace(loads=None)  # No way back to pickle.
     _bind_to(host)
     sys.modules[f"thespian.system.{BASE_NAME}"] = sys.modules[__name__]
     return BASE_NAME
-
-
-_DATA_ERROR: Final = "ACK+DATAERR"  # Source: thespian 4.0.1, streamBuffer.ackDataErrPacket.
 
 
 def _bind_to(host: str) -> None:
@@ -97,6 +95,15 @@ def _bind_to(host: str) -> None:
     os.environ["THESPIAN_BASE_IPADDR"] = host
     IPBase.thisSystem.add_local_addr(host)
     IPBase.IPActorAddress.bindArgs = property(lambda self: ((host, self.sockname[1]),))
+
+
+def forget_key() -> None:
+    """For a process that is done with Thespian: it can neither send nor receive any more.
+
+    Its death is still told to its parent, by the kernel. Best called before it runs strangers'
+    code, which could else speak for any actor.
+    """
+    _shared().seal.forget()
 
 
 def _shared() -> _Installed:
@@ -198,11 +205,11 @@ class SealedTransport(tcp.TCPTransport):  # type: ignore[misc]  # Thespian has n
         super()._acceptNewIncoming()
 
     def _close_strangers(self) -> None:
-        """Connections that do not prove the key in time, or are too many; oldest first."""
+        """Connections that do not prove the key in time, or are too many; the quietest first."""
         strangers = [
             (fd, incoming)
             for fd, incoming in self._incomingSockets.items()
-            if incoming.fromAddress.addressDetails is None
+            if incoming.fromAddress.addressDetails is None and incoming._rData.head is None
         ]
         too_many = len(strangers) - MAX_STRANGERS + 1
         for number, (fd, incoming) in enumerate(strangers):

@@ -39,15 +39,16 @@ class Watchdog:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _watch(self) -> None:
+        expired_s = math.inf  # Only `arm` and `disarm` may write the deadline: no store is lost.
         with self._wake:
             while True:
                 # First: whoever arms from here on finds us sleeping for ever, and wakes us.
                 self._sleeps_until_s = math.inf
                 deadline_s = self._deadline_s
-                left_s = deadline_s - time.monotonic()
+                left_s = math.inf if deadline_s == expired_s else deadline_s - time.monotonic()
                 if left_s <= 0:
+                    expired_s = deadline_s
                     self._expired(deadline_s)
-                    self._deadline_s = math.inf
                     continue
-                self._sleeps_until_s = deadline_s
+                self._sleeps_until_s = math.inf if left_s == math.inf else deadline_s
                 self._wake.wait(None if left_s == math.inf else left_s)

@@ -85,7 +85,7 @@ def _value_of(script: Script, parameter: Parameter, given: ScriptValue) -> Scrip
             parameter.name,
             f"'{script.name}' requires this argument ({_article(parameter.type.value)})",
         )
-    return None if parameter.default is None else unpack(parameter.default)
+    return unpack(parameter.default)
 
 
 def _typed(type_: ValueType, value: ScriptValue) -> ScriptValue:

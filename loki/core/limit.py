@@ -1,7 +1,5 @@
 """Budgets of a tool under the ceiling that the settings put over all tools."""
 
-from typing import NamedTuple
-
 import msgspec
 
 from loki.messages.script import Limits
@@ -9,21 +7,12 @@ from loki.messages.script import Limits
 NAMES: tuple[str, ...] = Limits.__struct_fields__
 
 
-class Excess(NamedTuple):
-    """One limit that asks for more than its ceiling allows."""
-
-    name: str
-    asked: int
-    ceiling: int
-
-
-def excesses(limits: Limits, ceiling: Limits) -> tuple[Excess, ...]:
-    """What is above the ceiling; a limit that equals its ceiling is not.
+def exceeds(asked: int, ceiling: int) -> bool:
+    """Whether a limit is above its ceiling; one that equals it is not.
 
     A ceiling of 0 bounds nothing. A limit of 0 asks for as much as there may be, never for more.
     """
-    pairs = ((name, getattr(limits, name), getattr(ceiling, name)) for name in NAMES)
-    return tuple(Excess(name, asked, top) for name, asked, top in pairs if 0 < top < asked)
+    return 0 < ceiling < asked
 
 
 def clamp(limits: Limits, ceiling: Limits) -> Limits:

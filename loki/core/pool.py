@@ -3,11 +3,12 @@
 Theory of operation. A runner is starting, idle, busy with one run, or doomed (we killed it and
 wait for its end). Runs wait in one bounded queue, first come first served. As many runners as
 `warm` are kept, and one idle spare beside them, so that a kill delays nobody. More are started,
-up to `most`, only when the head of the queue has waited for PATIENCE_S: quick runs on a busy
-system share few runners, sleeping ones do not hold up the others. A run whose runner dies before
+up to `most`, one after the other, only when the head of the queue has waited for PATIENCE_S: quick
+runs on a busy system share few runners, sleeping ones do not hold up the others. A run whose runner dies before
 the script began is given to another one, once.
 """
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +16,7 @@ from typing import TypeAlias
 
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
+CLOCK_STEP_S = 0.001  # A wake may be early by a rounding error, and must still count.
 
 
 class RunnerPhase(Enum):
@@ -85,6 +87,7 @@ class Pool:
         self.queue: OrderedDict[str, float] = OrderedDict()  # run -> when it came
         self._requeued: set[str] = set()
         self._number = 0
+        self._wake_s = math.inf
 
     def begin(self, now_s: float) -> list[Command]:
         """Start the warm runners and the spare."""
@@ -97,14 +100,15 @@ class Pool:
         if len(self.queue) >= self.longest_queue:
             return [TurnAway(run)]
         self.queue[run] = now_s
-        return [WakeAt(now_s + PATIENCE_S)]
+        return self._wake_at(now_s + PATIENCE_S)
 
     def withdrawn(self, run: str) -> bool:
         """Take a waiting run out of the queue; False when it does not wait (any more)."""
+        self._requeued.discard(run)
         return self.queue.pop(run, None) is not None
 
     def runner_up(self, name: str, now_s: float) -> list[Command]:
-        return self._free(name, now_s, RunnerPhase.STARTING)
+        return self._free(name, now_s, RunnerPhase.STARTING) + self._grow(now_s)
 
     def runner_freed(self, name: str, now_s: float) -> list[Command]:
         return self._free(name, now_s, RunnerPhase.BUSY)
@@ -124,12 +128,22 @@ class Pool:
             self.queue[runner.run] = now_s
             self.queue.move_to_end(runner.run, last=False)
         elif runner.run:
+            self._requeued.discard(runner.run)
             commands.append(Lost(runner.run, name))
         return commands + self._serve_queue(now_s)
 
     def tick(self, now_s: float) -> list[Command]:
         """Look whether somebody waits too long, and keep the spare."""
+        if now_s >= self._wake_s - CLOCK_STEP_S:
+            self._wake_s = math.inf
         return self._serve_queue(now_s) + self._grow(now_s) + self._shrink(now_s)
+
+    def _wake_at(self, when_s: float) -> list[Command]:
+        """One wake for all who wait: with one for each, ticks would beget ticks for ever."""
+        if self._wake_s <= when_s:
+            return []
+        self._wake_s = when_s
+        return [WakeAt(when_s)]
 
     def _free(self, name: str, now_s: float, expected: RunnerPhase) -> list[Command]:
         runner = self.runners.get(name)
@@ -156,14 +170,14 @@ class Pool:
         return max(idle, key=lambda r: r.since_s, default=None)
 
     def _grow(self, now_s: float) -> list[Command]:
+        """One at a time: the next look comes when it is up, or has died."""
         if any(r.phase is RunnerPhase.STARTING for r in self.runners.values()):
-            return [WakeAt(now_s + PATIENCE_S)] if self.queue else []
-        head_s = next(iter(self.queue.values()), now_s)
-        impatient = self.queue and now_s - head_s >= PATIENCE_S
-        few = len(self.runners) <= self.warm
-        if few or (impatient and len(self.runners) < self.most):
-            return [self._start(now_s), WakeAt(now_s + PATIENCE_S)]
-        return [WakeAt(head_s + PATIENCE_S)] if self.queue and not impatient else []
+            return []
+        head_s = next(iter(self.queue.values()), math.inf)
+        impatient = now_s - head_s >= PATIENCE_S
+        if len(self.runners) <= self.warm or (impatient and len(self.runners) < self.most):
+            return [self._start(now_s)]
+        return self._wake_at(head_s + PATIENCE_S) if self.queue and not impatient else []
 
     def _shrink(self, now_s: float) -> list[Command]:
         if len(self.runners) <= self.warm + 1:

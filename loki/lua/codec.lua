@@ -32,12 +32,13 @@ local null, arrays, binaries = codec.null, codec.arrays, codec.binaries
 
 -- Encoding -------------------------------------------------------------------------------------
 
-local buffer, length, size -- Pieces of what is being encoded, and their bytes.
-local root, path -- Where in the value we are, for errors.
-local open -- The tables around it.
+local KEPT = 64 -- Pieces that the buffer is cleared for, not replaced.
+local buffer, length, size = {}, 0, 0 -- Pieces of what is being encoded, and their bytes.
+local root, argument, path = "", nil, {} -- Where in the value we are, for errors.
+local open = {} -- The tables around it.
 
 local function place(depth)
-  local parts = { root }
+  local parts = { argument and format("%s: argument %d", root, argument) or root }
   for i = 1, depth do
     local key = path[i]
     if type(key) == "string" and match(key, "^[%a_][%w_]*$") then
@@ -154,14 +155,28 @@ function put_value(value, depth)
   end
 end
 
+local function clear()
+  if length > KEPT then
+    buffer, path = {}, {}
+  else
+    for i = 1, length do
+      buffer[i] = nil
+    end
+  end
+  length, size = 0, 0
+end
+
 local function begin(name)
-  buffer, length, size = {}, 0, 0
-  root, path, open = name, {}, {}
+  root, argument = name, nil
+  if length > 0 then -- The last one failed.
+    clear()
+    open = {}
+  end
 end
 
 local function finish()
   local packed = concat(buffer, "", 1, length)
-  buffer, path, open = nil, nil, nil
+  clear()
   return packed
 end
 
@@ -177,7 +192,7 @@ end
 function codec.encode_arguments(name, ...)
   begin(name)
   local count = select("#", ...)
-  put(pack(">BI4", 0xdd, count), 0)
+  put(count < 16 and char(0x90 + count) or pack(">BI4", 0xdd, count), 0)
   for i = 1, count do
     local value = (select(i, ...))
     local kind = type(value)
@@ -188,7 +203,7 @@ function codec.encode_arguments(name, ...)
       put(pack(">BI4B", 0xc9, #kind, UNSENDABLE), 0)
       put(kind, 0)
     else
-      root = name .. ": argument " .. i
+      argument = i
       put_value(value, 0)
     end
   end

@@ -18,14 +18,13 @@ local FLUSH_S = 0.05
 local OUT_OF_MEMORY = "not enough memory" -- What Lua raises, exactly.
 
 local assert, collectgarbage, error, load, next = assert, collectgarbage, error, load, next
-local pcall, rawequal, rawget, rawlen, rawset = pcall, rawequal, rawget, rawlen, rawset
-local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
+local getmetatable, pcall, rawequal, rawget, select = getmetatable, pcall, rawequal, rawget, select
+local setmetatable, tostring, type, xpcall = setmetatable, tostring, type, xpcall
 local close, create, isyieldable = coroutine.close, coroutine.create, coroutine.isyieldable
 local resume, running, yield = coroutine.resume, coroutine.running, coroutine.yield
-local byte, char, find, format = string.byte, string.char, string.find, string.format
-local gsub, match, string_pack, sub = string.gsub, string.match, string.pack, string.sub
-local string_unpack, concat, pack = string.unpack, table.concat, table.pack
-local mathtype, clock, codepoints, getinfo = math.type, os.clock, utf8.len, debug.getinfo
+local byte, find, format = string.byte, string.find, string.format
+local match, sub, concat, pack = string.match, string.sub, table.concat, table.pack
+local mathtype, clock, getinfo = math.type, os.clock, debug.getinfo
 
 local TAG, REFUSED = {}, {}
 local STOP = setmetatable({}, { __metatable = false, __tostring = function() return "stopped" end })
@@ -117,7 +116,11 @@ end
 local pieces, pieces_size, flushed_at = {}, 0, 0
 local output_left -- Bytes; nil is no cap.
 
+-- The first `size` bytes at most, whole characters.
 local function cut(text, size)
+  if #text <= size then
+    return text
+  end
   while size > 0 and byte(text, size + 1) & 0xC0 == 0x80 do
     size = size - 1
   end
@@ -144,7 +147,7 @@ end
 function env.print(...)
   local line = pack(...)
   for i = 1, line.n do
-    line[i] = env.tostring(line[i])
+    line[i] = tostring(line[i])
   end
   write(concat(line, "\t", 1, line.n) .. "\n")
 end
@@ -388,7 +391,7 @@ local function service(name, separator, functions, extras)
   env[name] = proxy
 end
 
-local function loki_table(value)
+local function loki_array(value)
   if value == nil then
     value = {}
   elseif type(value) ~= "table" then
@@ -479,23 +482,100 @@ end
 
 -- The host's side ------------------------------------------------------------------------------
 
-local source, chunk_name
+local source, chunk_name, result_is_binary
 
--- The whole life of the script, in its own coroutine.
-local function live()
+local function run()
   local script, message = load(source, chunk_name, "t", env)
   source = nil
   if not script then
-    if rawequal(message, OUT_OF_MEMORY) then
-      return "stopped"
-    end
+    caught(false, message)
     return "invalid", message
   end
-  local ran, result = xpcall(script, describe)
-  if not ran then
-    if rawequal(result, OUT_OF_MEMORY) then
-      stopped = stopped or "memory"
-    end
-    return "failed"
+  local value = script()
+  local kind = type(value)
+  if kind == "function" or kind == "thread" then
+    return "unsendable", kind
+  elseif kind == "string" and result_is_binary then
+    value = loki_bytes(value)
+  end
+  codec.fail = function(reason)
+    raise("SCRIPT_ERROR", reason)
+  end
+  return "done", codec.encode(value, "result")
+end
+
+local function ended(ok, ...)
+  if ok then
+    return TAG, ...
+  elseif rawequal((...), OUT_OF_MEMORY) then
+    stopped = stopped or "memory"
+  end
+  return TAG, "failed", failure.text, failure.line, failure.trace, failure.code, failure.details
+end
+
+local function live()
+  return ended(xpcall(run, describe))
+end
+
+local function step(ok, tag, ...)
+  if not ok and rawequal(tag, OUT_OF_MEMORY) then
+    stopped = stopped or "memory"
+  end
+  if stopped then
+    return pieces_size, "stopped", stopped
+  elseif not ok then
+    return pieces_size, "broken", tostring(tag)
+  end
+  return pieces_size, ...
+end
+
+-- Compiles and forgets. Gives nil, or what is wrong.
+local function validate(text, name)
+  return (select(2, load(text, name, "t", env)))
+end
+
+-- Takes all that a run needs. `output_limit` is in bytes; 0 is no limit.
+local function begin(text, name, params, output_limit, binary)
+  source, chunk_name, result_is_binary = text, name, binary
+  output_left = output_limit > 0 and output_limit or nil
+  env.params = codec.decode(params, 1)
+  root = create(live)
+end
+
+-- Takes the host's answer to the last request.
+local function stage(packed, failed)
+  answer = codec.decode(packed, 1)
+  answer_failed = failed
+end
+
+-- Runs the script to its next request or its end. Gives the bytes of output that wait, the kind of
+-- the request, and its parts.
+local function go()
+  flushed_at = clock()
+  return step(resume(root))
+end
+
+-- Gives the output that waits.
+local function drain()
+  local text = concat(pieces)
+  pieces, pieces_size = {}, 0
+  return text
+end
+
+do
+  local names = pack(...)
+  service("loki", ".", names[1], { null = codec.null, array = loki_array, bytes = loki_bytes })
+  for i = 2, names.n, 2 do
+    service(names[i], ":", names[i + 1])
   end
 end
+
+-- The host looks up `debug` in the true globals at each of its calls and must find it without
+-- allocating; nothing else there is of use to anybody.
+local globals = _G
+for name in next, globals do
+  globals[name] = nil
+end
+globals.debug = false
+
+return validate, begin, stage, go, drain

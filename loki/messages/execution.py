@@ -6,7 +6,7 @@ import msgspec
 
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.script import Limits, Permissions, Script
-from loki.messages.value import Packed
+from loki.messages.value import NIL, Packed
 
 
 class Cause(Enum):
@@ -79,7 +79,7 @@ class RunFinished(Message):
     run: str
     script: str
     cause: Cause
-    value: Packed | None = None
+    value: Packed = NIL
     failure: Failure | None = None  # Set whenever the cause is not FINISHED.
     output: str = ""  # Empty for a streamed run: its chunks carried it.
     output_truncated: bool = False

@@ -2,8 +2,6 @@
 
 import msgspec
 
-from loki.messages.script import Limits, Permissions
-
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that concern the gateway, and what it tells of this Loki."""
@@ -12,6 +10,3 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 50070  # 0 is any free one; a restarted gateway keeps it.
     version: str
     back_ends: dict[str, str] = {}  # Child -> the back end that serves it.
-    limits: Limits = Limits()  # Of scripts that come over gRPC and say nothing.
-    default_permissions: Permissions = {}  # Of registered scripts without a manifest.
-    adhoc_permissions: Permissions = {}  # Of source text that is sent to be run once.

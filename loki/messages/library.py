@@ -5,6 +5,7 @@ import msgspec
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions, Script
+from loki.messages.value import Packed
 
 
 class ScriptFound(Message):
@@ -34,7 +35,11 @@ class ListScripts(Request[ScriptsListed]):
 class RegisterScript(Request[ScriptFound]):
     """Gateway -> Library: add a script, or a revision where `expected_revision` is given."""
 
-    script: Script
+    definition: Packed
+    """A table with the keys of a `[[tools]]` entry, as its sender gave them and nothing else:
+
+    what is left out gets this device's defaults. `script` is {"inline": SOURCE}.
+    """
     principal: str
     expected_revision: str = ""
     validate_only: bool = False

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from loki.messages.value import Packed
+from loki.messages.value import NIL, Packed
 
 Permissions: TypeAlias = dict[str, tuple[str, ...]]
 """Permission key -> what it allows: names, "*" for a flag that is set, "r"/"rw" for a mode."""
@@ -38,7 +38,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     type: ValueType
     required: bool = True
     description: str = ""
-    default: Packed | None = None  # Packed null is the same as None.
+    default: Packed = NIL  # Null is no default.
     minimum: float | int | None = None
     maximum: float | int | None = None
 

@@ -13,6 +13,9 @@ ScriptValue: TypeAlias = (
 Packed: TypeAlias = msgspec.Raw
 """A `ScriptValue` as msgpack. Only the two ends of a conversation open it."""
 
+NIL: Packed = msgspec.Raw(b"\xc0")
+"""A packed null. Fields use it for "nothing": msgspec would read `Packed | None` as null only."""
+
 MAX_DEPTH = 64
 INT64 = range(-(2**63), 2**63)
 
@@ -50,3 +53,5 @@ def check(value: ScriptValue, place: str = "value", depth: int = 0) -> None:
         case dict():
             for key, item in value.items():
                 check(item, f"{place}.{key}", depth + 1)
+        case _:
+            raise InvalidArgument(f"{place}: a {type(value).__name__} is no script value")

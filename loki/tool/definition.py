@@ -1,6 +1,7 @@
 """A tool's definition: its schema, its rules, and the script that it becomes."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
@@ -16,21 +17,21 @@ from pydantic import (
 )
 
 from loki.core import argument
-from loki.core.limit import clamp, excesses, override
+from loki.core.limit import clamp, exceeds, override
 from loki.core.name import camel_case
 from loki.errors import ConfigurationError, InvalidArgument
-from loki.messages.script import Limits, Origin, Parameter, Permissions, Script, ValueType
+from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType
 from loki.messages.value import ScriptValue, pack
 from loki.tool.document import read_text
 from loki.tool.permission import read_permissions
-from loki.tool.problem import Breach, Table, refuse
+from loki.tool.problem import Breach, Table, broken
 from loki.tool.revision import revision_of
 from loki.tool.rule import Rules
 
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_DESCRIPTION = 4096
 MAX_PARAMETERS = 64
-NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,63}\z"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 ParameterType: TypeAlias = Literal[
     "string", "integer", "number", "boolean", "object", "array", "bytes"
 ]
@@ -40,16 +41,22 @@ ReturnType: TypeAlias = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class Surroundings:
     """Where a definition stands; pydantic's validation context."""
 
     rules: Rules
     folder: Path | None  # Of the tool file; None for an upload, which has no paths.
 
+    @classmethod
+    def of(cls, info: ValidationInfo) -> "Surroundings":
+        return cast(Surroundings, info.context)
+
 
 def _name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("must be 1 to 64 letters, digits and underscores, with no digit first")
     if not camel_case(name)[:1].isalpha():
-        raise ValueError("needs a letter before its first digit")
+        raise ValueError("must have a letter before its first digit")
     return name
 
 
@@ -59,7 +66,7 @@ def _number(value: object) -> object:
     return value
 
 
-Name: TypeAlias = Annotated[str, Field(pattern=NAME), AfterValidator(_name)]
+Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 Number: TypeAlias = Annotated[object, AfterValidator(_number)]
 Description: TypeAlias = Annotated[str, Field(max_length=MAX_DESCRIPTION)]
 AtLeastOne: TypeAlias = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -125,14 +132,13 @@ class SourceDefinition(Table):
 
     @model_validator(mode="after")
     def _read(self, info: ValidationInfo) -> "SourceDefinition":
-        origins: Origins = info.context
         if (self.path is None) == (self.inline is None):
             text = 'give exactly one of path = "FILE.lua" and inline = "SOURCE"'
-            refuse([Breach((), self.model_dump(exclude_none=True), text)])
+            raise broken(Breach((), self.model_dump(exclude_none=True), text))
         if self.path is not None:
-            self._source = _read_source(self.path, origins)
+            self._source = _read_source(self.path, Surroundings.of(info))
         else:
-            self._source = _checked_source(self.inline or "", "inline")
+            self._source = _checked_source(self.inline or "", "inline", self.inline)
         return self
 
     @property
@@ -151,23 +157,16 @@ class LimitsDefinition(Table):
     max_disk_mb: AtLeastZero | None = None
     max_output_kb: AtLeastZero | None = None
 
-    @model_validator(mode="after")
-    def _under_ceiling(self, info: ValidationInfo) -> "LimitsDefinition":
-        origins: Origins = info.context
-        own = override(Limits(), self.model_dump(exclude_none=True))
-        refuse(
-            [
-                Breach(
-                    (excess.name,),
-                    excess.asked,
-                    f"more than the ceiling resource_limits.ceiling.{excess.name} = "
-                    f"{excess.ceiling} of the settings",
-                )
-                for excess in excesses(own, origins.rules.ceiling)
-                if excess.name in self.model_fields_set
-            ]
-        )
-        return self
+    @field_validator("*")
+    @classmethod
+    def _under_ceiling(cls, asked: int | None, info: ValidationInfo) -> int | None:
+        name = cast(str, info.field_name)
+        ceiling: int = getattr(Surroundings.of(info).rules.ceiling, name)
+        if asked is not None and exceeds(asked, ceiling):
+            raise ValueError(
+                f"is more than the ceiling, resource_limits.ceiling.{name} = {ceiling}"
+            )
+        return asked
 
 
 class ToolDefinition(Table):
@@ -189,10 +188,11 @@ class ToolDefinition(Table):
         seen: dict[str, str] = {}
         breaches = []
         for index, name in enumerate(parameter.name for parameter in parameters):
-            other = seen.setdefault(camel_case(name), name)
-            if seen[camel_case(name)] is not name:
+            if other := seen.get(camel_case(name)):
                 breaches.append(Breach((index, "name"), name, collision(name, other)))
-        refuse(breaches)
+            seen.setdefault(camel_case(name), name)
+        if breaches:
+            raise broken(*breaches)
         return parameters
 
     @field_validator("permissions", mode="before")
@@ -200,9 +200,9 @@ class ToolDefinition(Table):
     def _known_keys(cls, table: object, info: ValidationInfo) -> object:
         if not isinstance(table, dict):
             return table
-        origins: Origins = info.context
-        allowed, breaches = read_permissions(table, origins.rules.modules)
-        refuse(breaches)
+        allowed, breaches = read_permissions(table, Surroundings.of(info).rules.modules)
+        if breaches:
+            raise broken(*breaches)
         return allowed
 
     def as_script(self, rules: Rules, origin: Origin, declared_in: str) -> Script:
@@ -242,27 +242,29 @@ def _parameter(data: dict[str, object]) -> Parameter:
     )
 
 
-def _read_source(path: str, origins: Origins) -> str:
-    """The text of a file inside the script storage; raises what pydantic reports."""
-    if origins.folder is None:
-        refuse([Breach(("path",), path, "an upload brings its source along: use inline")])
-    folder = cast(Path, origins.folder)
-    storage = (origins.rules.script_storage_path or folder).resolve()
-    file = (folder / path).resolve()
+def _read_source(path: str, surroundings: Surroundings) -> str:
+    """The text of a file inside the script storage."""
+    folder = surroundings.folder
+    if folder is None:
+        raise broken(Breach(("path",), path, "an upload brings its source along: use inline"))
+    try:
+        storage = (surroundings.rules.script_storage_path or folder).resolve()
+        file = (folder / path).resolve()
+    except (RuntimeError, ValueError) as error:  # A loop of links, a NUL.
+        raise broken(Breach(("path",), path, f"is no path: {error}")) from error
     if not file.is_relative_to(storage):
         text = f"leads out of the script storage {storage}; move the file there"
-        refuse([Breach(("path",), path, text)])
+        raise broken(Breach(("path",), path, text))
     try:
-        return _checked_source(read_text(file, MAX_SOURCE_BYTES), "path", path)
+        source = read_text(file, MAX_SOURCE_BYTES)
     except ConfigurationError as error:
-        refuse([Breach(("path",), path, error.message)])
-        raise
+        raise broken(Breach(("path",), path, error.message)) from error
+    return _checked_source(source, "path", path)
 
 
-def _checked_source(source: str, key: str, shown: str = "") -> str:
+def _checked_source(source: str, key: str, shown: str | None) -> str:
     if not source.strip():
-        refuse([Breach((key,), shown or source, "the script is empty")])
+        raise broken(Breach((key,), shown, "the script is empty"))
     if len(source.encode()) > MAX_SOURCE_BYTES:
-        text = f"longer than {MAX_SOURCE_BYTES // 1024} KiB"
-        refuse([Breach((key,), shown or source, text)])
+        raise broken(Breach((key,), shown, f"is longer than {MAX_SOURCE_BYTES // 1024} KiB"))
     return source.replace("\r\n", "\n")

@@ -1,7 +1,7 @@
 """What is wrong with people's input: one line each, with place, key, value and remedy."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, get_args, get_origin
 
@@ -68,13 +68,9 @@ class Breach:
     text: str
 
 
-def refuse(breaches: Sequence[Breach]) -> None:
-    """Tell pydantic of rules that only a validator of ours knows.
-
-    Raises: PydanticCustomError where there are any.
-    """
-    if breaches:
-        raise PydanticCustomError("breach", "breach", {"breaches": list(breaches)})
+def broken(*breaches: Breach) -> PydanticCustomError:
+    """What a validator of ours raises; pydantic adds the place of its table."""
+    return PydanticCustomError("breach", "breach", {"breaches": breaches})
 
 
 def problems_of(

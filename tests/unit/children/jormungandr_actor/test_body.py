@@ -27,7 +27,7 @@ def test_a_body_up_to_the_limit_arrives_whole(size, encoding):
 
 
 def test_one_byte_more_is_refused():
-    with pytest.raises(ResourceLimitExceeded, match="1000 bytes.*max_response_mb"):
+    with pytest.raises(ResourceLimitExceeded, match=r"1000 bytes.*max_response_mb"):
         collect("", b"x" * 1001)
     with pytest.raises(ResourceLimitExceeded):
         collect("gzip", gzip.compress(b"x" * 1001))

@@ -1,6 +1,7 @@
 """Sealed frames: only the key opens them, whole, for one receiver, once."""
 
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,7 +52,7 @@ def test_a_frame_arrives_whole_however_it_is_cut(
 ) -> None:
     data = sealed(body) + extra
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    buffer = received(*(data[a:b] for a, b in zip(edges, edges[1:], strict=False)))
+    buffer = received(*(data[a:b] for a, b in pairwise(edges)))
     assert buffer.complete
     assert not buffer.broken
     assert buffer.body == body
@@ -120,6 +121,13 @@ def test_control_frames_are_constant_and_no_two_messages_alike() -> None:
     assert ack.body == b"ACK"
     assert ack.head is not None
     assert ack.head.control
+
+
+def test_a_forgotten_key_neither_opens_nor_closes() -> None:
+    seal = Seal(KEY)
+    seal.forget()
+    assert received(sealed(b"to it"), seal=seal).broken
+    assert received(seal.message(b"from it", port=PORT, now_ns=1)).broken
 
 
 def test_a_message_cannot_be_passed_off_as_control() -> None:

@@ -67,15 +67,14 @@ def test_acknowledgements_are_control_messages(word: str) -> None:
     assert TCPTransport.isControlMessage(buffer.completed()[0])
 
 
-@given(st.binary(max_size=300), st.booleans())
-def test_a_receive_buffer_never_raises(noise: bytes, behind_a_frame: bool) -> None:
+@given(st.lists(st.binary(max_size=300), max_size=5))
+def test_a_receive_buffer_never_raises(noise: list[bytes]) -> None:
+    """An exception there would make Thespian forget a send without telling the sender."""
     buffer = TCPTransport.ReceiveBuffer()
-    buffer.addMore((sealed_query()[:-1] if behind_a_frame else b"") + noise)
-    if not buffer.isDone():
-        assert buffer.remainingAmount() > 0
-        return
-    completed = buffer.completed()
-    assert completed is None or noise.startswith(sealed_query()[-1:])
+    for data in noise:
+        buffer.addMore(data)
+    assert buffer.completed() is None
+    assert buffer.isDone() or buffer.remainingAmount() > 0
 
 
 def test_pickle_is_out_of_reach() -> None:

@@ -1,0 +1,1 @@
+"""What Loki costs, as ratios to a bare peer that is measured in the same run."""

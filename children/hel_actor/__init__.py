@@ -1,0 +1,6 @@
+"""Hel, the child that owns data: files, a key-value store and a cache."""
+
+from hel_actor.lua_api import MODULE
+from loki.child import Child
+
+CHILD = Child(module=MODULE, role="hel_actor.actor:Hel", config="hel_actor.config:HelConfig")

@@ -1,0 +1,225 @@
+"""The files of scripts: each script in a directory of its own, which no path leads out of."""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hel_actor.resolver import Refusal, Resolver, best_resolver, parse
+from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
+
+UNFINISHED = ".unfinished"
+"""Holds files until they are whole. Outside of every script's directory, so none can see it."""
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY  # A FIFO must not hold up the open.
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+REASONS = {
+    errno.ENOENT: "does not exist",
+    errno.ELOOP: "leads through a symbolic link",
+    errno.EXDEV: "leads to another file system",
+    errno.ENOTDIR: "has a part that is not a directory",
+    errno.EISDIR: "is a directory",
+    errno.ENOTEMPTY: "is a directory that is not empty",
+    errno.EEXIST: "exists and is not a directory",
+    errno.ENXIO: "is not a regular file",
+    errno.ENOSPC: "does not fit: the disk is full",
+}
+
+
+class Jail:
+    """Files beneath one directory, which no one else changes. Used by one thread.
+
+    Every method takes the namespace whose directory the path starts at, and the path as the
+    script wrote it. Raises: IoError, NOT_FOUND for what is not there and IO for all else.
+    """
+
+    def __init__(
+        self, directory: Path, max_file_bytes: int, resolver: Resolver | None = None
+    ) -> None:
+        self._directory = directory
+        self._max_file_bytes = max_file_bytes
+        self._resolver = resolver or best_resolver()
+        self._root = -1
+        self._unfinished = -1
+
+    def open(self) -> None:
+        """Make the directory ready, and drop what a killed process left unfinished.
+
+        Every other method does it when it was not done. Raises: OSError.
+        """
+        if self._unfinished >= 0:
+            return
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._root < 0:
+            self._root = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        unfinished = _open_or_make(self._root, UNFINISHED.encode())
+        for name in os.listdir(unfinished):
+            os.unlink(name, dir_fd=unfinished)
+        self._unfinished = unfinished
+
+    def close(self) -> None:
+        for descriptor in (self._unfinished, self._root):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._root = self._unfinished = -1
+
+    def read(self, namespace: str, path: str) -> bytes:
+        with (
+            _naming("read", path),
+            self._at(namespace) as home,
+            self._opened(home, parse(path), READ) as descriptor,
+        ):
+            status = os.fstat(descriptor)
+            _require_file(status)
+            if status.st_nlink != 1:
+                raise Refusal("has more than one hard link")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(self._max_file_bytes + 1)
+            self._require_size(len(content))
+            return content
+
+    def write(self, namespace: str, path: str, content: bytes) -> None:
+        """Make or replace a file, wholly or not at all, and durably."""
+        with _naming("write", path), self._at(namespace) as home:
+            self._require_size(len(content))
+            with self._parent(home, parse(path)) as (directory, name):
+                with suppress(FileNotFoundError):
+                    _require_file(os.lstat(name, dir_fd=directory))
+                self._put(directory, name, content)
+
+    def delete(self, namespace: str, path: str) -> None:
+        """Delete a file or an empty directory, durably."""
+        with (
+            _naming("delete", path),
+            self._at(namespace) as home,
+            self._parent(home, parse(path)) as (directory, name),
+        ):
+            status = os.lstat(name, dir_fd=directory)
+            if stat.S_ISDIR(status.st_mode):
+                os.rmdir(name, dir_fd=directory)
+            else:
+                _require_file(status)
+                os.unlink(name, dir_fd=directory)
+            os.fsync(directory)
+
+    def list_directory(self, namespace: str, path: str) -> tuple[str, ...]:
+        """Sorted names, without those that are not UTF-8: no script could say them."""
+        with (
+            _naming("list", path),
+            self._at(namespace) as home,
+            self._opened(home, parse(path), DIRECTORY) as directory,
+        ):
+            return tuple(sorted(name for name in os.listdir(directory) if _is_utf8(name)))
+
+    def create_directory(self, namespace: str, path: str) -> None:
+        """Make a directory and its missing parents, durably. An existing one is fine."""
+        with _naming("create", path), self._at(namespace) as home:
+            relative = parse(path)
+            names = relative.split(b"/") if relative != b"." else []
+            for end in range(1, len(names) + 1):
+                with self._parent(home, b"/".join(names[:end])) as (directory, name):
+                    _make_directory(directory, name)
+            with self._opened(home, relative, DIRECTORY):
+                return  # It is a directory, and not a file of that name.
+
+    @contextmanager
+    def _at(self, namespace: str) -> Iterator[int]:
+        """The directory of a namespace, made when it is not there."""
+        self.open()
+        home = _open_or_make(self._root, namespace.encode())
+        try:
+            yield home
+        finally:
+            os.close(home)
+
+    @contextmanager
+    def _opened(self, home: int, path: bytes, flags: int) -> Iterator[int]:
+        descriptor = self._resolver(home, path, flags)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _parent(self, home: int, path: bytes) -> Iterator[tuple[int, bytes]]:
+        """The directory that holds the path's last name, and that name."""
+        directory, _, name = path.rpartition(b"/")
+        if name == b".":
+            raise Refusal("is the script's own directory")
+        with self._opened(home, directory or b".", DIRECTORY) as descriptor:
+            yield descriptor, name
+
+    def _put(self, directory: int, name: bytes, content: bytes) -> None:
+        """Write aside, sync, rename, sync. A crash leaves the old file or the new one."""
+        temporary = secrets.token_hex(8)
+        descriptor = os.open(temporary, NEW_FILE, 0o600, dir_fd=self._unfinished)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(descriptor)
+            os.rename(temporary, name, src_dir_fd=self._unfinished, dst_dir_fd=directory)
+        except OSError:
+            os.unlink(temporary, dir_fd=self._unfinished)
+            raise
+        os.fsync(directory)
+
+    def _require_size(self, size_bytes: int) -> None:
+        if size_bytes > self._max_file_bytes:
+            raise ResourceLimitExceeded(
+                f"a file may have {self._max_file_bytes} bytes, not more; "
+                "see max_file_kb under [children_config.hel]"
+            )
+
+
+@contextmanager
+def _naming(action: str, path: str) -> Iterator[None]:
+    """Turn refusals into errors that name the path as the script wrote it, never the host's."""
+    shown = path[:200].encode(errors="backslashreplace").decode()
+    try:
+        yield
+    except Refusal as refusal:
+        raise _error(action, shown, str(refusal), ErrorCode.IO) from None
+    except OSError as error:
+        code = ErrorCode.NOT_FOUND if error.errno == errno.ENOENT else ErrorCode.IO
+        reason = REASONS.get(error.errno or 0, f"failed: {error.strerror}")
+        raise _error(action, shown, reason, code) from error
+
+
+def _error(action: str, shown: str, reason: str, code: ErrorCode) -> IoError:
+    return IoError(f"cannot {action} {shown!r}: it {reason}", code=code, details={"path": shown})
+
+
+def _require_file(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise Refusal(REASONS[errno.EISDIR])
+    if not stat.S_ISREG(status.st_mode):
+        raise Refusal("is not a regular file")
+
+
+def _open_or_make(parent: int, name: bytes) -> int:
+    try:
+        return os.open(name, DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        _make_directory(parent, name)
+        return os.open(name, DIRECTORY, dir_fd=parent)
+
+
+def _make_directory(parent: int, name: bytes) -> None:
+    with suppress(FileExistsError):
+        os.mkdir(name, 0o700, dir_fd=parent)
+        os.fsync(parent)
+
+
+def _is_utf8(name: str) -> bool:
+    """Python gives the bytes of other names as lone surrogates, which do not encode."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,167 @@
+"""What scripts see of Hel, as data."""
+
+from loki.child import (
+    LuaFunction,
+    LuaModule,
+    LuaParameter,
+    LuaType,
+    PermissionKey,
+    PermissionShape,
+)
+
+FILES = "files"
+STORAGE = "storage"
+
+_PATH = LuaParameter(
+    name="path",
+    type=LuaType.STRING,
+    doc='Relative to the script\'s own directory, such as "notes/a.txt"; "." is that directory',
+)
+_KEY = LuaParameter(name="key", type=LuaType.STRING, doc="1 to 1024 bytes of text")
+_VALUE = LuaParameter(name="value", type=LuaType.ANY, doc="Anything but a function")
+
+_FILE_FUNCTIONS = (
+    LuaFunction(
+        name="fs_read",
+        request="ReadFile",
+        parameters=(_PATH,),
+        returns=LuaType.BYTES,
+        permission=FILES,
+        doc="A file's whole content. Fails with NOT_FOUND where there is no such file.",
+    ),
+    LuaFunction(
+        name="fs_write",
+        request="WriteFile",
+        parameters=(
+            _PATH,
+            LuaParameter(name="content", type=LuaType.BYTES, doc="The whole new content"),
+        ),
+        permission=FILES,
+        doc="Makes or replaces a file, wholly or not at all; its directory must exist. "
+        "When it returns, the content is on the disk.",
+    ),
+    LuaFunction(
+        name="fs_delete",
+        request="DeleteEntry",
+        parameters=(_PATH,),
+        permission=FILES,
+        doc="Deletes a file or an empty directory. Fails with NOT_FOUND where there is none.",
+    ),
+    LuaFunction(
+        name="fs_list_dir",
+        request="ListDirectory",
+        parameters=(_PATH,),
+        returns=LuaType.ARRAY,
+        permission=FILES,
+        doc="The names in a directory, sorted.",
+    ),
+    LuaFunction(
+        name="fs_create_dir",
+        request="CreateDirectory",
+        parameters=(_PATH,),
+        permission=FILES,
+        doc="Makes a directory, and its parents where they are missing. An existing one is fine.",
+    ),
+)
+
+_STORAGE_FUNCTIONS = (
+    LuaFunction(
+        name="storage_get",
+        request="GetStored",
+        parameters=(_KEY,),
+        returns=LuaType.ANY,
+        permission=STORAGE,
+        doc="The stored value, or nil.",
+    ),
+    LuaFunction(
+        name="storage_set",
+        request="SetStored",
+        parameters=(_KEY, _VALUE),
+        permission=STORAGE,
+        doc="Stores a value for ever. When it returns, the value is on the disk.",
+    ),
+    LuaFunction(
+        name="storage_remove",
+        request="RemoveStored",
+        parameters=(_KEY,),
+        returns=LuaType.BOOLEAN,
+        permission=STORAGE,
+        doc="Removes a key, and says whether there was one.",
+    ),
+    LuaFunction(
+        name="storage_keys",
+        request="ListStored",
+        parameters=(
+            LuaParameter(
+                name="prefix",
+                type=LuaType.STRING,
+                required=False,
+                doc="Only keys that begin with it",
+            ),
+        ),
+        returns=LuaType.ARRAY,
+        permission=STORAGE,
+        doc="The stored keys, sorted.",
+    ),
+)
+
+_CACHE_FUNCTIONS = (
+    LuaFunction(
+        name="cache_get",
+        request="GetCached",
+        parameters=(_KEY,),
+        returns=LuaType.ANY,
+        permission=STORAGE,
+        doc="The cached value, or nil when it was never set, is too old, or made room.",
+    ),
+    LuaFunction(
+        name="cache_set",
+        request="SetCached",
+        parameters=(
+            _KEY,
+            _VALUE,
+            LuaParameter(
+                name="ttl_ms",
+                type=LuaType.INTEGER,
+                unit="ms",
+                required=False,
+                doc="How long it is kept at most, 1 or more; without it there is no such limit",
+            ),
+        ),
+        permission=STORAGE,
+        doc="Keeps a value in memory. It is gone after a restart, and may make room for others.",
+    ),
+    LuaFunction(
+        name="cache_invalidate",
+        request="InvalidateCached",
+        parameters=(_KEY,),
+        permission=STORAGE,
+        doc="Forgets one cached value.",
+    ),
+    LuaFunction(
+        name="cache_invalidate_all",
+        request="InvalidateAllCached",
+        permission=STORAGE,
+        doc="Forgets all that this script has cached.",
+    ),
+)
+
+MODULE = LuaModule(
+    name="hel",
+    child="hel",
+    doc="The device's data. Every script has files, stored and cached values of its own, which "
+    "all its runs share and no other script sees; all ad-hoc scripts together count as one.",
+    functions=_FILE_FUNCTIONS + _STORAGE_FUNCTIONS + _CACHE_FUNCTIONS,
+    permissions=(
+        PermissionKey(
+            name=FILES,
+            shape=PermissionShape.MODE,
+            doc='The script\'s own files: "r" to read and list them, "rw" to change them as well.',
+        ),
+        PermissionKey(
+            name=STORAGE,
+            shape=PermissionShape.FLAG,
+            doc="The script's own stored and cached values.",
+        ),
+    ),
+)

@@ -1,0 +1,198 @@
+"""Keeps the scripts of this device: reads tool files, stores registrations, publishes both.
+
+What may be added, revised or removed is decided in `loki.core.library`; what a good definition is,
+in `loki.tool`. A registration is acknowledged when it is on disk and the Dispatcher has it.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from loki.actors.role import Context, Handler, Role, Shell
+from loki.core import library
+from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused
+from loki.lua import engine_for
+from loki.messages.envelope import Done, Message
+from loki.messages.library import (
+    GetScript,
+    LibraryConfig,
+    ListScripts,
+    PublishScripts,
+    RegisterScript,
+    ScriptFound,
+    ScriptsListed,
+    SendScripts,
+    UnregisterScript,
+)
+from loki.messages.script import Script
+from loki.messages.value import unpack
+from loki.tool.file import read_tools, read_upload
+from loki.tool.rule import Rules
+
+PUBLISH_TIMEOUT_S = 2.0
+LANGUAGE = "lua"
+
+
+def rules_of(config: LibraryConfig) -> Rules:
+    """What tool files and uploads are checked against on this device."""
+    return Rules(
+        compile=engine_for(LANGUAGE, config.modules).validate,
+        modules=config.modules,
+        defaults=config.default_limits,
+        ceiling=config.ceiling,
+        default_permissions=config.default_permissions,
+        script_storage_path=Path(config.script_storage_path),
+    )
+
+
+class Store:
+    """Registered scripts in one file, replaced as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def load(self) -> dict[str, Script]:
+        """Raises: IoError where the file is there but no store."""
+        try:
+            scripts = msgspec.msgpack.decode(self._path.read_bytes(), type=tuple[Script, ...])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise IoError(f"{self._path} cannot be read: {error}") from error
+        return {script.name: script for script in scripts}
+
+    def set_aside(self) -> None:
+        """Keep what cannot be read under another name, for people."""
+        self._path.rename(self._path.with_suffix(f".unreadable-{time.time_ns()}"))
+
+    def save(self, scripts: Mapping[str, Script]) -> None:
+        """Durable on return. Raises: IoError; then the old content stays."""
+        fresh = self._path.with_suffix(".new")
+        try:
+            with fresh.open("wb") as file:
+                file.write(msgspec.msgpack.encode(tuple(scripts.values())))
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self._path)
+            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
+        except OSError as error:
+            raise IoError(f"the registration could not be stored: {error.strerror}") from error
+
+
+class Library(Role):
+    """LibraryActor."""
+
+    asynchronous = True
+    dispatcher = "dispatcher"
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        self._settings = msgspec.msgpack.decode(config, type=LibraryConfig)
+        self._rules = rules_of(self._settings)
+        self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
+        self._worker = shell.worker("store")
+        self._changing = asyncio.Lock()
+        self._from_files: dict[str, Script] = {}
+        self._registered: dict[str, Script] = {}
+
+    @property
+    def _scripts(self) -> dict[str, Script]:
+        return self._registered | self._from_files
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {
+            GetScript: self._get,
+            ListScripts: self._list,
+            RegisterScript: self._register,
+            UnregisterScript: self._unregister,
+            SendScripts: self._send_all,
+        }
+
+    async def begin(self) -> None:
+        self._registered = self._load_registered()
+        tools = read_tools((Path(self._settings.tools),), self._rules)
+        for problem in tools.problems if self._has_tool_file() else ():
+            self.shell.log.warning("%s", problem)
+        self._from_files = {script.name: script for script in tools.scripts}
+        for name in self._registered.keys() & self._from_files.keys():
+            self.shell.log.warning("the registered script '%s' is hidden by the tool file's", name)
+        self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
+
+    def _has_tool_file(self) -> bool:
+        return self._settings.tools_named or Path(self._settings.tools).exists()
+
+    def _load_registered(self) -> dict[str, Script]:
+        try:
+            return self._store.load()
+        except IoError as error:
+            self.shell.log.error("%s; it is kept aside, the tool files are served", error)
+            self._store.set_aside()
+            return {}
+
+    async def _publish_to_a_dispatcher_that_is_there(self) -> None:
+        """After a restart of ours. At the first start it asks by itself, later."""
+        try:
+            await self._publish(PublishScripts(changed=self._all(), complete=True))
+        except LokiError as error:
+            self.shell.log.debug("not published yet: %s", error)
+
+    def _all(self) -> tuple[Script, ...]:
+        return tuple(self._scripts.values())
+
+    async def _publish(self, message: PublishScripts) -> None:
+        await self.shell.ask(self.dispatcher, message, timeout_s=PUBLISH_TIMEOUT_S)
+
+    async def _send_all(self, _request: SendScripts, context: Context) -> Done:
+        if not context.kin:
+            raise PermissionRefused("only the Dispatcher asks for all", code=ErrorCode.ROLE)
+        await self._publish(PublishScripts(changed=self._all(), complete=True))
+        return Done()
+
+    def _get(self, request: GetScript, _context: Context) -> ScriptFound:
+        return ScriptFound(script=library.find(self._scripts, request.name))
+
+    def _list(self, request: ListScripts, _context: Context) -> ScriptsListed:
+        page, more = library.page_of(
+            self._scripts, request.pattern, request.language, request.page_size, request.page
+        )
+        return ScriptsListed(scripts=page, next_page=more)
+
+    async def _register(self, request: RegisterScript, context: Context) -> ScriptFound:
+        self._require_kin(context)
+        table = unpack(request.definition)
+        if not isinstance(table, dict):
+            raise LokiError("a definition is a table", code=ErrorCode.SCRIPT_INVALID)
+        script = read_upload(table, self._rules)
+        async with self._changing:
+            library.check_addition(self._scripts, script, request.expected_revision)
+            if not request.validate_only:
+                await self._keep(self._registered | {script.name: script})
+                await self._publish(PublishScripts(changed=(script,)))
+        return ScriptFound(script=script)
+
+    async def _unregister(self, request: UnregisterScript, context: Context) -> Done:
+        self._require_kin(context)
+        async with self._changing:
+            library.check_removal(self._scripts, request.name, request.expected_revision)
+            rest = {n: s for n, s in self._registered.items() if n != request.name}
+            await self._keep(rest)
+            await self._publish(PublishScripts(removed=(request.name,)))
+        return Done()
+
+    @staticmethod
+    def _require_kin(context: Context) -> None:
+        """A runner may not change the library, whatever runs in it."""
+        if not context.kin:
+            raise PermissionRefused("only the Gateway changes scripts", code=ErrorCode.ROLE)
+
+    async def _keep(self, registered: dict[str, Script]) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._worker, self._store.save, registered)
+        self._registered = registered

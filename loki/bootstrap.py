@@ -1,0 +1,224 @@
+"""The composition root: settings in, a running system out; and the way down again."""
+
+import asyncio
+import importlib
+import logging
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from loki import __version__
+from loki.actors.library import rules_of
+from loki.actors.system import Instance, System
+from loki.child import Child
+from loki.config import LoadedSettings, load_settings
+from loki.errors import ConfigurationError
+from loki.messages.dispatch import DispatcherConfig
+from loki.messages.gateway import GatewayConfig
+from loki.messages.library import LibraryConfig
+from loki.messages.tree import ActorPlan, RootConfig
+from loki.tool.file import Tools, read_tools
+
+GRACE_S = 1.5  # Of the two seconds that a stop may take.
+CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+T = TypeVar("T")
+
+log = logging.getLogger("loki.bootstrap")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What is said when the system is up."""
+
+    address: str
+    state_dir: Path
+    tools: tuple[str, ...]
+    problems: tuple[str, ...]
+    children: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A child as this device runs it."""
+
+    child: Child
+    enabled: bool
+    config: msgspec.Raw
+    back_end: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """Everything that the system is made from."""
+
+    loaded: LoadedSettings
+    parts: tuple[Part, ...]
+    library: LibraryConfig
+    dispatcher: DispatcherConfig
+    gateway: GatewayConfig
+
+    @property
+    def instance_dir(self) -> Path:
+        return self.loaded.state_dir
+
+
+def load(config: Path | None, tools: Path | None) -> Setup:
+    """Raises: ConfigurationError with a line for each problem of the settings."""
+    loaded = load_settings(config, tools)
+    parts = tuple(_part(loaded, name) for name in loaded.settings.children)
+    modules = tuple(part.child.module for part in parts)
+    disabled = tuple(part.child.name for part in parts if not part.enabled)
+    library = LibraryConfig(
+        tools=str(loaded.tools),
+        tools_named=tools is not None or loaded.tools.name != "tools.toml",
+        script_storage_path=str(loaded.storage()),
+        state_dir=str(loaded.state_dir),
+        modules=modules,
+        default_permissions=loaded.permissions("default_permissions", modules),
+        default_limits=loaded.settings.limits(),
+        ceiling=loaded.settings.ceiling(),
+    )
+    queue = loaded.settings.queue
+    dispatcher = DispatcherConfig(
+        modules=modules,
+        disabled=disabled,
+        default_limits=library.default_limits,
+        ceiling=library.ceiling,
+        adhoc_permissions=loaded.permissions("adhoc_permissions", modules),
+        warm_runners=queue.runners or os.cpu_count() or 1,
+        most_runners=queue.max_runners,
+        longest_queue=queue.max_length,
+        run_dir=str(loaded.state_dir / "run"),
+    )
+    gateway = GatewayConfig(
+        host=loaded.settings.grpc_host,
+        port=loaded.settings.grpc_port,
+        version=__version__,
+        back_ends={part.child.name: part.back_end for part in parts if part.back_end},
+    )
+    return Setup(loaded, parts, library, dispatcher, gateway)
+
+
+def _part(loaded: LoadedSettings, name: str) -> Part:
+    try:
+        child: Child = importlib.import_module(name).CHILD
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{loaded.path or 'settings'}: children: '{name}' is no child: {error}"
+        ) from error
+    module, _, attribute = child.config.partition(":")
+    model = getattr(importlib.import_module(module), attribute)
+    enabled, _, own = loaded.child(child.name, model)
+    values = own.model_dump(mode="json") | {"state_dir": str(loaded.state_dir)}
+    config = msgspec.Raw(msgspec.msgpack.encode(values))
+    return Part(child, enabled, config, str(values.get("backend", "")))
+
+
+def check(setup: Setup) -> tuple[str, ...]:
+    """Every problem of the tool file, scripts that do not compile included."""
+    return tuple(map(str, _tools(setup).problems))
+
+
+def _tools(setup: Setup) -> Tools:
+    path = Path(setup.library.tools)
+    if not setup.library.tools_named and not path.exists():
+        return Tools((), (), frozenset())
+    return read_tools((path,), rules_of(setup.library))
+
+
+def plan(setup: Setup) -> RootConfig:
+    """The tree, in start order: data first, for others keep theirs there; the gateway last."""
+    children = [
+        ActorPlan(
+            name=part.child.module.child, role=part.child.role, config=part.config, service=True
+        )
+        for part in setup.parts
+        if part.enabled
+    ]
+    parts = [
+        ActorPlan(name="library", role="loki.actors.library:Library", config=_raw(setup.library)),
+        ActorPlan(
+            name="dispatcher",
+            role="loki.actors.dispatcher:Dispatcher",
+            config=_raw(setup.dispatcher),
+        ),
+        ActorPlan(
+            name="gateway", role="loki.grpc_gateway.server:Gateway", config=_raw(setup.gateway)
+        ),
+    ]
+    return RootConfig(
+        actors=(*children, *parts),
+        disabled=setup.dispatcher.disabled,
+        run_dir=setup.dispatcher.run_dir,
+    )
+
+
+def _raw(config: msgspec.Struct) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.msgpack.encode(config))
+
+
+def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
+    """Run until SIGINT or SIGTERM; the exit code.
+
+    Raises: LokiError when the system cannot start; nothing is left running then.
+    """
+    logging.basicConfig(level=setup.loaded.settings.logging.level, format=LOG_FORMAT)
+    instance = Instance(setup.instance_dir)
+    system = System(instance, plan(setup))
+    system.boot()
+    return asyncio.run(_live(setup, system, announce))
+
+
+async def _live(setup: Setup, system: System, announce: Callable[[Running], None]) -> int:
+    loop = asyncio.get_running_loop()
+    asked = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _ask_to_stop, asked)
+    starter = system.connect()
+    try:
+        details = await _until(asked, system.up())
+        if details is not None:
+            announce(_running(setup, details["gateway"]))
+            await _until(asked, asyncio.shield(starter.down))
+        if starter.down.done():
+            log.critical("the root actor is gone: %s", starter.down.result().reason)
+            return CRASHED_EXIT_CODE
+        return 0
+    finally:
+        await system.stop(GRACE_S)
+
+
+def _ask_to_stop(asked: asyncio.Event) -> None:
+    if asked.is_set():
+        os._exit(128 + signal.SIGINT)  # Asked twice: the lifeline ends the rest.
+    asked.set()
+
+
+async def _until(asked: asyncio.Event, awaited: Awaitable[T]) -> T | None:
+    """The result of `awaited`, or None when somebody asked to stop before it was there."""
+    waiting = asyncio.ensure_future(awaited)
+    stopping = asyncio.ensure_future(asked.wait())
+    await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if waiting.done():
+        return waiting.result()
+    waiting.cancel()
+    return None
+
+
+def _running(setup: Setup, address: str) -> Running:
+    tools = _tools(setup)
+    return Running(
+        address=address,
+        state_dir=setup.loaded.state_dir,
+        tools=tuple(sorted(script.name for script in tools.scripts)),
+        problems=(*setup.loaded.warnings, *map(str, tools.problems)),
+        children=tuple(part.child.name for part in setup.parts if part.enabled),
+    )

@@ -1,0 +1,26 @@
+"""The `loki` command with all its subcommands; what is heavy is imported inside of them."""
+
+import typer
+
+from loki.cli import demo, execution, library, serve, status
+
+app = typer.Typer(
+    name="loki",
+    help="Run small Lua scripts on devices and call each one over gRPC, safely.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    serve.serve,
+    serve.check,
+    demo.demo,
+    execution.call,
+    execution.run,
+    library.list_,
+    library.describe,
+    library.register,
+    library.remove,
+    status.status,
+    status.version,
+):
+    app.command(command.__name__.rstrip("_"))(command)

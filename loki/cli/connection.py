@@ -1,0 +1,95 @@
+"""A command's connection to its server, and one line for whatever goes wrong on it."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+from loki.cli.view import Json, note, printable, say, usage_line
+
+if TYPE_CHECKING:
+    from loki.client import LokiClient, LokiClientError
+
+ANSWER_TIMEOUT_S = 10.0
+
+
+@contextmanager
+def connect(
+    server: str, *, timeout_s: float | None = ANSWER_TIMEOUT_S, as_json: bool = False
+) -> Iterator["LokiClient"]:
+    """A client of `server`; what it raises ends the command with a line and exit code 1."""
+    from loki.client import LokiClient, LokiClientError
+
+    try:
+        with LokiClient(server, timeout_s=timeout_s) as client:
+            yield client
+    except LokiClientError as error:
+        report(error, server, as_json)
+        raise typer.Exit(1) from None
+    except ValueError as error:
+        fail(f"ARGUMENT_INVALID: {error}")
+
+
+def report(error: "LokiClientError", server: str, as_json: bool) -> None:
+    """The error, the script's stack and usage to stderr; what it had printed to stdout."""
+    if as_json:
+        complain(json.dumps(error_json(error), ensure_ascii=False))
+        return
+    if error.output:
+        say(error.output, end="" if error.output.endswith("\n") else "\n")
+    complain(error_line(error, server))
+    if error.traceback:
+        note(error.traceback.rstrip())
+    if error.usage:
+        note(usage_line(error.usage))
+
+
+def error_line(error: "LokiClientError", server: str) -> str:
+    """Such as "SCRIPT_NOT_FOUND: there is no script 'helo'; did you mean 'hello'?"."""
+    if not error.reason and error.code_name == "UNAVAILABLE":
+        return (
+            f"no Loki answers at {server}; start one with `loki serve`, "
+            "or name another with --server HOST:PORT"
+        )
+    retry = "" if error.retry_after_s is None else f" (try again in {error.retry_after_s:g} s)"
+    message = " ".join(error.message.split())
+    return f"{error.reason or error.code_name}: {message}{_place(error)}{retry}"
+
+
+def _place(error: "LokiClientError") -> str:
+    """The line of the script, unless the message has it already."""
+    line = error.script_error.line if error.script_error else 0
+    return f" (line {line})" if line and str(line) not in error.message else ""
+
+
+def error_json(error: "LokiClientError") -> Json:
+    """The error for machines."""
+    known: dict[str, Json] = {
+        "code": error.code_name,
+        "reason": error.reason,
+        "message": error.message,
+        "details": error.details,
+    }
+    if error.retry_after_s is not None:
+        known["retry_after_s"] = error.retry_after_s
+    if error.script_error:
+        known["cause"] = error.script_error.cause
+        known["line"] = error.script_error.line
+        known["traceback"] = error.traceback
+        known["output"] = error.output
+    return {"error": known}
+
+
+def complain(text: str) -> None:
+    """One line to stderr."""
+    line = printable(text) if sys.stderr.isatty() else text
+    typer.secho(line, fg="red", err=True)
+
+
+def fail(text: str) -> NoReturn:
+    """End the command with one line on stderr and exit code 1."""
+    complain(text)
+    raise typer.Exit(1)

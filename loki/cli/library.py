@@ -1,0 +1,155 @@
+"""Commands about the scripts that a server holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loki.cli import script as scripts
+from loki.cli.connection import connect, fail, report
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.view import Json, say, say_json, show_table
+
+if TYPE_CHECKING:
+    from loki.client import LokiClient
+    from loki.v1 import script_pb2
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a script.")]
+
+
+def list_(
+    pattern: Annotated[str, typer.Argument(metavar="GLOB", help="Only these names.")] = "*",
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """List the scripts that the server offers."""
+    with connect(server, as_json=as_json) as client:
+        found = list(client.list_scripts(pattern))
+    if as_json:
+        say_json([scripts.capability_json(script) for script in found])
+    elif found:
+        show_table(
+            ("name", "parameters", "returns", "description"),
+            (
+                (s.name, scripts.signature(s), scripts.type_name(s.return_type), s.description)
+                for s in found
+            ),
+        )
+    else:
+        say("no scripts" if pattern == "*" else f"no script's name matches {pattern}")
+
+
+def describe(name: Name, server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
+    """Show one script: parameters, budgets, permissions, source."""
+    with connect(server, as_json=as_json) as client:
+        found = client.get_script(name)
+    if as_json:
+        say_json(scripts.script_json(found))
+    else:
+        _show(found)
+
+
+def _show(script: "script_pb2.Script") -> None:
+    definition = script.definition
+    say(f"{definition.name}({scripts.signature(definition)})", end="")
+    say(f" -> {scripts.type_name(definition.return_type)}")
+    if definition.description:
+        say(definition.description)
+    if definition.parameters:
+        plain = [scripts.parameter_json(parameter) for parameter in definition.parameters]
+        show_table(
+            ("parameter", "type", "range", "description"),
+            ((str(p["name"]), str(p["type"]), _range(p), str(p["description"])) for p in plain),
+        )
+    permissions = scripts.permissions_of(definition)
+    allowed = (f"{key} = {', '.join(patterns)}" for key, patterns in permissions.items())
+    limits = (f"{key} = {value}" for key, value in scripts.limits_of(definition).items())
+    say(f"method       {scripts.method_of(definition.name)}")
+    say(f"revision     {script.revision} ({scripts.origin_name(script.origin)})")
+    say(f"limits       {', '.join(limits)}")
+    say(f"permissions  {'; '.join(allowed) or 'none'}")
+    say(f"\n{definition.source.rstrip()}")
+
+
+def _range(parameter: dict[str, Json]) -> str:
+    low, high = parameter.get("minimum"), parameter.get("maximum")
+    if low is None and high is None:
+        return ""
+    return f"{'' if low is None else low}..{'' if high is None else high}"
+
+
+def register(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A tool file with [[tools]], or a .lua file.")
+    ],
+    name: Annotated[str, typer.Option(help="Of a .lua file; else the file's name.")] = "",
+    returns: Annotated[str, typer.Option(help="What a .lua file's script gives back.")] = "void",
+    update: Annotated[bool, typer.Option("--update", help="Replace what is there.")] = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Register the scripts of a file with the server, with their sources."""
+    definitions = _read(file, name, returns)
+    with connect(server, as_json=as_json) as client:
+        failed = [d for d in definitions if not _register(client, d, update, server, as_json)]
+    if failed:
+        raise typer.Exit(1)
+
+
+def _register(
+    client: "LokiClient",
+    definition: "script_pb2.ScriptDefinition",
+    update: bool,
+    server: str,
+    as_json: bool,
+) -> bool:
+    """Whether the server took it; it says why not by itself."""
+    from loki.client import LokiClientError
+
+    try:
+        revision = _present_revision(client, definition.name) if update else ""
+        script = client.register_script(definition, expected_revision=revision)
+    except LokiClientError as error:
+        report(error, server, as_json)
+        return False
+    if as_json:
+        say_json(scripts.script_json(script))
+    else:
+        verb = "updated" if revision else "registered"
+        say(f"{verb} {script.definition.name}, revision {script.revision}")
+    return True
+
+
+def _read(file: Path, name: str, returns: str) -> list["script_pb2.ScriptDefinition"]:
+    from loki.errors import ConfigurationError
+
+    try:
+        if file.suffix != ".lua":
+            return scripts.read_definitions(file)
+        entry = {
+            "name": name or file.stem,
+            "return_type": returns,
+            "script": {"path": str(file.absolute())},
+        }
+        return [scripts.build_definition(entry, file.parent)]
+    except (ConfigurationError, ValueError) as error:
+        fail(f"{error}")
+
+
+def _present_revision(client: "LokiClient", name: str) -> str:
+    """ "" where there is none yet."""
+    from loki.client import LokiClientError
+
+    try:
+        return client.get_script(name).revision
+    except LokiClientError as error:
+        if error.reason != "SCRIPT_NOT_FOUND":
+            raise
+        return ""
+
+
+def remove(name: Name, server: Server = DEFAULT_SERVER) -> None:
+    """Remove a script; executions of it that are under way finish."""
+    with connect(server) as client:
+        client.unregister_script(name)
+    say(f"removed {name}")

@@ -1,0 +1,223 @@
+"""Scripts of a server as plain data, and files as scripts to register."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loki.cli.view import Json, jsonable
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from loki.v1 import script_pb2
+
+
+def type_name(value_type: int) -> str:
+    """A declared type as in tool files; "any" where none is declared."""
+    from loki.v1 import script_pb2
+
+    name = script_pb2.ValueType.Name(value_type)
+    return "any" if name.endswith("UNSPECIFIED") else name.removeprefix("VALUE_TYPE_").lower()
+
+
+def type_number(name: str) -> int:
+    """Raises: ValueError that says which types there are."""
+    from loki.v1 import script_pb2
+
+    known = {type_name(number): number for number in script_pb2.ValueType.values() if number}
+    if name not in known:
+        raise ValueError(f"{name!r} is no type; there are {', '.join(known)}")
+    return known[name]
+
+
+def types_of(definition: "script_pb2.ScriptDefinition") -> dict[str, str]:
+    """Declared type by parameter name."""
+    return {parameter.name: type_name(parameter.type) for parameter in definition.parameters}
+
+
+def signature(script: "script_pb2.ScriptCapability | script_pb2.ScriptDefinition") -> str:
+    """Such as "sensor: string, n: integer = 5"; what is neither required nor has a default
+    ends in "?".
+    """
+    from loki.v1_value import from_proto
+
+    words = []
+    for parameter in script.parameters:
+        word = f"{parameter.name}: {type_name(parameter.type)}"
+        if parameter.HasField("default_value"):
+            word += f" = {jsonable(from_proto(parameter.default_value))}"
+        words.append(word if parameter.required or " = " in word else word + "?")
+    return ", ".join(words)
+
+
+def parameter_json(parameter: "script_pb2.ParameterDefinition") -> dict[str, Json]:
+    """A parameter with only the bounds and the default that it has."""
+    from loki.v1_value import from_proto
+
+    plain: dict[str, Json] = {
+        "name": parameter.name,
+        "type": type_name(parameter.type),
+        "required": parameter.required,
+        "description": parameter.description,
+    }
+    for key in ("default_value", "minimum", "maximum"):
+        if parameter.HasField(key):
+            plain[key.removesuffix("_value")] = jsonable(from_proto(getattr(parameter, key)))
+    return plain
+
+
+def capability_json(script: "script_pb2.ScriptCapability") -> dict[str, Json]:
+    """What ListScripts tells of one script."""
+    return shape_json(script) | {
+        "revision": script.revision,
+        "origin": origin_name(script.origin),
+    }
+
+
+def script_json(script: "script_pb2.Script") -> dict[str, Json]:
+    """What GetScript tells."""
+    definition = script.definition
+    return shape_json(definition) | {
+        "permissions": permissions_of(definition),
+        "source": definition.source,
+        "revision": script.revision,
+        "origin": origin_name(script.origin),
+    }
+
+
+def shape_json(
+    script: "script_pb2.ScriptCapability | script_pb2.ScriptDefinition",
+) -> dict[str, Json]:
+    """What both kinds have in common."""
+    return {
+        "name": script.name,
+        "description": script.description,
+        "language": script.language,
+        "method": method_of(script.name),
+        "parameters": [parameter_json(parameter) for parameter in script.parameters],
+        "return_type": type_name(script.return_type),
+        "limits": limits_of(script),
+    }
+
+
+def limits_of(
+    script: "script_pb2.ScriptCapability | script_pb2.ScriptDefinition",
+) -> dict[str, Json]:
+    """Budgets by their names in tool files."""
+    return {field.name: value for field, value in script.limits.ListFields()}
+
+
+def permissions_of(definition: "script_pb2.ScriptDefinition") -> dict[str, list[str]]:
+    """The manifest, ordered by key."""
+    keys = definition.permissions.keys
+    return {key: list(keys[key].patterns) for key in sorted(keys)}
+
+
+def origin_name(origin: int) -> str:
+    """ "file" or "registered"."""
+    from loki.v1 import script_pb2
+
+    name: str = script_pb2.ScriptOrigin.Name(origin)
+    return name.removeprefix("SCRIPT_ORIGIN_").lower()
+
+
+def method_of(name: str) -> str:
+    """The typed gRPC method of a script."""
+    from loki.core.name import camel_case
+
+    return f"loki.tools.v1.{camel_case(name)}Service/Call"
+
+
+def read_definitions(file: Path) -> list["script_pb2.ScriptDefinition"]:
+    """The scripts of a tool file, each with its source in it.
+
+    Raises: ConfigurationError, ValueError; both name the file and the key.
+    """
+    from loki.tool.document import read_document
+
+    entries = read_document(file).data.get("tools", [])
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f"{file}: has no [[tools]] entries")
+    return [_definition(entry, file, number) for number, entry in enumerate(entries, start=1)]
+
+
+def read_source(file: Path) -> str:
+    """Raises: ConfigurationError for a file that is missing, too large or not UTF-8."""
+    from loki.tool.definition import MAX_SOURCE_BYTES
+    from loki.tool.document import read_text
+
+    return read_text(file, MAX_SOURCE_BYTES)
+
+
+def _definition(entry: Any, file: Path, number: int) -> "script_pb2.ScriptDefinition":
+    place = f"{file}: tools[{number}]"
+    if not isinstance(entry, dict):
+        raise ValueError(f"{place}: must be a table")
+    try:
+        return build_definition(entry, file.parent)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{place} {entry.get('name', '')!r}: {error}") from None
+
+
+def build_definition(entry: dict[str, Any], folder: Path) -> "script_pb2.ScriptDefinition":
+    """One entry of a tool file as the API has it; the server checks the rules.
+
+    Raises: ValueError or TypeError for a shape that the API has no field for.
+    """
+    from loki.v1 import script_pb2
+
+    plain = dict(entry)
+    parameters = plain.pop("parameters", [])
+    plain["source"] = _source(plain.pop("script", {}), folder)
+    plain["return_type"] = type_number(plain.get("return_type", "void"))
+    if "permissions" in plain:
+        allowed = {key: _patterns(value) for key, value in dict(plain["permissions"]).items()}
+        plain["permissions"] = {"keys": {key: {"patterns": p} for key, p in allowed.items() if p}}
+    definition = script_pb2.ScriptDefinition()
+    _parse(plain, definition)
+    for parameter in parameters:
+        definition.parameters.append(_parameter(parameter))
+    return definition
+
+
+def _parameter(entry: dict[str, Any]) -> "script_pb2.ParameterDefinition":
+    from loki.v1 import script_pb2
+    from loki.v1_value import fill
+
+    plain = dict(entry)
+    values = {key: plain.pop(key) for key in ("default", "minimum", "maximum") if key in plain}
+    plain["type"] = type_number(plain.get("type", ""))
+    plain.setdefault("required", "default" not in values)
+    parameter = script_pb2.ParameterDefinition()
+    _parse(plain, parameter)
+    for key, value in values.items():
+        fill(getattr(parameter, "default_value" if key == "default" else key), value, key)
+    return parameter
+
+
+def _parse(plain: dict[str, Any], message: "Message") -> None:
+    from google.protobuf import json_format
+
+    try:
+        json_format.ParseDict(plain, message)
+    except json_format.ParseError as error:
+        raise ValueError(" ".join(str(error).split())) from None
+
+
+def _source(script: Any, folder: Path) -> str:
+    match script:
+        case {"inline": str(source), **rest} if not rest:
+            return source
+        case {"path": str(path), **rest} if not rest:
+            return read_source(folder / path)
+    raise ValueError('script: give exactly one of path = "FILE.lua" and inline = "SOURCE"')
+
+
+def _patterns(value: object) -> list[str]:
+    """The API's form of a permission: names, "*" for a switch that is on, a mode as it is."""
+    match value:
+        case bool():
+            return ["*"] if value else []
+        case list():
+            return [str(item) for item in value]
+        case _:
+            return [str(value)]

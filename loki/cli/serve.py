@@ -1,0 +1,97 @@
+"""Commands of the device itself: serve, and check the files that serving needs."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loki.cli.connection import complain, fail
+from loki.cli.option import DEFAULT_SERVER, AsJson, Config
+from loki.cli.view import say, say_json
+
+if TYPE_CHECKING:
+    from loki.bootstrap import Running
+
+ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104  # Compared with, not bound.
+
+
+def serve(
+    config: Config = None,
+    tools: Annotated[
+        Path | None, typer.Option("--tools", metavar="PATH", help="The tool file to serve.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs."""
+    from loki import bootstrap
+    from loki.errors import LokiError
+
+    if port is not None:
+        os.environ["LOKI_GRPC_PORT"] = str(port)
+    try:
+        setup = bootstrap.load(config, tools)
+        code = bootstrap.serve(setup, _announce_json if as_json else _announce)
+    except LokiError as error:
+        fail(error.message)
+    raise typer.Exit(code)
+
+
+def check(
+    tools: Annotated[
+        Path | None, typer.Argument(metavar="TOOLS", help="The tool file to check.")
+    ] = None,
+    config: Config = None,
+) -> None:
+    """Check settings, tools and scripts without serving them; tells every problem at once."""
+    from loki import bootstrap
+    from loki.errors import LokiError
+
+    try:
+        problems = bootstrap.check(bootstrap.load(config, tools))
+    except LokiError as error:
+        fail(error.message)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        fail("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
+    say("no problems")
+
+
+def _announce_json(running: "Running") -> None:
+    say_json({"address": running.address, "pid": os.getpid(), "tools": list(running.tools)})
+
+
+def _announce(running: "Running") -> None:
+    say(f"Loki serves at {running.address} (Ctrl-C stops it)")
+    say(f"  state     {running.state_dir}")
+    say(f"  children  {', '.join(running.children) or 'none'}")
+    say(f"  tools     {', '.join(running.tools) or 'none'}")
+    for problem in running.problems:
+        say(f"  problem   {problem}")
+    say("Try in another terminal:")
+    for command in suggestions(running.tools, running.address):
+        say(f"  {command}")
+
+
+def suggestions(tools: tuple[str, ...], address: str) -> list[str]:
+    """Three commands that work with the tools that are served."""
+    there = [
+        ("hello", "loki call hello name=Ada"),
+        ("countdown", "loki call countdown --stream"),
+    ]
+    commands = [command for tool, command in there if tool in tools]
+    if len(commands) < len(there) and tools:
+        commands.append(f"loki describe {tools[0]}")
+    option = _server_option(address)
+    return [command + option for command in (*commands, "loki list", "loki status")][:3]
+
+
+def _server_option(address: str) -> str:
+    if address == DEFAULT_SERVER:
+        return ""
+    host, _, port = address.rpartition(":")
+    return f" --server {'127.0.0.1' if host in ANYWHERE else host}:{port}"

@@ -1,0 +1,90 @@
+"""Commands that tell how things are: a server's state, and this program's version."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from loki import __version__
+from loki.cli.connection import connect
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.view import Json, duration, say, say_json, show_table
+
+if TYPE_CHECKING:
+    from loki.v1 import device_pb2, service_pb2
+
+
+def status(server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
+    """Show how the server and its children fare."""
+    with connect(server, as_json=as_json) as client:
+        capabilities = client.get_capabilities()
+        children = client.get_children_status()
+    if as_json:
+        say_json(_status_json(server, capabilities, children))
+        return
+    device = capabilities.device
+    say(
+        f"loki {capabilities.version} at {server}, {len(capabilities.scripts)} scripts, "
+        f"{device.cores} cores, {device.memory_bytes >> 20} MiB, {device.architecture}"
+    )
+    show_table(
+        ("child", "state", "pid", "restarts", "up for", "last error"),
+        (
+            (
+                child.name,
+                state_name(child),
+                str(child.pid or ""),
+                str(child.restarts),
+                duration(child.uptime_s) if child.pid else "",
+                child.last_error,
+            )
+            for child in children
+        ),
+    )
+
+
+def state_name(child: "device_pb2.ChildServiceInfo") -> str:
+    """Such as "up"."""
+    from loki.v1 import device_pb2
+
+    return device_pb2.ChildState.Name(child.state).removeprefix("CHILD_STATE_").lower()
+
+
+def _status_json(
+    server: str,
+    capabilities: "service_pb2.GetCapabilitiesResponse",
+    children: "list[device_pb2.ChildServiceInfo]",
+) -> dict[str, Json]:
+    device = capabilities.device
+    return {
+        "address": server,
+        "version": capabilities.version,
+        "scripts": len(capabilities.scripts),
+        "device": {
+            "cores": device.cores,
+            "memory_bytes": device.memory_bytes,
+            "architecture": device.architecture,
+            "python_version": device.python_version,
+            "back_ends": dict(device.back_ends),
+        },
+        "children": [_child_json(child) for child in children],
+    }
+
+
+def _child_json(child: "device_pb2.ChildServiceInfo") -> dict[str, Json]:
+    return {
+        "name": child.name,
+        "service": child.service,
+        "enabled": child.enabled,
+        "state": state_name(child),
+        "node": child.node,
+        "pid": child.pid,
+        "restarts": child.restarts,
+        "last_error": child.last_error,
+        "uptime_s": child.uptime_s,
+        "heartbeat_age_s": child.heartbeat_age_s,
+    }
+
+
+def version() -> None:
+    """Print the version of this program."""
+    typer.echo(f"loki {__version__}")

@@ -1,0 +1,264 @@
+"""The settings: from TOML or JSON and the environment, validated, every problem at once."""
+
+import copy
+import ipaddress
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import tomli
+import tomlkit
+from pydantic import BaseModel, Field, ValidationError, field_validator
+
+from loki.errors import ConfigurationError
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Limits, Permissions
+from loki.tool.document import Document, read_document
+from loki.tool.permission import read_permissions
+from loki.tool.problem import Place, Problem, Table, problems_of
+
+DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
+DEFAULT_STATE_DIR = "~/.local/state/loki"
+DEFAULT_TOOLS = "tools.toml"
+PREFIX = "LOKI_"
+NOT_SETTINGS = frozenset({"LOKI_SERVER", "LOKI_REQUIRE"})  # Of the client, and of the tests.
+
+Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Percent = Annotated[int, Field(ge=1, le=100)]
+ChildModel = TypeVar("ChildModel", bound=BaseModel)
+
+
+class CeilingSettings(Table):
+    """What no tool may exceed; 0 is no ceiling where 0 is allowed."""
+
+    max_execution_time_ms: Positive = 600_000
+    max_cpu_time_ms: Whole = 0
+    max_cpu_percent: Percent = 100
+    max_memory_mb: Positive = 256  # MiB of Lua heap.
+    max_disk_mb: Whole = 0  # MiB
+    max_output_kb: Whole = 8192  # KiB
+
+
+class ResourceLimitSettings(Table):
+    """What a tool gets that asks for nothing."""
+
+    max_execution_time_ms: Positive = 5000
+    max_cpu_time_ms: Whole = 0
+    max_cpu_percent: Percent = 50
+    max_memory_mb: Positive = 10
+    max_disk_mb: Whole = 0
+    max_output_kb: Whole = 256
+    ceiling: CeilingSettings = CeilingSettings()
+
+
+class QueueSettings(Table):
+    max_length: Positive = 1000  # Runs that may wait for a runner.
+    runners: Whole = 0  # Kept warm; 0 is one for each core.
+    max_runners: Annotated[int, Field(ge=1, le=256)] = 16
+
+
+class SecuritySettings(Table):
+    default_permissions: dict[str, object] = {}  # Of tools without a manifest.
+    adhoc_permissions: dict[str, object] = {}  # Of source sent along with a call.
+
+
+class LoggingSettings(Table):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+
+class Settings(Table):
+    """All settings of one device."""
+
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] = 50070  # 0 is any free one.
+    grpc_host: str = "127.0.0.1"
+    children: tuple[str, ...] = DEFAULT_CHILDREN  # Module names.
+    script_storage_path: str = ""  # "" is the folder of the tool file.
+    state_dir: str = DEFAULT_STATE_DIR
+    tools: str = DEFAULT_TOOLS
+    resource_limits: ResourceLimitSettings = ResourceLimitSettings()
+    queue: QueueSettings = QueueSettings()
+    children_config: dict[str, dict[str, object]] = {}
+    security: SecuritySettings = SecuritySettings()
+    logging: LoggingSettings = LoggingSettings()
+
+    @field_validator("children", mode="before")
+    @classmethod
+    def _list_of_names(cls, names: object) -> object:
+        return tuple(names) if isinstance(names, list) else names
+
+    @field_validator("grpc_host")
+    @classmethod
+    def _only_this_machine(cls, host: str) -> str:
+        try:
+            local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            local = False
+        if not local:
+            raise ValueError(
+                "must be a loopback address such as 127.0.0.1; other addresses need TLS and "
+                "credentials, which this version does not offer"
+            )
+        return host
+
+    def limits(self) -> Limits:
+        return Limits(**self.resource_limits.model_dump(exclude={"ceiling"}))
+
+    def ceiling(self) -> Limits:
+        return Limits(**self.resource_limits.ceiling.model_dump())
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=2)
+
+    def to_toml(self) -> str:
+        return tomlkit.dumps(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings":
+        """Raises: ConfigurationError with a line for each problem."""
+        return _validated(json.loads(text), lambda _place: "settings")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """Settings, and what they are relative to."""
+
+    settings: Settings
+    folder: Path
+    path: Path | None  # None where no file was there and the defaults hold.
+    warnings: tuple[str, ...] = ()
+
+    def resolve(self, path: str) -> Path:
+        """Relative paths start at the settings' file; `~` is the user's home."""
+        return (self.folder / Path(path).expanduser()).resolve()
+
+    @property
+    def state_dir(self) -> Path:
+        return self.resolve(self.settings.state_dir)
+
+    @property
+    def tools(self) -> Path:
+        return self.resolve(self.settings.tools)
+
+    def storage(self) -> Path:
+        """The folder of script files, made if it is missing. Raises: ConfigurationError."""
+        if not self.settings.script_storage_path:
+            return self.tools.parent
+        path = self.resolve(self.settings.script_storage_path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"script_storage_path = {path}: cannot be created: {error.strerror}"
+            ) from error
+        return path
+
+    def permissions(self, table: str, modules: tuple[LuaModule, ...]) -> Permissions:
+        """`default_permissions` or `adhoc_permissions`. Raises: ConfigurationError."""
+        allowed, breaches = read_permissions(getattr(self.settings.security, table), modules)
+        if breaches:
+            where = f"{self.path or 'settings'}: security.{table}"
+            lines = [f"{where}.{'.'.join(map(str, b.at))}: {b.text}" for b in breaches]
+            raise ConfigurationError("\n".join(lines))
+        return allowed
+
+    def child(self, name: str, model: type[ChildModel]) -> tuple[bool, str, ChildModel]:
+        """Whether a child is enabled, its address, and its own settings.
+
+        Raises: ConfigurationError with a line for each problem.
+        """
+        table = dict(self.settings.children_config.get(name, {}))
+        enabled, address = table.pop("enabled", True), table.pop("address", "")
+        where = f"{self.path or 'settings'}"
+        if not isinstance(enabled, bool) or not isinstance(address, str):
+            raise ConfigurationError(
+                f"{where}: children_config.{name}: enabled is true or false, address a node's name"
+            )
+        if address:
+            raise ConfigurationError(
+                f"{where}: children_config.{name}.address: children on other devices need a "
+                "cluster, which this version does not offer"
+            )
+        try:
+            return enabled, address, model.model_validate(table)
+        except ValidationError as error:
+            entry = f"children_config.{name}"
+            problems = problems_of(error, model, lambda _place: where, entry)
+            raise ConfigurationError("\n".join(map(str, problems))) from error
+
+
+def load_settings(
+    path: Path | None, tools: Path | None, environment: Mapping[str, str] | None = None
+) -> LoadedSettings:
+    """Settings from the file at `path`, then the environment, then `tools` from the command line.
+
+    A `path` of None is `loki.toml` here, if it is there. Raises: ConfigurationError with a line
+    for each problem.
+    """
+    variables = os.environ if environment is None else environment
+    file = path or Path("loki.toml")
+    warnings: tuple[str, ...] = ()
+    if path is None and not file.exists():
+        document = Document(file, {})
+        warnings = (f"{file.absolute()} is not there; the defaults hold",)
+    else:
+        document = read_document(file)
+    overlay = _from_environment(variables)
+    data = _overlaid(document.data, {place: value for place, (_, value) in overlay.items()})
+    names = {place: name for place, (name, _) in overlay.items()}
+
+    def where(place: Place) -> str:
+        return names.get(place) or document.where(place)
+
+    settings = _validated(data, where)
+    folder = file.absolute().parent
+    if tools is not None:
+        settings = settings.model_copy(update={"tools": str(tools.absolute())})
+    elif "LOKI_TOOLS" in variables:
+        named = str(Path(variables["LOKI_TOOLS"]).absolute())
+        settings = settings.model_copy(update={"tools": named})
+    return LoadedSettings(settings, folder, None if warnings else file, warnings)
+
+
+def _validated(data: object, where: Callable[[Place], str]) -> Settings:
+    try:
+        return Settings.model_validate(data)
+    except ValidationError as error:
+        problems: tuple[Problem, ...] = problems_of(error, Settings, where, "")
+        raise ConfigurationError("\n".join(map(str, problems))) from error
+
+
+def _from_environment(variables: Mapping[str, str]) -> dict[Place, tuple[str, object]]:
+    """Place of a setting -> (variable, value): LOKI_QUEUE__MAX_LENGTH is queue.max_length."""
+    found: dict[Place, tuple[str, object]] = {}
+    for name, text in sorted(variables.items()):
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
+            place = tuple(name.removeprefix(PREFIX).lower().split("__"))
+            found[place] = (name, _value(text))
+    return found
+
+
+def _overlaid(data: Mapping[str, object], values: Mapping[Place, object]) -> dict[str, object]:
+    """`data` with the values at these places; `data` itself stays as it is."""
+    result = copy.deepcopy(dict(data))
+    for place, value in values.items():
+        table = result
+        for key in place[:-1]:
+            inner = table.setdefault(str(key), {})
+            if not isinstance(inner, dict):
+                break  # The validation tells what is wrong with it.
+            table = inner
+        else:
+            table[str(place[-1])] = value
+    return result
+
+
+def _value(text: str) -> object:
+    """As TOML would read it; what it cannot read is a string."""
+    try:
+        return tomli.loads(f"value = {text}")["value"]
+    except tomli.TOMLDecodeError:
+        return text

@@ -1,0 +1,164 @@
+"""What every call passes through: who calls, how many there are, and how errors leave."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from loki.errors import ErrorCode, InvalidArgument, LokiError
+from loki.grpc_gateway.auth import ClientRole, Principal, principal_of
+from loki.grpc_gateway.run_table import RunFailed
+from loki.grpc_gateway.status import status_of
+from loki.messages.envelope import Failure
+
+ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call that was let in."""
+
+    principal: Principal
+    context: ServicerContext
+
+    def left_s(self) -> float | None:
+        """Seconds until the client's deadline; None without one."""
+        return self.context.time_remaining()
+
+    def timeout_s(self, longest_s: float) -> float:
+        """Seconds to wait for an answer: at most `longest_s`."""
+        left_s = self.left_s()
+        return longest_s if left_s is None else min(left_s, longest_s)
+
+
+Behaviour: TypeAlias = Callable[[Any, Call], Awaitable[Any]]
+B = TypeVar("B", bound=Callable[..., Awaitable[Any]])
+
+
+def needs(role: ClientRole) -> Callable[[B], B]:
+    """Mark a servicer's method with the role that its callers need."""
+
+    def mark(method: B) -> B:
+        method.__dict__["role"] = role
+        return method
+
+    return mark
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A request that is no message of its type."""
+
+    reason: str
+
+
+class Guard:
+    """Wraps behaviours into handlers. Nothing that they raise reaches gRPC as it is."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._active = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def handlers(
+        self, service: ServiceDescriptor, servicer: object
+    ) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+        """A handler for each method of the service, from the servicer's method of that name."""
+        return {
+            method.name: self.handler(method, getattr(servicer, method.name))
+            for method in service.methods
+        }
+
+    def handler(
+        self, method: MethodDescriptor, behaviour: Behaviour
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """Raises: AttributeError for a behaviour that `needs` no role."""
+        role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
+
+        async def serve(request: object, context: ServicerContext) -> object:
+            return await self._serve(behaviour, role, request, context)
+
+        kinds = grpc.unary_stream_rpc_method_handler, grpc.unary_unary_rpc_method_handler
+        make: Any = kinds[0] if method.server_streaming else kinds[1]
+        handler: grpc.RpcMethodHandler[Any, Any] = make(
+            serve,
+            request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
+            response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        )
+        return handler
+
+    async def _serve(
+        self, behaviour: Behaviour, role: ClientRole, request: object, context: ServicerContext
+    ) -> object:
+        self._begin(context)
+        try:
+            principal = principal_of(context.peer())
+            principal.require(role)
+            if isinstance(request, Malformed):
+                raise InvalidArgument(f"not a request of this method: {request.reason}")
+            return await behaviour(request, Call(principal, context))
+        except RunFailed as error:
+            status = status_of(self._hide_bug(error.failure), error.finished)
+        except LokiError as error:
+            status = status_of(self._hide_bug(Failure.of(error)))
+        except grpc.aio.BaseError:
+            raise  # gRPC's own, such as of a write to a client that left.
+        except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.
+            status = status_of(self._bug(error))
+        return await context.abort(status.code, status.details, status.trailing_metadata)
+
+    def _hide_bug(self, failure: Failure) -> Failure:
+        """What nobody named is a bug, whoever says so; an actor's own report has an incident."""
+        if failure.code is not ErrorCode.BUG or "incident" in failure.details:
+            return failure
+        return self._bug(failure.error())
+
+    def _bug(self, error: BaseException) -> Failure:
+        incident = secrets.token_hex(4)
+        self._log.error("incident %s: a bug failed a call", incident, exc_info=error)
+        return Failure(
+            code=ErrorCode.BUG,
+            message=f"a bug in Loki; the log has it as incident {incident}",
+            details={"incident": incident},
+        )
+
+    def _begin(self, context: ServicerContext) -> None:
+        self._active += 1
+        self._idle.clear()
+        context.add_done_callback(self._end)  # type: ignore[arg-type]  # Stubs want a class.
+
+    def _end(self, _context: ServicerContext) -> None:
+        """Called by gRPC after the answer left, or could not."""
+        self._active -= 1
+        if self._active == 0:
+            self._idle.set()
+
+    async def idle(self, longest_s: float) -> bool:
+        """Wait until no call is under way; False if that took longer."""
+        try:
+            await asyncio.wait_for(self._idle.wait(), longest_s)
+        except TimeoutError:
+            return False
+        return True
+
+
+def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """Let what cannot be parsed through to where it is answered properly."""
+
+    def parsed(data: bytes) -> Any:
+        try:
+            return parse(data)
+        except DecodeError as error:
+            return Malformed(str(error))
+
+    return parsed

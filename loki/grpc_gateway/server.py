@@ -1,0 +1,123 @@
+"""The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
+
+import socket
+from collections.abc import Mapping
+from typing import ClassVar
+
+import grpc
+import msgspec
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from loki.actors.role import Handler, Role, Shell
+from loki.errors import ConfigurationError
+from loki.grpc_gateway.auth import is_loopback
+from loki.grpc_gateway.guard import Guard
+from loki.grpc_gateway.run_table import DISPATCHER, RunTable
+from loki.grpc_gateway.servicers import LokiServicer
+from loki.messages.envelope import Message
+from loki.messages.gateway import GatewayConfig
+from loki.v1 import service_pb2
+
+SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # Else a leftover server would share the port, and its calls hang.
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
+    ("grpc.max_concurrent_streams", 1000),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),  # For clients behind NAT.
+)
+CLOSING_S = 0.1
+"""Of the grace, kept for closing what did not end by itself."""
+
+
+class Gateway(Role):
+    """`detail` is the bound "host:port"; a restarted gateway binds the same one again."""
+
+    asynchronous: ClassVar[bool] = True
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        self._settings = msgspec.msgpack.decode(config, type=GatewayConfig)
+        self._runs = RunTable(shell)
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return self._runs.handlers()
+
+    async def begin(self) -> None:
+        """Raises: ConfigurationError when the address cannot be bound."""
+        self._guard = Guard(self.shell.log)
+        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # Stubs lack it.
+        self._server = grpc.aio.server(options=OPTIONS)
+        await self._add_services()
+        host = self._settings.host
+        port = self._settings.port or port_of(self.shell.previous)
+        self.detail = f"{in_brackets(host)}:{bind(self._server, host, port)}"
+        await self._server.start()
+
+    async def _add_services(self) -> None:
+        servicer = LokiServicer(self.shell, self._settings, self._runs)
+        handlers = self._guard.handlers(SERVICE, servicer)
+        generic = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        await self._health.set(SERVICE.full_name, health_pb2.HealthCheckResponse.SERVING)
+        names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        reflection.enable_server_reflection(names, self._server)
+
+    def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
+        if peer == DISPATCHER:
+            self._runs.dispatcher_lost()
+
+    async def drain(self, grace_s: float) -> None:
+        """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, close the rest."""
+        self._runs.refuse_more()
+        await self._health.enter_graceful_shutdown()
+        if not await self._guard.idle(max(0.0, grace_s - CLOSING_S)):
+            self.shell.log.warning("calls were still under way after %.3g s", grace_s)
+        await self._server.stop(0)
+
+
+def port_of(address: str) -> int:
+    """The port of "host:port"; 0 for no address."""
+    return int(address.rpartition(":")[2] or 0)
+
+
+def in_brackets(host: str) -> str:
+    """As it stands before a port. Source: RFC 3986, 3.2.2."""
+    return f"[{host}]" if ":" in host else host
+
+
+def bind(server: grpc.aio.Server, host: str, port: int) -> int:
+    """The port that was bound, which is `port` unless that is 0.
+
+    Raises: ConfigurationError.
+    """
+    if not is_loopback(host):
+        raise ConfigurationError(
+            f"grpc_host = {host!r}: other devices may not connect without TLS and credentials; "
+            'use "127.0.0.1"',
+            details={"field": "grpc_host"},
+        )
+    try:
+        return server.add_insecure_port(f"{in_brackets(host)}:{port}")
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"grpc_port = {port}: cannot listen on {in_brackets(host)}:{port}"
+            f"{why_not(host, port)}; stop what uses it, choose another grpc_port, or 0 for any",
+            details={"field": "grpc_port"},
+        ) from error
+
+
+def why_not(host: str, port: int) -> str:
+    """The kernel's reason, which gRPC does not tell."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return f" ({error.strerror})"
+    return ""

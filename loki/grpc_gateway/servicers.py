@@ -1,0 +1,175 @@
+"""The methods of the public API: proto to message, ask, message to proto."""
+
+import secrets
+
+from loki.actors.role import Shell
+from loki.errors import InvalidArgument
+from loki.grpc_gateway import convert, device
+from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.guard import Call, needs
+from loki.grpc_gateway.run_table import DISPATCHER, RunTable
+from loki.messages.execution import CancelRun, RunFinished, SubmitRun
+from loki.messages.gateway import GatewayConfig
+from loki.messages.library import GetScript, ListScripts, RegisterScript, UnregisterScript
+from loki.messages.lifecycle import ChildStatus, DescribeChildren
+from loki.messages.script import Origin, Script
+from loki.v1 import execution_pb2, service_pb2
+
+LIBRARY = "library"
+ROOT = "loki"
+ANSWER_TIMEOUT_S = 10.0
+EXECUTION_HEADER = "loki-execution-id"
+ADHOC = "adhoc"
+
+
+class LokiServicer:
+    """`loki.v1.LokiService`."""
+
+    def __init__(self, shell: Shell, config: GatewayConfig, runs: RunTable) -> None:
+        self._shell = shell
+        self._config = config
+        self._runs = runs
+
+    @needs(ClientRole.VIEW)
+    async def GetCapabilities(  # noqa: N802
+        self, _request: service_pb2.GetCapabilitiesRequest, call: Call
+    ) -> service_pb2.GetCapabilitiesResponse:
+        scripts = await self._all_scripts(call)
+        children = await self._children(call)
+        return service_pb2.GetCapabilitiesResponse(
+            service=ROOT,
+            version=self._config.version,
+            device=device.describe(self._config.back_ends),
+            scripts=map(convert.capability, scripts),
+            children=convert.children_to_proto(c for c in children if c.service),
+        )
+
+    @needs(ClientRole.VIEW)
+    async def GetChildrenStatus(  # noqa: N802
+        self, _request: service_pb2.GetChildrenStatusRequest, call: Call
+    ) -> service_pb2.GetChildrenStatusResponse:
+        children = convert.children_to_proto(await self._children(call))
+        response = service_pb2.GetChildrenStatusResponse(children=children)
+        response.time.FromNanoseconds(self._shell.clock.now_ns())
+        return response
+
+    @needs(ClientRole.VIEW)
+    async def ListScripts(  # noqa: N802
+        self, request: service_pb2.ListScriptsRequest, call: Call
+    ) -> service_pb2.ListScriptsResponse:
+        listed = await self._shell.ask(
+            LIBRARY, convert.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        return service_pb2.ListScriptsResponse(
+            scripts=map(convert.capability, listed.scripts), next_page_token=listed.next_page
+        )
+
+    @needs(ClientRole.VIEW)
+    async def GetScript(  # noqa: N802
+        self, request: service_pb2.GetScriptRequest, call: Call
+    ) -> service_pb2.GetScriptResponse:
+        found = await self._shell.ask(
+            LIBRARY, GetScript(name=request.name), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        return service_pb2.GetScriptResponse(script=convert.script_to_proto(found.script))
+
+    @needs(ClientRole.REGISTER)
+    async def RegisterScript(  # noqa: N802
+        self, request: service_pb2.RegisterScriptRequest, call: Call
+    ) -> service_pb2.RegisterScriptResponse:
+        register = RegisterScript(
+            definition=convert.definition_of(request.definition),
+            principal=call.principal.name,
+            expected_revision=request.expected_revision,
+            validate_only=request.validate_only,
+        )
+        found = await self._shell.ask(LIBRARY, register, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
+        return service_pb2.RegisterScriptResponse(script=convert.script_to_proto(found.script))
+
+    @needs(ClientRole.REGISTER)
+    async def UnregisterScript(  # noqa: N802
+        self, request: service_pb2.UnregisterScriptRequest, call: Call
+    ) -> service_pb2.UnregisterScriptResponse:
+        unregister = UnregisterScript(
+            name=request.name,
+            principal=call.principal.name,
+            expected_revision=request.expected_revision,
+        )
+        await self._shell.ask(LIBRARY, unregister, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
+        return service_pb2.UnregisterScriptResponse()
+
+    @needs(ClientRole.EXECUTE)
+    async def ExecuteScript(  # noqa: N802
+        self, request: service_pb2.ExecuteScriptRequest, call: Call
+    ) -> service_pb2.ExecuteScriptResponse:
+        submit = submission(request.input, call, stream=False)
+        with self._runs.open(submit, call.left_s()) as run:
+            finished = await run.end()
+        return service_pb2.ExecuteScriptResponse(
+            execution_id=run.id, result=convert.result(finished)
+        )
+
+    @needs(ClientRole.EXECUTE)
+    async def StreamScriptExecution(  # noqa: N802
+        self, request: service_pb2.StreamScriptExecutionRequest, call: Call
+    ) -> None:
+        submit = submission(request.input, call, stream=True)
+        sequence = 0
+        with self._runs.open(submit, call.left_s()) as run:
+            await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
+            while not isinstance(event := await run.next(), RunFinished):
+                sequence = event.sequence
+                now_ns = self._shell.clock.now_ns()
+                await call.context.write(convert.stream_response(event, sequence, now_ns))
+                run.taken(sequence)
+            now_ns = self._shell.clock.now_ns()
+            await call.context.write(convert.stream_response(event, sequence + 1, now_ns))
+
+    @needs(ClientRole.EXECUTE)
+    async def CancelExecution(  # noqa: N802
+        self, request: service_pb2.CancelExecutionRequest, call: Call
+    ) -> service_pb2.CancelExecutionResponse:
+        cancel = CancelRun(run=request.execution_id)
+        await self._shell.ask(DISPATCHER, cancel, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
+        return service_pb2.CancelExecutionResponse()
+
+    async def _all_scripts(self, call: Call) -> list[Script]:
+        scripts: list[Script] = []
+        page = ListScripts(page_size=convert.LONGEST_PAGE)
+        while True:
+            timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
+            listed = await self._shell.ask(LIBRARY, page, timeout_s=timeout_s)
+            scripts += listed.scripts
+            if not listed.next_page:
+                return scripts
+            page = ListScripts(page_size=convert.LONGEST_PAGE, page=listed.next_page)
+
+    async def _children(self, call: Call) -> tuple[ChildStatus, ...]:
+        listed = await self._shell.ask(
+            ROOT, DescribeChildren(), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        return listed.children
+
+
+def submission(given: execution_pb2.ScriptInput, call: Call, *, stream: bool) -> SubmitRun:
+    """Raises: InvalidArgument; PermissionRefused for a source without the role `adhoc`."""
+    adhoc = None
+    if given.WhichOneof("script") == "source":
+        call.principal.require(ClientRole.ADHOC)
+        language = given.language or convert.LUA
+        adhoc = Script(
+            name=ADHOC, source=given.source, chunk=ADHOC, language=language, origin=Origin.ADHOC
+        )
+    elif not given.name:
+        raise InvalidArgument(
+            "input needs the name of a script, or a source", details={"field": "input.name"}
+        )
+    return SubmitRun(
+        run=secrets.token_hex(16),
+        principal=call.principal.name,
+        script=given.name,
+        revision=given.revision,
+        adhoc=adhoc,
+        arguments=convert.arguments_of(given),
+        stream=stream,
+    )

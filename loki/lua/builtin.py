@@ -1,0 +1,103 @@
+"""What `loki` offers to every script: its functions as data, and the steps that they ask for."""
+
+from loki.core.engine import CallTool, Emit, Log, Progress, Sleep, Step
+from loki.errors import InvalidArgument
+from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType
+from loki.messages.value import ScriptValue
+
+LEVELS = ("debug", "info", "warning", "error")
+
+LOKI = LuaModule(
+    name="loki",
+    child="",
+    doc="What every script may do. Called with a dot.",
+    functions=(
+        LuaFunction(
+            name="sleep",
+            request="",
+            parameters=(LuaParameter(name="ms", type=LuaType.NUMBER, unit="ms", doc="0 or more"),),
+            doc="Waits. The time counts against the time budget, not against CPU time.",
+        ),
+        LuaFunction(
+            name="emit",
+            request="",
+            parameters=(
+                LuaParameter(name="value", type=LuaType.ANY, required=False, doc="Any value"),
+            ),
+            doc="Sends a value to the client of a streamed run, before the result.",
+        ),
+        LuaFunction(
+            name="progress",
+            request="",
+            parameters=(
+                LuaParameter(name="fraction", type=LuaType.NUMBER, doc="0 to 1"),
+                LuaParameter(
+                    name="text", type=LuaType.STRING, required=False, doc="What happens now"
+                ),
+            ),
+            doc="Tells the client of a streamed run how far it is.",
+        ),
+        LuaFunction(
+            name="log",
+            request="",
+            parameters=(
+                LuaParameter(
+                    name="level", type=LuaType.STRING, doc="debug, info, warning or error"
+                ),
+                LuaParameter(name="text", type=LuaType.STRING, doc="One line"),
+            ),
+            doc="Writes to the log of the device.",
+        ),
+        LuaFunction(
+            name="call",
+            request="",
+            parameters=(
+                LuaParameter(name="tool", type=LuaType.STRING, doc="Name of another script"),
+                LuaParameter(
+                    name="params", type=LuaType.OBJECT, required=False, doc="Its parameters"
+                ),
+            ),
+            returns=LuaType.ANY,
+            doc="Runs another script under its own permissions and the caller's budgets, and "
+            "gives its result.",
+        ),
+        LuaFunction(
+            name="now",
+            request="",
+            returns=LuaType.NUMBER,
+            doc="Seconds since 1970, UTC, with fractions.",
+        ),
+    ),
+)
+"""The functions of `loki` that the host serves; `null`, `array` and `bytes` live in Lua."""
+
+LOCAL = ("null", "array", "bytes")
+
+
+def step_of(function: str, arguments: dict[str, ScriptValue]) -> Step:
+    """The step that a call of a `loki` function is. Arguments are of the declared types.
+
+    Raises: InvalidArgument for a value out of range.
+    """
+    match function, arguments:
+        case "sleep", {"ms": float(ms)} if ms >= 0:
+            return Sleep(ms / 1000)
+        case "emit", _:
+            return Emit(arguments.get("value"))
+        case "progress", {"fraction": float(fraction), "text": str(text)}:
+            return Progress(min(max(fraction, 0.0), 1.0), text)
+        case "progress", {"fraction": float(fraction)}:
+            return Progress(min(max(fraction, 0.0), 1.0), "")
+        case "log", {"level": str(level), "text": str(text)} if level in LEVELS:
+            return Log(level, text)
+        case "call", {"tool": str(tool), "params": dict(params)}:
+            return CallTool(tool, params)
+        case "call", {"tool": str(tool)}:
+            return CallTool(tool, {})
+    raise InvalidArgument(_OUT_OF_RANGE[function])
+
+
+_OUT_OF_RANGE = {
+    "sleep": "loki.sleep(ms): ms must be 0 or more",
+    "log": f"loki.log(level, text): level must be one of {', '.join(LEVELS)}",
+}

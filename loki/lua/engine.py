@@ -1,0 +1,50 @@
+"""Lua 5.4 behind the engine port."""
+
+from loki.core.engine import Session
+from loki.errors import CompilationError
+from loki.lua.bindings import Bindings
+from loki.lua.sandbox import Sandbox
+from loki.lua.script import LuaSession, chunk_name, line_in, source_of
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Script
+
+MAX_SOURCE_BYTES = 1024 * 1024
+
+
+class LuaEngine:
+    """Runs Lua 5.4 scripts, each in a sealed state of its own."""
+
+    language = "lua"
+
+    def __init__(self, modules: tuple[LuaModule, ...]) -> None:
+        """`modules` are what the children offer to scripts."""
+        self._bindings = Bindings(modules)
+        self._services = tuple(self._bindings.services())
+
+    def validate(self, script: Script) -> None:
+        """Compile, never execute. Raises: CompilationError with `details["line"]`."""
+        source = source_of(script)
+        chunk = chunk_name(script.chunk)
+        if len(source) > MAX_SOURCE_BYTES:
+            raise CompilationError(
+                f"{chunk}: the source is larger than {MAX_SOURCE_BYTES // 1024} KiB",
+                details={"line": "0"},
+            )
+        sandbox = Sandbox(self._services)
+        try:
+            message = sandbox.validate(source, b"@" + chunk.encode())
+        finally:
+            sandbox.close()
+        if message is not None:
+            raise _refusal(message.decode(errors="replace"), script.source, chunk)
+
+    def prepare(self) -> Session:
+        """A fresh state, built ahead of the run that will use it."""
+        return LuaSession(Sandbox(self._services), self._bindings)
+
+
+def _refusal(message: str, source: str, chunk: str) -> CompilationError:
+    line = line_in(message, chunk)
+    lines = source.splitlines()
+    shown = f"\n    {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
+    return CompilationError(message + shown, details={"line": str(line)})

@@ -1,0 +1,112 @@
+"""One sealed Lua state: the prelude inside, and the five entry points that the host may call.
+
+Two rules keep the host alive when a script sits at its memory limit, where any allocation that
+Lua makes outside of a protected call aborts the process: data enters only while the limit is
+lifted, and `go`, the one call that runs under it, takes nothing and gives back flat strings and
+numbers. No Python object ever enters Lua.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib.resources import files
+from typing import Any, NoReturn, TypeAlias
+
+from lupa import lua54
+
+Flat: TypeAlias = tuple[Any, ...]
+"""Bytes, numbers, booleans and None; their order is that of prelude.lua."""
+
+LuaFailure = lua54.LuaError
+LuaOutOfMemory = lua54.LuaMemoryError
+
+
+def _deny(*_: object) -> NoReturn:
+    raise AttributeError("no attribute of a host object is visible in Lua")
+
+
+def _runtime() -> lua54.LuaRuntime:
+    return lua54.LuaRuntime(
+        encoding=None,
+        source_encoding="utf-8",
+        register_eval=False,
+        register_builtins=False,
+        attribute_handlers=(_deny, _deny),
+        unpack_returned_tuples=True,
+        max_memory=0,
+    )
+
+
+@cache
+def _bytecode() -> bytes:
+    """The prelude, compiled once per process. Host-made: no other bytecode is ever loaded."""
+    here = files(__package__)
+    codec, prelude = (here.joinpath(name).read_bytes() for name in ("codec.lua", "prelude.lua"))
+    source = b"local codec = (function()\n%b\nend)()\n%b" % (codec, prelude)
+    runtime = _runtime()
+    dump = runtime.eval(b"function(f) return string.dump(f, true) end")
+    bytecode: bytes = dump(runtime.compile(source, name=b"=prelude", mode=b"t"))
+    return bytecode
+
+
+class Sandbox:
+    """A fresh Lua state. Used by one thread at a time, except `memory_bytes`."""
+
+    def __init__(self, services: Iterable[bytes]) -> None:
+        """`services` are the functions of `loki`, then name and functions of each child.
+
+        Functions are given as one string, each name with a space before and after it.
+        """
+        self._runtime = _runtime()
+        prelude = self._runtime.compile(_bytecode(), name=b"=prelude", mode=b"b")
+        self._validate, self._begin, self._stage, self._go, self._drain = prelude(*services)
+        self._base = self._runtime.get_memory_used(total=True)
+        self._ceiling = 0
+
+    def validate(self, source: bytes, chunk: bytes) -> bytes | None:
+        """What the compiler says against `source`, or None."""
+        message: bytes | None = self._validate(source, chunk)
+        return message
+
+    def begin(
+        self, source: bytes, chunk: bytes, params: bytes, *, output: int, binary: bool, memory: int
+    ) -> None:
+        """Load a script that may print `output` and allocate `memory` bytes; it does not run yet.
+
+        `binary` tells that a string it returns is meant as bytes.
+        """
+        self._begin(source, chunk, params, output, binary)
+        self._ceiling = self._base + memory
+
+    def stage(self, packed: bytes, failed: bool) -> None:
+        """Lay down the answer that the next `go` gives to the script."""
+        self._stage(packed, failed)
+
+    def go(self) -> Flat:
+        """Run the script to its next request: bytes of output that wait, its kind, its parts.
+
+        Raises: LuaOutOfMemory, LuaFailure where the prelude itself could not go on.
+        """
+        self._runtime.set_max_memory(self._ceiling, total=True)
+        try:
+            flat: Flat = self._go()
+            return flat
+        finally:
+            self._runtime.set_max_memory(0)
+
+    def drain(self) -> bytes:
+        """Take the output that waits."""
+        text: bytes = self._drain()
+        return text
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the script holds. Any thread may ask."""
+        runtime = self._runtime
+        if runtime is None:
+            return 0
+        return max(int(runtime.get_memory_used(total=True)) - self._base, 0)
+
+    def close(self) -> None:
+        """Free the state. Nothing else may be called afterwards."""
+        del self._validate, self._begin, self._stage, self._go, self._drain
+        self._runtime = None

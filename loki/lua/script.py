@@ -1,0 +1,231 @@
+"""One run of a script as a session: its requests become steps, the host's answers its values."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from loki.core.engine import Call, Failed, Finished, Flush, Step
+from loki.errors import ErrorCode, ExecutionError, InvalidArgument
+from loki.lua.bindings import Bindings
+from loki.lua.builtin import LOKI, step_of
+from loki.lua.convert import arguments_from_lua, as_declared, from_lua, mismatch, to_lua
+from loki.lua.sandbox import LuaFailure, LuaOutOfMemory, Sandbox
+from loki.messages.script import Script, ValueType
+from loki.messages.value import INT64, ScriptValue
+
+KEPT_CODES = frozenset(
+    {ErrorCode.SCRIPT_PERMISSION, ErrorCode.CHILD_DOWN, ErrorCode.CHILD_DISABLED}
+)
+"""Codes of failed calls that stay the run's code when the script does not catch them."""
+
+CHUNK_BYTES = 59  # More would be cut by Lua itself, in the middle of a character.
+
+NIL = to_lua(None)
+
+
+def chunk_name(chunk: str) -> str:
+    """A name of a source as Lua's messages show it."""
+    clean = re.sub(r"[\x00-\x1f\x7f]", " ", chunk)
+    if len(clean.encode()) <= CHUNK_BYTES:
+        return clean
+    return "..." + clean.encode()[3 - CHUNK_BYTES :].decode(errors="ignore")
+
+
+def source_of(script: Script) -> bytes:
+    """A script's text as Lua takes it: a byte order mark is no part of it."""
+    return script.source.removeprefix("\ufeff").encode()
+
+
+def line_in(message: str, chunk: str) -> int:
+    """The line that a message of Lua begins with, or 0."""
+    found = re.match(re.escape(chunk) + r":(\d+): ", message)
+    return int(found[1]) if found else 0
+
+
+class LuaSession:
+    """One run of one script in its own fresh state."""
+
+    def __init__(self, sandbox: Sandbox, bindings: Bindings) -> None:
+        self._sandbox = sandbox
+        self._bindings = bindings
+        self._script: Script
+        self._chunk = ""
+        self._last: Step | None = None
+        self._waiting_bytes = 0
+
+    def start(self, script: Script, arguments: dict[str, ScriptValue]) -> Step:
+        """Run until the first step. Arguments are valid already."""
+        self._script = script
+        self._chunk = chunk_name(script.chunk)
+        self._sandbox.begin(
+            source_of(script),
+            b"@" + self._chunk.encode(),
+            to_lua(arguments),
+            output=script.limits.max_output_kb * 1024,
+            binary=script.return_type is ValueType.BYTES,
+            memory=script.limits.max_memory_mb * 1024 * 1024,
+        )
+        return self._advance()
+
+    def resume(self, value: ScriptValue) -> Step:
+        """Answer the last step and run on."""
+        if not isinstance(self._last, Flush):
+            self._stage(value)
+        return self._advance()
+
+    def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
+        """Answer the last call with an error that the script may catch.
+
+        A detail that is a whole number in decimal, such as a status, is an integer in Lua.
+        """
+        self._stage_error(code, message, details)
+        return self._advance()
+
+    def take_output(self) -> str:
+        """What was printed since the last time; what is not UTF-8 shows as U+FFFD."""
+        if not self._waiting_bytes:
+            return ""
+        self._waiting_bytes = 0
+        return self._sandbox.drain().decode(errors="replace")
+
+    @property
+    def memory_bytes(self) -> int:
+        """Heap in use now. Any thread may ask."""
+        return self._sandbox.memory_bytes
+
+    def close(self) -> None:
+        """Free the state; nothing else may be called afterwards."""
+        self._sandbox.close()
+
+    def _stage(self, value: ScriptValue) -> None:
+        try:
+            packed = NIL if value is None else to_lua(value)
+        except InvalidArgument as error:
+            self._stage_error(error.code, f"the answer is no value: {error.message}", {})
+            return
+        self._sandbox.stage(packed, False)
+
+    def _stage_error(self, code: ErrorCode, message: str, details: dict[str, str]) -> None:
+        shown: ScriptValue = {
+            "code": code.value,
+            "message": message,
+            "details": {key: _number_or_text(value) for key, value in details.items()},
+        }
+        self._sandbox.stage(to_lua(shown), True)
+
+    def _advance(self) -> Step:
+        if isinstance(self._last, Finished | Failed):
+            raise RuntimeError("the run is over")
+        step: Step | None = None
+        while step is None:
+            step = self._go()
+        self._last = step
+        return step
+
+    def _go(self) -> Step | None:
+        """The next step, or None for a request that is answered here and now."""
+        try:
+            waiting, kind, *parts = self._sandbox.go()
+        except LuaOutOfMemory:
+            return self._stopped(b"memory")
+        except LuaFailure as error:
+            return Failed(ErrorCode.BUG, f"the sandbox failed: {error}")
+        self._waiting_bytes = waiting
+        return self._READ[kind](self, *parts)
+
+    def _called(self, raw_module: bytes, raw_function: bytes, packed: bytes) -> Step | None:
+        module, function = raw_module.decode(), raw_function.decode(errors="replace")
+        try:
+            given = arguments_from_lua(packed)
+            arguments = self._bindings.arguments(module, function, given)
+            if module != LOKI.name:
+                return Call(module, function, arguments)
+            if function != "now":
+                return step_of(function, arguments)
+            self._stage(time.time())
+        except InvalidArgument as error:
+            self._stage_error(error.code, error.message, error.details)
+        return None
+
+    def _flush(self) -> Step:
+        return Flush()
+
+    def _done(self, packed: bytes) -> Step:
+        try:
+            return Finished(as_declared(from_lua(packed), self._script.return_type))
+        except ExecutionError as error:
+            return _failed_by(error)
+
+    def _unsendable(self, raw_type: bytes) -> Step:
+        type_name = raw_type.decode()
+        if self._script.return_type is not ValueType.ANY:
+            return _failed_by(mismatch(self._script.return_type, type_name))
+        return Failed(ErrorCode.SCRIPT_ERROR, f"result: a {type_name} cannot leave a script")
+
+    def _stopped(self, why: bytes) -> Step:
+        limits = self._script.limits
+        if why == b"output":
+            return Failed(
+                ErrorCode.OUTPUT_BUDGET,
+                f"the script printed more than {limits.max_output_kb} KiB; "
+                "[tools.limits] max_output_kb sets how much it may",
+            )
+        return Failed(
+            ErrorCode.MEMORY_BUDGET,
+            f"the script needs more than {limits.max_memory_mb} MiB of memory; "
+            "[tools.limits] max_memory_mb sets how much it may use",
+        )
+
+    def _invalid(self, raw: bytes) -> Step:
+        message = raw.decode(errors="replace")
+        return Failed(ErrorCode.SCRIPT_INVALID, message, line_in(message, self._chunk))
+
+    def _failed(
+        self, raw: bytes, line: int, trace: bytes, code: bytes | None, details: bytes | None
+    ) -> Step:
+        """An error that the script did not catch; `code` and `details` are a failed call's."""
+        message, traceback = raw.decode(errors="replace"), trace.decode(errors="replace")
+        named = line_in(message, self._chunk)
+        if code is None or details is None:
+            return Failed(ErrorCode.SCRIPT_ERROR, message, named or line, traceback)
+        if line and not named:
+            message = f"{self._chunk}:{line}: {message}"
+        kept, extra = _of_call(ErrorCode(code.decode()), from_lua(details))
+        return Failed(kept, message, named or line, traceback, extra)
+
+    def _broken(self, message: bytes) -> Step:
+        return Failed(ErrorCode.BUG, f"the sandbox failed: {message.decode(errors='replace')}")
+
+    _READ: ClassVar[dict[bytes, Callable[..., Step | None]]] = {
+        b"call": _called,
+        b"flush": _flush,
+        b"done": _done,
+        b"unsendable": _unsendable,
+        b"stopped": _stopped,
+        b"invalid": _invalid,
+        b"failed": _failed,
+        b"broken": _broken,
+    }
+
+
+def _of_call(
+    code: ErrorCode, details: ScriptValue
+) -> tuple[ErrorCode, tuple[tuple[str, str], ...]]:
+    """The run's code and details after a failed call that it did not catch."""
+    told = details if isinstance(details, dict) else {}
+    if code is not ErrorCode.SCRIPT_ERROR:
+        told = {"code": code.value, **told}
+    kept = code if code in KEPT_CODES else ErrorCode.SCRIPT_ERROR
+    return kept, tuple((key, str(value)) for key, value in told.items())
+
+
+def _failed_by(error: ExecutionError) -> Failed:
+    return Failed(error.code, error.message, details=tuple(error.details.items()))
+
+
+def _number_or_text(text: str) -> ScriptValue:
+    """A detail as scripts see it."""
+    if text.removeprefix("-").isdecimal() and str(number := int(text[:20])) == text:
+        return number if number in INT64 else text
+    return text

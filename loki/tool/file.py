@@ -1,0 +1,152 @@
+"""Tool files and uploads, read into scripts: the good entries, and a list of what is wrong."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from loki.core.name import camel_case, suggest
+from loki.errors import CompilationError, ConfigurationError, InvalidScript
+from loki.messages.script import Origin, Script
+from loki.tool.definition import Surroundings, ToolDefinition, collision
+from loki.tool.document import Document, read_document
+from loki.tool.problem import Breach, Place, Problem, problems_of, show
+from loki.tool.rule import Rules
+
+UPLOADED = "its registration"
+"""What `Script.declared_in` says of a script that no file declares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What one or more tool files hold."""
+
+    scripts: tuple[Script, ...]  # In the order of the files.
+    problems: tuple[Problem, ...]
+    paths: frozenset[Path]  # The files and the scripts they name, there or not: worth watching.
+
+    def require_good(self) -> "Tools":
+        """Strict mode. Raises: ConfigurationError with a line for each problem."""
+        if self.problems:
+            raise ConfigurationError("\n".join(map(str, self.problems)))
+        return self
+
+
+def read_tools(files: Sequence[Path], rules: Rules) -> Tools:
+    """Every good entry of these files; names are unique across all of them.
+
+    An entry whose name an earlier one has, good or bad, is bad.
+    """
+    reading = _Reading(rules)
+    for file in files:
+        reading.read(file)
+    return Tools(tuple(reading.scripts), tuple(reading.problems), frozenset(reading.paths))
+
+
+def read_upload(table: Mapping[str, object], rules: Rules) -> Script:
+    """One tool as in a tool file, with its source inline, under the same rules.
+
+    `table` has the keys of a `[[tools]]` entry; byte strings are allowed as defaults.
+
+    Raises: InvalidScript with `details["field"]` of the first rule that is broken and a line for
+    each in its text; CompilationError for bad source.
+    """
+    checked = _checked(table, Surroundings(rules, None), lambda _: "", "")
+    if isinstance(checked, ToolDefinition):
+        script = checked.as_script(rules, Origin.REGISTERED, UPLOADED)
+        rules.compile(script)
+        return script
+    raise InvalidScript("\n".join(map(str, checked)), details={"field": checked[0].key})
+
+
+class _Reading:
+    """Tool files on their way into a `Tools`."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.scripts: list[Script] = []
+        self.problems: list[Problem] = []
+        self.paths: set[Path] = set()
+        self._taken: dict[str, tuple[str, str]] = {}
+
+    def read(self, file: Path) -> None:
+        self.paths.add(file)
+        try:
+            document = read_document(file)
+        except ConfigurationError as error:
+            self.problems.append(Problem("", "", "", "", error.message))
+            return
+        self.problems += _strangers(document)
+        for index, table in _entries(document):
+            self._read_entry(document, index, table)
+
+    def _read_entry(self, document: Document, index: int, table: object) -> None:
+        def where(at: Place) -> str:
+            return document.where(("tools", index, *at))
+
+        folder, entry = document.path.parent, _title(index, table)
+        self.paths |= _script_path(folder, table)
+        problems = self._name_problems(table, where(("name",)), entry)
+        checked = _checked(table, Surroundings(self.rules, folder), where, entry)
+        if isinstance(checked, ToolDefinition):
+            script = checked.as_script(self.rules, Origin.FILE, str(document.path))
+            problems += _compile_problems(script, self.rules, where(("script",)), entry)
+            self.scripts += [] if problems else [script]
+        else:
+            problems += checked
+        self.problems += problems
+
+    def _name_problems(self, table: object, where: str, entry: str) -> tuple[Problem, ...]:
+        name = table.get("name") if isinstance(table, dict) else None
+        if not isinstance(name, str):
+            return ()
+        if other := self._taken.get(camel_case(name)):
+            text = f"{collision(name, other[0])} (see {other[1]})"
+            return (Problem(where, entry, "name", f'"{name}"', text),)
+        self._taken[camel_case(name)] = (name, where)
+        return ()
+
+
+def _checked(
+    table: object, surroundings: Surroundings, where: Callable[[Place], str], entry: str
+) -> ToolDefinition | tuple[Problem, ...]:
+    try:
+        return ToolDefinition.model_validate(table, context=surroundings)
+    except ValidationError as error:
+        return problems_of(error, ToolDefinition, where, entry)
+
+
+def _compile_problems(script: Script, rules: Rules, where: str, entry: str) -> tuple[Problem, ...]:
+    try:
+        rules.compile(script)
+    except CompilationError as error:
+        return (Problem(where, entry, "script", "", error.message),)
+    return ()
+
+
+def _strangers(document: Document) -> Iterator[Problem]:
+    """What stands beside the `tools` of a file."""
+    for key, value in document.data.items():
+        breach = Breach((key,), value, f"unknown key{suggest(key, ['tools'])} (known: tools)")
+        if key == "tools":
+            breach = Breach((key,), value, "must be a list of tables: [[tools]]")
+        if key != "tools" or not isinstance(value, list):
+            yield Problem(document.where((key,)), "", key, show(breach), breach.text)
+
+
+def _entries(document: Document) -> Iterator[tuple[int, object]]:
+    tools = document.data.get("tools")
+    yield from enumerate(tools if isinstance(tools, list) else [])
+
+
+def _title(index: int, table: object) -> str:
+    name = table.get("name") if isinstance(table, dict) else None
+    return f"tools[{index + 1}]" + (f" '{name[:64]}'" if isinstance(name, str) else "")
+
+
+def _script_path(folder: Path, table: object) -> set[Path]:
+    """The file that an entry means, whatever else is wrong with it."""
+    script = table.get("script") if isinstance(table, dict) else None
+    path = script.get("path") if isinstance(script, dict) else None
+    return {folder / path} if isinstance(path, str) else set()

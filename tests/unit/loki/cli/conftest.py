@@ -1,0 +1,196 @@
+"""A client that answers from what a test gives it, and a way to run one command against it."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import grpc
+import pytest
+import typer.testing
+
+from loki.cli.app import app
+from loki.client import Event, Execution, LokiClientError, Usage
+from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2
+
+USAGE = Usage(wall_ms=12.34, cpu_ms=1.25, peak_memory_bytes=36 * 1024)
+
+
+def execution(value: Any, output: str = "") -> Execution:
+    return Execution(id="x1", value=value, output=output, output_truncated=False, usage=USAGE)
+
+
+def definition(name: str, /, **parameters: int) -> script_pb2.ScriptDefinition:
+    """Parameters as name to type number, all of them required."""
+    made = script_pb2.ScriptDefinition(name=name, description=f"Does {name}", source="return 1")
+    for parameter, type_ in parameters.items():
+        made.parameters.add(name=parameter, type=type_, required=True)
+    return made
+
+
+def script_error() -> LokiClientError:
+    detail = execution_pb2.ScriptError(
+        script="broken",
+        cause="script_error",
+        line=3,
+        traceback="broken.lua:3: in function 'inner'\nbroken.lua:7: in main chunk",
+        output=execution_pb2.ScriptOutput(text="before\n"),
+        usage=execution_pb2.Usage(wall_ms=1.5),
+    )
+    return LokiClientError(
+        "broken.lua:3: no such thing",
+        code=grpc.StatusCode.UNKNOWN,
+        reason="SCRIPT_ERROR",
+        details={"line": "3"},
+        script_error=detail,
+    )
+
+
+def not_found(name: str) -> LokiClientError:
+    return LokiClientError(
+        f"there is no script '{name}'; did you mean 'hello'?",
+        code=grpc.StatusCode.NOT_FOUND,
+        reason="SCRIPT_NOT_FOUND",
+    )
+
+
+def unreachable() -> LokiClientError:
+    return LokiClientError("failed to connect to all addresses", code=grpc.StatusCode.UNAVAILABLE)
+
+
+class FakeStream:
+    """Gives its events, then raises its error if it has one."""
+
+    def __init__(self, events: list[Event], error: LokiClientError | None) -> None:
+        self._events, self._error = events, error
+        self.left = False
+
+    def __enter__(self) -> "FakeStream":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.left = True
+
+    def __iter__(self) -> Iterator[Event]:
+        yield from self._events
+        if self._error:
+            raise self._error
+
+
+@dataclass
+class FakeClient:
+    """Implements what commands use of LokiClient; `calls` is what they asked."""
+
+    scripts: dict[str, script_pb2.ScriptDefinition] = field(default_factory=dict)
+    result: Execution = field(default_factory=lambda: execution(None))
+    events: list[Event] = field(default_factory=list)
+    children: list[device_pb2.ChildServiceInfo] = field(default_factory=list)
+    error: LokiClientError | None = None
+    refused: dict[str, LokiClientError] = field(default_factory=dict)
+    calls: list[tuple[Any, ...]] = field(default_factory=list)
+    address: str = ""
+    streams: list[FakeStream] = field(default_factory=list)
+
+    def __call__(self, address: str, *, timeout_s: float | None = None) -> "FakeClient":
+        self.address = address
+        return self
+
+    def __enter__(self) -> "FakeClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.calls.append(("close",))
+
+    def _fail_if_told(self) -> None:
+        if self.error:
+            raise self.error
+
+    def get_script(self, name: str) -> script_pb2.Script:
+        self._fail_if_told()
+        if name not in self.scripts:
+            raise not_found(name)
+        origin = script_pb2.SCRIPT_ORIGIN_REGISTERED
+        return script_pb2.Script(definition=self.scripts[name], revision="r1", origin=origin)
+
+    def list_scripts(self, pattern: str = "*") -> Iterator[script_pb2.ScriptCapability]:
+        self._fail_if_told()
+        self.calls.append(("list", pattern))
+        for made in self.scripts.values():
+            yield script_pb2.ScriptCapability(
+                name=made.name, description=made.description, parameters=made.parameters
+            )
+
+    def execute(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        source: str = "",
+        timeout_s: float | None = None,
+    ) -> Execution:
+        self._fail_if_told()
+        self.calls.append(("execute", name or source, dict(arguments), timeout_s))
+        return self.result
+
+    def stream(
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        source: str = "",
+        timeout_s: float | None = None,
+    ) -> FakeStream:
+        self.calls.append(("stream", name or source, dict(arguments), timeout_s))
+        self.streams.append(FakeStream(self.events, self.error))
+        return self.streams[-1]
+
+    def register_script(
+        self, made: script_pb2.ScriptDefinition, *, expected_revision: str = ""
+    ) -> script_pb2.Script:
+        self._fail_if_told()
+        self.calls.append(("register", made.name, expected_revision))
+        if made.name in self.refused:
+            raise self.refused[made.name]
+        return script_pb2.Script(definition=made, revision="r2")
+
+    def unregister_script(self, name: str) -> None:
+        self._fail_if_told()
+        self.calls.append(("unregister", name))
+
+    def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
+        self._fail_if_told()
+        device = device_pb2.DeviceInfo(cores=4, memory_bytes=2 << 30, architecture="aarch64")
+        return service_pb2.GetCapabilitiesResponse(version="9.9.9", device=device)
+
+    def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:
+        return self.children
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:
+    fake = FakeClient()
+    monkeypatch.setattr("loki.client.LokiClient", fake)
+    monkeypatch.delenv("LOKI_SERVER", raising=False)
+    return fake
+
+
+@pytest.fixture
+def loki() -> Callable[..., Any]:
+    """Runs one command: `.exit_code`, `.stdout`, `.stderr`."""
+    runner = typer.testing.CliRunner()
+    return lambda *words, stdin=None: runner.invoke(app, list(words), input=stdin)
+
+
+@pytest.fixture
+def make() -> Callable[..., script_pb2.ScriptDefinition]:
+    return definition
+
+
+@pytest.fixture
+def run_of() -> Callable[..., Execution]:
+    return execution
+
+
+@pytest.fixture
+def errors() -> SimpleNamespace:
+    return SimpleNamespace(script_error=script_error, not_found=not_found, unreachable=unreachable)

@@ -1,0 +1,144 @@
+"""list, describe, register and remove."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loki.cli.option import DEFAULT_SERVER
+
+TOOLS = """
+[[tools]]
+name = "one"
+return_type = "void"
+script = { inline = "return" }
+[[tools]]
+name = "two"
+return_type = "void"
+script = { inline = "return" }
+"""
+
+
+@pytest.fixture
+def tool_file(tmp_path: Path) -> str:
+    path = tmp_path / "tools.toml"
+    path.write_text(TOOLS)
+    return str(path)
+
+
+def test_list_shows_each_script_on_a_line(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"hello": make("hello", name=1), "zed": make("zed")}
+    result = loki("list", "*e*")
+    assert result.exit_code == 0
+    line = next(line for line in result.stdout.splitlines() if "hello" in line)
+    assert "name: string" in line
+    assert "Does hello" in line
+    assert ("list", "*e*") in client.calls
+    assert client.address == DEFAULT_SERVER
+
+
+def test_list_as_json_is_one_line(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"hello": make("hello", n=2)}
+    result = loki("list", "--json")
+    (script,) = json.loads(result.stdout)
+    assert script["name"] == "hello"
+    assert script["parameters"][0]["type"] == "integer"
+    assert result.stdout.count("\n") == 1
+
+
+def test_list_of_nothing_says_so(client: Any, loki: Callable[..., Any]) -> None:
+    assert loki("list").stdout == "no scripts\n"
+    assert loki("list", "x*").stdout == "no script's name matches x*\n"
+
+
+def test_describe_shows_source_and_method(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"read_sensor": make("read_sensor", id=1)}
+    result = loki("describe", "read_sensor")
+    for part in ("read_sensor(id: string)", "ReadSensorService/Call", "r1", "return 1"):
+        assert part in result.stdout
+    assert json.loads(loki("describe", "read_sensor", "--json").stdout)["source"] == "return 1"
+
+
+def test_an_unknown_name_is_one_line_on_stderr(client: Any, loki: Callable[..., Any]) -> None:
+    result = loki("describe", "helo")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == "SCRIPT_NOT_FOUND: there is no script 'helo'; did you mean 'hello'?\n"
+
+
+def test_register_a_tool_file(client: Any, loki: Callable[..., Any], tool_file: str) -> None:
+    result = loki("register", tool_file)
+    assert result.exit_code == 0
+    assert result.stdout == "registered one, revision r2\nregistered two, revision r2\n"
+    assert [call for call in client.calls if call[0] == "register"] == [
+        ("register", "one", ""),
+        ("register", "two", ""),
+    ]
+
+
+def test_register_update_expects_the_present_revision(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any], tool_file: str
+) -> None:
+    client.scripts = {"one": make("one")}
+    result = loki("register", tool_file, "--update")
+    assert result.stdout == "updated one, revision r2\nregistered two, revision r2\n"
+    assert ("register", "one", "r1") in client.calls
+    assert ("register", "two", "") in client.calls
+
+
+def test_one_refused_script_does_not_stop_the_others(
+    client: Any, loki: Callable[..., Any], tool_file: str, errors: Any
+) -> None:
+    client.refused = {"one": errors.not_found("one")}
+    result = loki("register", tool_file)
+    assert result.exit_code == 1
+    assert result.stdout == "registered two, revision r2\n"
+    assert result.stderr.startswith("SCRIPT_NOT_FOUND: ")
+
+
+def test_register_a_lua_file(client: Any, loki: Callable[..., Any], tmp_path: Path) -> None:
+    file = tmp_path / "blink.lua"
+    file.write_text("return 1")
+    assert loki("register", str(file)).exit_code == 0
+    assert loki("register", str(file), "--name", "flash", "--returns", "integer").exit_code == 0
+    assert [call[1] for call in client.calls if call[0] == "register"] == ["blink", "flash"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("missing.toml", None, "no such file"),
+        ("missing.lua", None, "no such file"),
+        ("broken.toml", "[[tools", "is no valid TOML"),
+        ("empty.toml", "", "has no [[tools]] entries"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_line(
+    client: Any,
+    loki: Callable[..., Any],
+    tmp_path: Path,
+    name: str,
+    content: str | None,
+    complaint: str,
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_text(content)
+    result = loki("register", str(file))
+    assert result.exit_code == 1
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert client.calls == []
+
+
+def test_remove(client: Any, loki: Callable[..., Any]) -> None:
+    assert loki("remove", "hello").stdout == "removed hello\n"
+    assert ("unregister", "hello") in client.calls

@@ -1,0 +1,141 @@
+"""Tool files as registrations, and scripts as plain data."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli
+
+from loki.cli.script import build_definition, read_definitions, script_json, signature, type_number
+from loki.errors import ConfigurationError
+from loki.v1 import script_pb2
+from loki.v1_value import from_proto
+
+TOOLS = """
+[[tools]]
+name = "average"
+description = "Mean"
+parameters = [
+  { name = "sensor", type = "string", description = "Id" },
+  { name = "n", type = "integer", default = 5, minimum = 1, maximum = 100 },
+]
+return_type = "number"
+script = { path = "scripts/average.lua" }
+
+[tools.limits]
+max_memory_mb = 4
+
+[tools.permissions]
+gpio = [17, "led"]
+files = "rw"
+storage = true
+cache = false
+
+[[tools]]
+name = "beep"
+return_type = "void"
+script = { inline = "return" }
+permissions = {}
+"""
+
+
+@pytest.fixture
+def tool_file(tmp_path: Path) -> Path:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "average.lua").write_text("return 1.5")
+    (tmp_path / "tools.toml").write_text(TOOLS)
+    return tmp_path / "tools.toml"
+
+
+def test_a_tool_file_becomes_definitions_with_their_sources(tool_file: Path) -> None:
+    average, beep = read_definitions(tool_file)
+    assert (average.name, average.source, beep.source) == ("average", "return 1.5", "return")
+    sensor, n = average.parameters
+    assert (sensor.required, sensor.HasField("default_value")) == (True, False)
+    assert (n.required, from_proto(n.default_value)) == (False, 5)
+    assert (from_proto(n.minimum), from_proto(n.maximum)) == (1, 100)
+    assert average.return_type == script_pb2.VALUE_TYPE_NUMBER
+    assert average.limits.max_memory_mb == 4
+    assert not average.limits.HasField("max_execution_time_ms")
+    keys = {key: list(value.patterns) for key, value in average.permissions.keys.items()}
+    assert keys == {"gpio": ["17", "led"], "files": ["rw"], "storage": ["*"]}
+
+
+def test_no_manifest_and_an_empty_one_stay_different(tool_file: Path) -> None:
+    unset = build_definition(
+        {"name": "a", "return_type": "void", "script": {"inline": "x"}}, tool_file.parent
+    )
+    assert not unset.HasField("permissions")
+    assert read_definitions(tool_file)[1].HasField("permissions")
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        ('name = "a"', "exactly one of path"),
+        ('script = { inline = "x", path = "y" }', "exactly one of path"),
+        ('script = { inline = "x" }\nnmae = "a"', "nmae"),
+        ('script = { inline = "x" }\nreturn_type = "text"', "'text' is no type"),
+        ('script = { inline = "x" }\nparameters = [{ name = "p" }]', "is no type"),
+        ('script = { inline = "x" }\nlimits = { max_memory_mb = "4" }\nname = 7', "name"),
+        ('script = { path = "none.lua" }', "no such file"),
+    ],
+)
+def test_a_bad_entry_is_refused_with_its_place(tmp_path: Path, entry: str, complaint: str) -> None:
+    file = tmp_path / "tools.toml"
+    file.write_text(f"[[tools]]\n{entry}\n")
+    with pytest.raises((ValueError, ConfigurationError)) as raised:
+        read_definitions(file)
+    assert complaint in str(raised.value)
+    assert str(tmp_path) in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["", "tools = 5", "tools = []"])
+def test_a_file_without_tools_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "tools.toml"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=r"has no \[\[tools\]\]"):
+        read_definitions(file)
+
+
+def test_signature_tells_required_optional_and_defaults() -> None:
+    entry: dict[str, Any] = tomli.loads(
+        """
+        name = "x"
+        script = { inline = "return" }
+        parameters = [
+          { name = "a", type = "string" },
+          { name = "b", type = "integer", default = 5 },
+          { name = "c", type = "bytes", required = false },
+        ]
+        """
+    )
+    made = build_definition(entry, Path())
+    assert signature(made) == "a: string, b: integer = 5, c: bytes?"
+
+
+def test_a_script_as_json_has_what_its_file_says(tool_file: Path) -> None:
+    made = read_definitions(tool_file)[0]
+    plain = script_json(script_pb2.Script(definition=made, revision="r1", origin=1))
+    assert plain["method"] == "loki.tools.v1.AverageService/Call"
+    assert plain["return_type"] == "number"
+    assert plain["origin"] == "file"
+    assert plain["limits"] == {"max_memory_mb": 4}
+    assert plain["parameters"] == [
+        {"name": "sensor", "type": "string", "required": True, "description": "Id"},
+        {
+            "name": "n",
+            "type": "integer",
+            "required": False,
+            "description": "",
+            "default": 5,
+            "minimum": 1,
+            "maximum": 100,
+        },
+    ]
+
+
+def test_types_have_their_names_of_tool_files() -> None:
+    assert type_number("object") == script_pb2.VALUE_TYPE_OBJECT
+    with pytest.raises(ValueError, match="there are string, integer, number"):
+        type_number("unspecified")

@@ -1,0 +1,66 @@
+"""status and version."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from loki import __version__
+from loki.v1 import device_pb2
+
+FENRIR = device_pb2.ChildServiceInfo(
+    name="fenrir",
+    service=True,
+    enabled=True,
+    state=device_pb2.CHILD_STATE_DOWN,
+    restarts=4,
+    last_error="killed by signal 9",
+)
+HEL = device_pb2.ChildServiceInfo(
+    name="hel", state=device_pb2.CHILD_STATE_UP, pid=4711, uptime_s=3723
+)
+
+
+def test_status_shows_each_child_with_its_last_error(client: Any, loki: Callable[..., Any]) -> None:
+    client.children = [FENRIR, HEL]
+    result = loki("status")
+    assert result.exit_code == 0
+    first, *_, fenrir, hel = [line.split() for line in result.stdout.splitlines() if line.strip()]
+    assert first[:4] == ["loki", "9.9.9", "at", "127.0.0.1:50070,"]
+    assert fenrir == ["fenrir", "down", "4", "killed", "by", "signal", "9"]
+    assert hel == ["hel", "up", "4711", "0", "1", "h", "2", "min"]
+
+
+def test_status_as_json(client: Any, loki: Callable[..., Any]) -> None:
+    client.children = [HEL]
+    plain = json.loads(loki("status", "--json").stdout)
+    assert (plain["version"], plain["device"]["cores"]) == ("9.9.9", 4)
+    assert plain["children"][0]["state"] == "up"
+    assert plain["children"][0]["pid"] == 4711
+
+
+@pytest.mark.parametrize("state", device_pb2.ChildState.values())
+def test_every_state_has_a_name(client: Any, loki: Callable[..., Any], state: int) -> None:
+    client.children = [device_pb2.ChildServiceInfo(name="x", state=state)]  # type: ignore[arg-type]
+    (child,) = json.loads(loki("status", "--json").stdout)["children"]
+    assert child["state"].islower()
+    assert "_" not in child["state"]
+
+
+@pytest.mark.parametrize("words", [["version"], ["--help"]])
+def test_quick_commands_load_nothing_heavy(words: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from loki.__main__ import main\n"
+        f"sys.argv = ['loki', *{words!r}]\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    assert not end.code\n"
+        "heavy = {'grpc', 'thespian', 'pydantic', 'google.protobuf'} & sys.modules.keys()\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert __version__ in done.stdout or "serve" in done.stdout
