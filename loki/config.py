@@ -2,23 +2,40 @@
 
 import copy
 import ipaddress
-import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 import tomli
 import tomlkit
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from loki.core.limit import NAMES, exceeds
+from loki.core.name import suggest
 from loki.errors import ConfigurationError
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
-from loki.tool.document import Document, read_document
+from loki.tool.document import Document, parse_document, read_document
 from loki.tool.permission import read_permissions
-from loki.tool.problem import Place, Problem, Table, problems_of
+from loki.tool.problem import (
+    Breach,
+    Place,
+    Problem,
+    Table,
+    broken,
+    key_of,
+    problems_of,
+    show,
+)
 
 DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
 DEFAULT_STATE_DIR = "~/.local/state/loki"
@@ -54,11 +71,30 @@ class ResourceLimitSettings(Table):
     max_output_kb: Whole = 256
     ceiling: CeilingSettings = CeilingSettings()
 
+    @model_validator(mode="after")
+    def _under_ceiling(self) -> Self:
+        breaches = [
+            Breach((name,), asked, f"is more than its ceiling, ceiling.{name} = {top}")
+            for name in NAMES
+            if exceeds(asked := getattr(self, name), top := getattr(self.ceiling, name))
+        ]
+        if breaches:
+            raise broken(*breaches)
+        return self
+
 
 class QueueSettings(Table):
     max_length: Positive = 1000  # Runs that may wait for a runner.
-    runners: Whole = 0  # Kept warm; 0 is one for each core.
     max_runners: Annotated[int, Field(ge=1, le=256)] = 16
+    runners: Whole = 0  # Kept warm; 0 is one for each core.
+
+    @field_validator("runners")
+    @classmethod
+    def _at_most_max(cls, runners: int, info: ValidationInfo) -> int:
+        most = info.data.get("max_runners", runners)
+        if runners > most:
+            raise ValueError(f"must be at most queue.max_runners = {most}")
+        return runners
 
 
 class SecuritySettings(Table):
@@ -90,6 +126,30 @@ class Settings(Table):
     def _list_of_names(cls, names: object) -> object:
         return tuple(names) if isinstance(names, list) else names
 
+    @field_validator("children")
+    @classmethod
+    def _distinct(cls, modules: tuple[str, ...]) -> tuple[str, ...]:
+        names = [short_name(module) for module in modules]
+        if doubles := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"must not name '{doubles[0]}' twice")
+        return modules
+
+    @field_validator("children_config")
+    @classmethod
+    def _of_children(
+        cls, sections: dict[str, dict[str, object]], info: ValidationInfo
+    ) -> dict[str, dict[str, object]]:
+        known = [short_name(module) for module in info.data.get("children", sections)]
+        text = f" (children: {', '.join(known) or 'none'})"
+        strangers = [
+            Breach((name,), section, f"is no child{suggest(name, known)}{text}")
+            for name, section in sections.items()
+            if name not in known
+        ]
+        if strangers:
+            raise broken(*strangers)
+        return sections
+
     @field_validator("grpc_host")
     @classmethod
     def _only_this_machine(cls, host: str) -> str:
@@ -117,9 +177,18 @@ class Settings(Table):
         return tomlkit.dumps(self.model_dump(mode="json"))
 
     @classmethod
-    def from_json(cls, text: str) -> "Settings":
-        """Raises: ConfigurationError with a line for each problem."""
-        return _validated(json.loads(text), lambda _place: "settings")
+    def from_json(cls, text: str, file: Path = Path("settings.json")) -> "Settings":
+        """`file` is what errors call the text.
+
+        Raises: ConfigurationError with a line for each problem.
+        """
+        document = parse_document(text, file)
+        return _validated(document.data, document.where)
+
+    @classmethod
+    def from_toml(cls, text: str, file: Path = Path("settings.toml")) -> "Settings":
+        """As `from_json`."""
+        return cls.from_json(text, file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +199,8 @@ class LoadedSettings:
     folder: Path
     path: Path | None  # None where no file was there and the defaults hold.
     warnings: tuple[str, ...] = ()
+    where: Callable[[Place], str] = field(default=lambda _place: "settings", repr=False)
+    """File and line of a key, or the environment variable that sets it."""
 
     def resolve(self, path: str) -> Path:
         """Relative paths start at the settings' file; `~` is the user's home."""
@@ -151,18 +222,15 @@ class LoadedSettings:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigurationError(
-                f"script_storage_path = {path}: cannot be created: {error.strerror}"
-            ) from error
+            text = f"cannot be created: {error.strerror}; name a folder that Loki may write"
+            raise self._refusal((), Breach(("script_storage_path",), str(path), text)) from error
         return path
 
     def permissions(self, table: str, modules: tuple[LuaModule, ...]) -> Permissions:
         """`default_permissions` or `adhoc_permissions`. Raises: ConfigurationError."""
         allowed, breaches = read_permissions(getattr(self.settings.security, table), modules)
         if breaches:
-            where = f"{self.path or 'settings'}: security.{table}"
-            lines = [f"{where}.{'.'.join(map(str, b.at))}: {b.text}" for b in breaches]
-            raise ConfigurationError("\n".join(lines))
+            raise self._refusal(("security", table), *breaches)
         return allowed
 
     def child(self, name: str, model: type[ChildModel]) -> tuple[bool, str, ChildModel]:
@@ -172,22 +240,28 @@ class LoadedSettings:
         """
         table = dict(self.settings.children_config.get(name, {}))
         enabled, address = table.pop("enabled", True), table.pop("address", "")
-        where = f"{self.path or 'settings'}"
-        if not isinstance(enabled, bool) or not isinstance(address, str):
-            raise ConfigurationError(
-                f"{where}: children_config.{name}: enabled is true or false, address a node's name"
-            )
-        if address:
-            raise ConfigurationError(
-                f"{where}: children_config.{name}.address: children on other devices need a "
-                "cluster, which this version does not offer"
-            )
+        at: Place = ("children_config", name)
+        if not isinstance(enabled, bool):
+            raise self._refusal(at, Breach(("enabled",), enabled, "must be true or false"))
+        if address != "":
+            text = "children on other devices need a cluster, which this version does not offer"
+            raise self._refusal(at, Breach(("address",), address, text))
         try:
-            return enabled, address, model.model_validate(table)
+            return enabled, "", model.model_validate(table)
         except ValidationError as error:
-            entry = f"children_config.{name}"
-            problems = problems_of(error, model, lambda _place: where, entry)
-            raise ConfigurationError("\n".join(map(str, problems))) from error
+            raise _error(problems_of(error, model, self.where, at=at)) from error
+
+    def _refusal(self, at: Place, *breaches: Breach) -> ConfigurationError:
+        places = [((*at, *breach.at), breach) for breach in breaches]
+        return _error(
+            Problem(self.where(place), "", key_of(place), show(breach), breach.text)
+            for place, breach in places
+        )
+
+
+def short_name(module: str) -> str:
+    """`hel_actor` -> `hel`: what a child is called everywhere but in `children`."""
+    return module.rpartition(".")[2].removesuffix("_actor")
 
 
 def load_settings(
@@ -211,7 +285,8 @@ def load_settings(
     names = {place: name for place, (name, _) in overlay.items()}
 
     def where(place: Place) -> str:
-        return names.get(place) or document.where(place)
+        around = (names[place[:end]] for end in range(len(place), 0, -1) if place[:end] in names)
+        return next(around, "") or document.where(place)
 
     settings = _validated(data, where)
     folder = file.absolute().parent
@@ -220,15 +295,18 @@ def load_settings(
     elif "LOKI_TOOLS" in variables:
         named = str(Path(variables["LOKI_TOOLS"]).absolute())
         settings = settings.model_copy(update={"tools": named})
-    return LoadedSettings(settings, folder, None if warnings else file, warnings)
+    return LoadedSettings(settings, folder, None if warnings else file, warnings, where)
 
 
 def _validated(data: object, where: Callable[[Place], str]) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        problems: tuple[Problem, ...] = problems_of(error, Settings, where, "")
-        raise ConfigurationError("\n".join(map(str, problems))) from error
+        raise _error(problems_of(error, Settings, where)) from error
+
+
+def _error(problems: Iterable[Problem]) -> ConfigurationError:
+    return ConfigurationError("\n".join(map(str, problems)))
 
 
 def _from_environment(variables: Mapping[str, str]) -> dict[Place, tuple[str, object]]:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
@@ -100,12 +101,11 @@ class LokiServer:
             )
         try:
             ready = json.loads(self._first_line())
+            self.address, self.tools = ready["address"], tuple(ready["tools"])
+            self._watch()
         except BaseException:
-            self._kill()
-            self._close()
+            self._end()
             raise
-        self.address, self.tools = ready["address"], tuple(ready["tools"])
-        self._watch()
 
     def _command(self) -> list[str]:
         tools = [] if self._tools is None else ["--tools", str(self._tools)]
@@ -146,15 +146,16 @@ class LokiServer:
         if self._process is None:
             return
         process, asked = self._process, self._process.poll() is None
-        self._watch()
-        process.terminate()
         try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            asked = False  # It is among those that are left.
-        left = self._survivors()
-        self._kill()
-        self._close()
+            self._watch()
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                asked = False  # It is among those that are left.
+            left = self._survivors()
+        finally:
+            self._end()
         if left:
             raise AssertionError(f"processes outlived loki serve: {left}\n{self.log}")
         if asked and process.returncode != 0:
@@ -162,11 +163,7 @@ class LokiServer:
 
     def _watch(self) -> None:
         """Hold on to every process there is; a pidfd means the same process for ever."""
-        try:
-            recorded = json.loads((self.state_dir / "run" / "processes.json").read_text())
-        except (OSError, ValueError):
-            recorded = {}
-        starts = {int(pid): start for pid, start in recorded.items()}
+        starts = self._recorded()
         for pid in {self.pid, *starts} - self._watched.keys():
             try:
                 pidfd = os.pidfd_open(pid)
@@ -177,6 +174,15 @@ class LokiServer:
             else:
                 os.close(pidfd)
 
+    def _recorded(self) -> dict[int, int]:
+        """pid -> start of the processes that the server's ledger names."""
+        ledger = self.state_dir / "run" / "processes.json"
+        try:
+            alive = json.loads(ledger.read_text())["alive"]
+        except FileNotFoundError:  # It has not started yet, or has stopped.
+            return {}
+        return {int(pid): start for pid, start in alive.items()}
+
     def _survivors(self) -> list[int]:
         end = time.monotonic() + DEATH_TIMEOUT_S
         return [
@@ -185,19 +191,25 @@ class LokiServer:
             if not _readable(pidfd, max(0.0, end - time.monotonic()))
         ]
 
-    def _kill(self) -> None:
-        self._watch()
-        for pidfd in self._watched.values():
-            try:
-                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        self._started().wait()
-        self._survivors()
+    def _end(self) -> None:
+        """Kill what is still alive. The starter goes first and whatever else fails: its lifeline
+        ends processes that the ledger does not name.
+        """
+        process = self._started()
+        try:
+            self._watch()
+        finally:
+            process.kill()
+            process.wait()
+            self._kill_watched()
+            self._stdout().close()
+            self._process = None
 
-    def _close(self) -> None:
-        self._stdout().close()
-        self._process = None
+    def _kill_watched(self) -> None:
+        for pidfd in self._watched.values():
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        self._survivors()
         for pidfd in self._watched.values():
             os.close(pidfd)
         self._watched.clear()

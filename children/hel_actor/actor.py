@@ -1,6 +1,5 @@
 """Hel's role: checks what a run may use, and hands the work to the store that owns the data."""
 
-import re
 import sqlite3
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -36,14 +35,12 @@ from hel_actor.messages import (
 from loki.child import ChildRole, Run, RunHandler, Shell, Timer
 from loki.errors import InvalidArgument, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message
-from loki.messages.value import Packed, pack, unpack
+from loki.messages.value import NIL, Packed, pack, unpack
 
 KB = 1024
 MB = 1024 * KB
 
-NIL = pack(None)
 ADHOC = "-adhoc"  # No tool can have this name.
-TOOL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 SWEEP_EVERY_S = 1.0
 CLOSE_POLL_S = 0.01
@@ -230,8 +227,8 @@ class Hel(ChildRole):
 
 
 def space(run: Run) -> str:
-    """The namespace of a run: its tool's name. All ad-hoc scripts share one."""
-    return run.script if TOOL_NAME.fullmatch(run.script) else ADHOC
+    """The namespace of a run: its tool's name. All ad-hoc scripts, declared nowhere, share one."""
+    return run.script if run.declared_in else ADHOC
 
 
 def _may_read(run: Run) -> None:

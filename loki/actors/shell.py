@@ -68,8 +68,14 @@ class Family:
         for member in self._members:
             if member[0] == address:
                 self._members.remove(member)
-                self.exited(member[1].name, member[1].incarnation)
+                self._bury(member[1])
                 return
+
+    def _bury(self, boot: Boot) -> None:
+        self.exited(boot.name, boot.incarnation)
+        if all(other.name != boot.name for _, other in self._members):
+            with contextlib.suppress(OSError):  # A killed process leaves the file of its lane.
+                Path(boot.run_dir, f"{boot.name}.lane").unlink()
 
 
 class ParentRole(Role):

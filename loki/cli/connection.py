@@ -43,7 +43,7 @@ def report(error: "LokiClientError", server: str, as_json: bool) -> None:
     complain(error_line(error, server))
     if error.traceback:
         note(error.traceback.rstrip())
-    if error.usage:
+    if error.usage and error.usage.wall_ms:  # Else it never started.
         note(usage_line(error.usage))
 
 

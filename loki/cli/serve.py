@@ -87,7 +87,8 @@ def suggestions(tools: tuple[str, ...], address: str) -> list[str]:
     if len(commands) < len(there) and tools:
         commands.append(f"loki describe {tools[0]}")
     option = _server_option(address)
-    return [command + option for command in (*commands, "loki list", "loki status")][:3]
+    commands += ["loki list", "loki status", "echo 'return 6 * 7' | loki run -"]
+    return [command + option for command in commands[:3]]
 
 
 def _server_option(address: str) -> str:

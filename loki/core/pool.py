@@ -4,8 +4,8 @@ Theory of operation. A runner is starting, idle, busy with one run, or doomed (w
 wait for its end). Runs wait in one bounded queue, first come first served. As many runners as
 `warm` are kept, and one idle spare beside them, so that a kill delays nobody. More are started,
 up to `most`, one after the other, only when the head of the queue has waited for PATIENCE_S: quick
-runs on a busy system share few runners, sleeping ones do not hold up the others. A run whose runner dies before
-the script began is given to another one, once.
+runs on a busy system share few runners, sleeping ones do not hold up the others. A run whose
+runner dies before the script began is given to another one, once.
 """
 
 import math
@@ -123,7 +123,8 @@ class Pool:
         if runner is None:
             return []
         commands: list[Command] = []
-        if runner.run and not began and runner.run not in self._requeued:
+        innocent = not began and runner.phase is RunnerPhase.BUSY
+        if innocent and runner.run not in self._requeued:
             self._requeued.add(runner.run)
             self.queue[runner.run] = now_s
             self.queue.move_to_end(runner.run, last=False)
@@ -173,11 +174,11 @@ class Pool:
         """One at a time: the next look comes when it is up, or has died."""
         if any(r.phase is RunnerPhase.STARTING for r in self.runners.values()):
             return []
-        head_s = next(iter(self.queue.values()), math.inf)
-        impatient = now_s - head_s >= PATIENCE_S
+        patient_until_s = next(iter(self.queue.values()), math.inf) + PATIENCE_S
+        impatient = now_s >= patient_until_s
         if len(self.runners) <= self.warm or (impatient and len(self.runners) < self.most):
             return [self._start(now_s)]
-        return self._wake_at(head_s + PATIENCE_S) if self.queue and not impatient else []
+        return self._wake_at(patient_until_s) if self.queue and not impatient else []
 
     def _shrink(self, now_s: float) -> list[Command]:
         if len(self.runners) <= self.warm + 1:

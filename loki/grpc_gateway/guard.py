@@ -145,6 +145,8 @@ class Guard:
 
     async def idle(self, longest_s: float) -> bool:
         """Wait until no call is under way; False if that took longer."""
+        if self._active == 0:
+            return True
         try:
             await asyncio.wait_for(self._idle.wait(), longest_s)
         except TimeoutError:

@@ -463,7 +463,7 @@ local function message_of(e)
   end
   local ok, text = pcall(tostring, e)
   if not ok and rawequal(text, OUT_OF_MEMORY) then
-    error(text, 0)
+    stopped = "memory"
   end
   return ok and text or "an error that cannot be shown"
 end

@@ -59,7 +59,7 @@ class Sandbox:
         self._runtime = _runtime()
         prelude = self._runtime.compile(_bytecode(), name=b"=prelude", mode=b"b")
         self._validate, self._begin, self._stage, self._go, self._drain = prelude(*services)
-        self._base = self._runtime.get_memory_used(total=True)
+        self._base: int = self._runtime.get_memory_used(total=True)
         self._ceiling = 0
 
     def validate(self, source: bytes, chunk: bytes) -> bytes | None:
@@ -104,7 +104,8 @@ class Sandbox:
         runtime = self._runtime
         if runtime is None:
             return 0
-        return max(int(runtime.get_memory_used(total=True)) - self._base, 0)
+        used: int = runtime.get_memory_used(total=True)
+        return max(used - self._base, 0)
 
     def close(self) -> None:
         """Free the state. Nothing else may be called afterwards."""

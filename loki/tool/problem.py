@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Any, TypeAlias, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -14,6 +15,8 @@ Place: TypeAlias = tuple[str | int, ...]
 """Keys and zero-based list positions that lead to a value."""
 
 SHOWN = 60
+HIDDEN = "(hidden)"
+MISSING = object()
 SECRET = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
 MESSAGES: dict[str, str] = {
     "missing": "is required",
@@ -74,13 +77,22 @@ def broken(*breaches: Breach) -> PydanticCustomError:
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], where: Callable[[Place], str], entry: str = ""
+    error: ValidationError,
+    model: type[BaseModel],
+    where: Callable[[Place], str],
+    entry: str = "",
+    *,
+    at: Place = (),
 ) -> tuple[Problem, ...]:
-    """Every rule that pydantic found broken. `where` tells the file and line of a place."""
+    """Every rule that pydantic found broken in the table at `at`.
+
+    `where` tells the file and line of a place.
+    """
     return tuple(
-        Problem(where(breach.at), entry, key_of(breach.at), show(breach), breach.text)
+        Problem(where(place), entry, key_of(place), show(breach), breach.text)
         for details in error.errors(include_url=False)
         for breach in _breaches(details, model)
+        for place in ((*at, *breach.at),)
     )
 
 
@@ -94,13 +106,9 @@ def show(breach: Breach) -> str:
     """The start of the value as TOML, unless its key says that it is a secret."""
     if breach.value is MISSING:
         return ""
-    if any(SECRET.search(part) for part in breach.at if isinstance(part, str)):
-        return "(hidden)"
-    text = _toml(breach.value)
+    names = (part for part in breach.at if isinstance(part, str))
+    text = HIDDEN if any(map(SECRET.search, names)) else _toml(breach.value)
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
-
-
-MISSING = object()
 
 
 def _breaches(details: ErrorDetails, model: type[BaseModel]) -> Iterator[Breach]:
@@ -150,8 +158,12 @@ def _toml(value: object) -> str:
         case str():
             return '"' + value[: SHOWN + 1].replace("\n", "\\n").replace('"', '\\"') + '"'
         case dict():
-            return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+            return "{ " + ", ".join(starmap(_pair, value.items())) + " }" if value else "{}"
         case list() | tuple():
             return "[" + ", ".join(map(_toml, value)) + "]"
         case _:
             return str(value)
+
+
+def _pair(key: object, item: object) -> str:
+    return f"{key} = {HIDDEN if SECRET.search(str(key)) else _toml(item)}"

@@ -17,7 +17,8 @@ def start_of(pid):
 def announce(*children):
     run = pathlib.Path(os.environ["LOKI_STATE_DIR"]) / "run"
     run.mkdir(parents=True)
-    (run / "processes.json").write_text(json.dumps({pid: start_of(pid) for pid in children}))
+    ledger = {"boot": "", "alive": {pid: start_of(pid) for pid in children}}
+    (run / "processes.json").write_text(json.dumps(ledger))
     print(json.dumps({"address": "127.0.0.1:1", "pid": os.getpid(), "tools": ["a"]}), flush=True)
 DEAF = "import signal as s; s.signal(s.SIGTERM, s.SIG_IGN); print(1, flush=True); s.pause()"
 def stubborn():
@@ -115,6 +116,17 @@ def test_a_server_that_ends_at_once_shows_its_log() -> None:
         Server("sys.stderr.write('no such board'); sys.exit(7)"),
     ):
         pass
+
+
+def test_a_ledger_that_cannot_be_read_fails_the_start_and_leaves_nothing() -> None:
+    code = "announce = lambda: None; sys.stderr.write(str(os.getpid())); sys.stderr.flush(); "
+    ledger = "p = pathlib.Path(os.environ['LOKI_STATE_DIR']) / 'run'; p.mkdir(parents=True); "
+    garbled = "(p / 'processes.json').write_text('{}'); "
+    ready = """print('{"address": "a:1", "pid": 1, "tools": []}', flush=True); signal.pause()"""
+    server = Server(code + ledger + garbled + ready)
+    with pytest.raises(KeyError, match="alive"):
+        server.start()
+    assert start_of(int(server.log)) == 0
 
 
 def test_a_server_that_says_nothing_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

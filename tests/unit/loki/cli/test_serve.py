@@ -139,7 +139,7 @@ def test_s_2_3_1_check_prints_every_problem(
         (
             (),
             "127.0.0.1:50070",
-            ["loki list", "loki status"],
+            ["loki list", "loki status", "echo 'return 6 * 7' | loki run -"],
         ),
         (
             ("blink",),

@@ -1,0 +1,141 @@
+"""Every kind of process is killed in turn: callers get an answer, and Loki goes on."""
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loki.client import LokiClient, LokiClientError
+from loki.testing import LokiServer
+
+TOOLS = """
+[[tools]]
+name = "one"
+return_type = "integer"
+script = { inline = "return 1" }
+
+[[tools]]
+name = "napper"
+return_type = "integer"
+script = { inline = "loki.emit('asleep') loki.sleep(4000) return 1" }
+
+[[tools]]
+name = "store"
+return_type = "integer"
+script = { inline = "hel:storage_set('k', 1) return hel:storage_get('k')" }
+permissions = { storage = true }
+"""
+PATIENCE_S = 5.0
+
+
+@pytest.fixture
+def server() -> Iterator[LokiServer]:
+    with LokiServer(tools=TOOLS) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with server.client() as connected:
+        yield connected
+
+
+def pids_named(server: LokiServer, name: str) -> list[int]:
+    return [
+        pid
+        for pid in server.pids()
+        if Path(f"/proc/{pid}/comm").read_text().strip() == f"loki:{name}"[:15]
+    ]
+
+
+def served_again(call: Callable[[], object], excuses: tuple[str, ...]) -> bool:
+    """Call until it works; meanwhile only these codes, which tell callers to try again."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        try:
+            return call() == 1
+        except LokiClientError as error:
+            if error.code_name not in excuses:
+                raise
+    return False
+
+
+def wait_for(fd: int) -> None:
+    """Until the process behind a pidfd is gone."""
+    assert select.select([fd], [], [], PATIENCE_S)[0]
+    os.close(fd)
+
+
+def kill(pid: int) -> None:
+    pidfd = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    wait_for(pidfd)
+
+
+def test_a_run_whose_runner_is_killed_is_answered_and_the_next_works(
+    server: LokiServer, client: LokiClient
+) -> None:
+    with client.stream("napper") as events:
+        next(events)
+        for pid in (p for n in range(1, 9) for p in pids_named(server, f"runner-{n}")):
+            kill(pid)
+        with pytest.raises(LokiClientError) as caught:
+            list(events)
+    assert (caught.value.code_name, caught.value.reason) == ("UNAVAILABLE", "RUNNER_CRASHED")
+    assert client.execute("one").value == 1
+
+
+@pytest.mark.parametrize("child", ["hel", "fenrir", "jormungandr"])
+def test_s_3_1_3_a_killed_child_is_seen_and_comes_back(
+    server: LokiServer, client: LokiClient, child: str
+) -> None:
+    before = next(c for c in client.get_children_status() if c.name == child)
+    kill(before.pid)
+    assert client.execute("store").value == 1
+    after = next(c for c in client.get_children_status() if c.name == child)
+    assert after.restarts == 1
+    assert after.pid != before.pid
+
+
+@pytest.mark.parametrize("part", ["library", "dispatcher"])
+def test_a_killed_part_comes_back_with_its_scripts(
+    server: LokiServer, client: LokiClient, part: str
+) -> None:
+    (pid,) = pids_named(server, part)
+    kill(pid)
+    assert served_again(lambda: client.execute("one").value, ("UNAVAILABLE", "NOT_FOUND"))
+
+
+def test_a_killed_gateway_comes_back_on_its_port(server: LokiServer, client: LokiClient) -> None:
+    (pid,) = pids_named(server, "gateway")
+    kill(pid)
+
+    def call() -> object:
+        with server.client() as fresh:
+            return fresh.execute("one", timeout_s=1.0).value
+
+    assert served_again(call, ("UNAVAILABLE", "DEADLINE_EXCEEDED"))
+
+
+@pytest.mark.parametrize("victim", ["starter", "loki"])
+def test_nothing_outlives_the_starter_and_the_next_start_needs_no_repair(
+    tmp_path: Path, victim: str
+) -> None:
+    state = tmp_path / "state"
+    server = LokiServer(tools=TOOLS, state_dir=state)
+    server.start()
+    try:
+        pids = sorted(server.pids())
+        pidfds = [os.pidfd_open(pid) for pid in pids]
+        target = server.pid if victim == "starter" else pids_named(server, "loki")[0]
+        os.kill(target, signal.SIGKILL)
+        for pidfd in pidfds:
+            wait_for(pidfd)
+    finally:
+        server.stop()
+    with LokiServer(tools=TOOLS, state_dir=state) as again, again.client() as client:
+        assert client.execute("store").value == 1

@@ -1,0 +1,96 @@
+"""A shell for Hel's role, with real worker threads and a clock that tests move."""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hel_actor.actor import Hel
+from hel_actor.config import HelConfig
+
+from loki.child import Run
+from loki.clock import FakeClock
+from loki.messages.envelope import Message
+
+
+class FakeTimer:
+    def __init__(self, delay_s: float, action: Callable[[], None]) -> None:
+        self.delay_s = delay_s
+        self.action = action
+
+    def cancel(self) -> None:
+        self.action = lambda: None
+
+
+class FakeShell:
+    """Timers are kept for the test to fire."""
+
+    name = "hel"
+    previous = ""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock(now_ns=1_700_000_000_000_000_000)
+        self.log = logging.getLogger("test.hel")
+        self.timers: list[FakeTimer] = []
+        self.workers: dict[str, ThreadPoolExecutor] = {}
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> FakeTimer:
+        self.timers.append(FakeTimer(delay_s, action))
+        return self.timers[-1]
+
+    def worker(self, name: str) -> Executor:
+        self.workers[name] = ThreadPoolExecutor(1, thread_name_prefix=name)
+        return self.workers[name]
+
+    def close(self) -> None:
+        for worker in self.workers.values():
+            worker.shutdown()
+
+
+class Bench:
+    """One Hel, and calls to it that wait for the reply."""
+
+    def __init__(self, state_dir: Path, **settings: int) -> None:
+        self.state_dir = state_dir
+        self._closed = False
+        self.shell = FakeShell()
+        config = HelConfig(**settings).model_dump(mode="json") | {"state_dir": str(state_dir)}
+        self.hel = Hel(self.shell, msgspec.msgpack.encode(config))
+
+    def call(self, request: Message, run: Run) -> Any:
+        answer = self.hel.calls()[type(request)](request, run)
+        return answer.result(timeout=20) if isinstance(answer, Future) else answer
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        ended: list[bool] = []
+        self.hel.finish(20.0, lambda: ended.append(True))
+        for worker in self.shell.workers.values():
+            worker.submit(lambda: None).result(timeout=20)
+        while not ended:
+            self.shell.timers.pop().action()
+        self.shell.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    benches: list[Bench] = []
+
+    def start_one(**settings: int) -> Bench:
+        benches.append(Bench(tmp_path / "state", **settings))
+        return benches[-1]
+
+    yield start_one
+    for bench in benches:
+        bench.close()
+
+
+@pytest.fixture
+def worker() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as executor:
+        yield executor

@@ -1,0 +1,20 @@
+"""Hel's settings: defaults, bounds, and that its role reads all of them."""
+
+import msgspec
+import pytest
+from hel_actor.actor import Settings
+from hel_actor.config import HelConfig
+from pydantic import ValidationError
+
+
+def test_the_role_knows_every_setting() -> None:
+    names = {field.name for field in msgspec.structs.fields(Settings)}
+    assert names == {*HelConfig.model_fields, "state_dir"}
+
+
+@pytest.mark.parametrize("name", list(HelConfig.model_fields))
+def test_settings_have_bounds(name: str) -> None:
+    for value in (0, -1, 10**9, "many", None):
+        with pytest.raises(ValidationError, match=name):
+            HelConfig.model_validate({name: value})
+    assert getattr(HelConfig.model_validate({name: 1}), name) == 1

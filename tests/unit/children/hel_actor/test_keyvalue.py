@@ -1,0 +1,79 @@
+"""Stored values: exact, apart by namespace, found by prefix."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hel_actor import keyvalue
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loki.errors import ErrorCode, InvalidArgument
+
+
+@pytest.fixture
+def table() -> Iterator[sqlite3.Connection]:
+    with closing(fresh()) as connection:
+        yield connection
+
+
+def fresh() -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:")
+    connection.execute(keyvalue.SCHEMA)
+    return connection
+
+
+@pytest.mark.parametrize("value", [b"\xc0", b"", b"\x00\xff", b"\xcf" + b"\xff" * 8, b"x" * 70_000])
+def test_s_8_3_1_gives_back_exactly_what_was_put(table: sqlite3.Connection, value: bytes) -> None:
+    keyvalue.put(table, "tool", "k", value)
+    assert keyvalue.get(table, "tool", "k") == value
+
+
+def test_s_8_3_1_put_replaces_and_remove_says_whether_it_did(table: sqlite3.Connection) -> None:
+    assert keyvalue.get(table, "tool", "k") is None
+    keyvalue.put(table, "tool", "k", b"1")
+    keyvalue.put(table, "tool", "k", b"2")
+    assert keyvalue.get(table, "tool", "k") == b"2"
+    assert keyvalue.remove(table, "tool", "k") is True
+    assert keyvalue.remove(table, "tool", "k") is False
+    assert keyvalue.get(table, "tool", "k") is None
+
+
+def test_s_8_3_1_namespaces_are_apart(table: sqlite3.Connection) -> None:
+    keyvalue.put(table, "one", "k", b"1")
+    keyvalue.put(table, "two", "k", b"2")
+    assert keyvalue.get(table, "one", "k") == b"1"
+    assert keyvalue.remove(table, "one", "k")
+    assert keyvalue.keys(table, "one") == ()
+    assert keyvalue.get(table, "two", "k") == b"2"
+
+
+def test_s_8_3_1_a_prefix_is_no_pattern(table: sqlite3.Connection) -> None:
+    for key in ("a%", "a%b", "ab", "a_c", "A%", "b"):
+        keyvalue.put(table, "tool", key, b"")
+    assert keyvalue.keys(table, "tool", "a%") == ("a%", "a%b")
+    assert keyvalue.keys(table, "tool", "a_") == ("a_c",)
+    assert keyvalue.keys(table, "tool", "") == ("A%", "a%", "a%b", "a_c", "ab", "b")
+
+
+@given(
+    st.sets(st.text(alphabet=st.sampled_from("aé\0\U0010ffff%*"), min_size=1, max_size=4)),
+    st.text(alphabet=st.sampled_from("aé\0\U0010ffff%*"), max_size=2),
+)
+def test_s_8_3_1_keys_are_those_with_the_prefix(keys: set[str], prefix: str) -> None:
+    with closing(fresh()) as table:
+        for key in keys:
+            keyvalue.put(table, "tool", key, b"")
+        wanted = sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
+        assert keyvalue.keys(table, "tool", prefix) == tuple(wanted)
+
+
+def test_keys_have_1_to_1024_bytes() -> None:
+    for good in ("k", "k" * 1024, "ü" * 512):
+        assert keyvalue.checked_key(good) == good
+    for bad in ("", "k" * 1025, "ü" * 512 + "k"):
+        with pytest.raises(InvalidArgument, match="1 to 1024") as refused:
+            keyvalue.checked_key(bad)
+        assert refused.value.code is ErrorCode.ARGUMENT_INVALID
+        assert refused.value.details == {"field": "key"}

@@ -1,0 +1,206 @@
+"""What is tied to the starter dies with it; what cannot be tied does not live; who was left."""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loki.actors import lifeline
+from loki.actors.lifeline import Ledger, Lifeline, boot_id, process_start, starter_pid
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path / "processes.json")
+
+
+@pytest.fixture
+def line(tmp_path: Path, ledger: Ledger) -> Iterator[Lifeline]:
+    made = Lifeline(tmp_path, ledger)
+    yield made
+    if lifeline._listeners:
+        made.close()
+
+
+def fork(action: Callable[[], int]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            code = action()
+        finally:
+            os._exit(code)
+    return pid
+
+
+def sleep_for_ever() -> int:
+    while True:
+        signal.pause()
+
+
+def end_of(pid: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def serve_until(line: Lifeline, true: Callable[[], bool]) -> None:
+    async def main() -> None:
+        line.serve(asyncio.get_running_loop())
+        async with asyncio.timeout(10):
+            while not true():
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_cutting_the_line_kills_whoever_is_tied(line: Lifeline) -> None:
+    child = fork(sleep_for_ever)
+    line.close()
+    assert end_of(child) == -signal.SIGKILL
+
+
+def test_a_fork_of_a_fork_is_tied_too(line: Lifeline) -> None:
+    """However it left its parent, as the Thespian Admin does."""
+    read, write = os.pipe()
+
+    def detach() -> int:
+        os.setsid()
+        grandchild = fork(sleep_for_ever)
+        os.write(write, grandchild.to_bytes(4, "little"))
+        return 0
+
+    assert end_of(fork(detach)) == 0
+    grandchild = os.pidfd_open(int.from_bytes(os.read(read, 4), "little"))
+    os.close(read)
+    os.close(write)
+    line.close()
+    assert select.select([grandchild], [], [], 10)[0] == [grandchild]
+    os.close(grandchild)
+
+
+def test_a_process_that_cannot_be_tied_does_not_live(line: Lifeline, tmp_path: Path) -> None:
+    (tmp_path / "lifeline").unlink()
+    assert end_of(fork(lambda: 0)) == 1
+
+
+def test_nor_does_one_that_cannot_even_say_so(line: Lifeline, tmp_path: Path) -> None:
+    (tmp_path / "lifeline").unlink()
+    stderr = os.dup(2)
+    os.close(2)
+    try:
+        code = end_of(fork(lambda: 0))
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+    assert code == 1
+
+
+def test_a_tie_knows_the_starter(line: Lifeline) -> None:
+    starter = os.getpid()
+    assert end_of(fork(lambda: 0 if starter_pid() == starter else 1)) == 0
+    assert starter_pid() == 0
+
+
+def test_without_a_line_forks_are_free() -> None:
+    assert end_of(fork(lambda: 0)) == 0
+
+
+def test_the_ledger_follows_who_lives(line: Lifeline, ledger: Ledger, tmp_path: Path) -> None:
+    child = fork(sleep_for_ever)
+    serve_until(line, lambda: ledger.pids == (child,))
+    assert line.alive
+    written = json.loads((tmp_path / "processes.json").read_text())
+    assert written == {"boot": boot_id(), "alive": {str(child): process_start(child)}}
+    os.kill(child, signal.SIGKILL)
+    end_of(child)
+    line.close()
+    assert not line.alive
+
+
+def test_an_end_is_entered_in_the_ledger(line: Lifeline, ledger: Ledger) -> None:
+    child = fork(sleep_for_ever)
+    seen: list[tuple[int, ...]] = []
+
+    def came_and_went() -> bool:
+        if ledger.pids and not seen:
+            seen.append(ledger.pids)
+            os.kill(child, signal.SIGKILL)
+            end_of(child)
+        return bool(seen) and not ledger.pids
+
+    serve_until(line, came_and_went)
+    assert seen == [(child,)]
+    assert not line.alive
+
+
+def test_a_closed_line_leaves_its_loop_clean(line: Lifeline, ledger: Ledger) -> None:
+    """Else the next socket that gets one of its descriptor numbers cannot be watched."""
+    child = fork(sleep_for_ever)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        line.serve(loop)
+        while not ledger.pids:
+            await asyncio.sleep(0)
+        line.close()
+        pairs = [os.pipe() for _ in range(8)]
+        for read, _ in pairs:
+            loop.add_reader(read, lambda: None)
+            loop.remove_reader(read)
+        for pair in pairs:
+            for end in pair:
+                os.close(end)
+
+    asyncio.run(main())
+    assert end_of(child) == -signal.SIGKILL
+
+
+# Survivors of an earlier starter.
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "3600"]) as process:
+        yield process
+        process.kill()
+
+
+def test_survivors_are_ended_and_waited_for(
+    ledger: Ledger, tmp_path: Path, sleeper: subprocess.Popen[bytes]
+) -> None:
+    ledger.add(sleeper.pid)
+    assert Ledger(tmp_path / "processes.json").kill_survivors() == [sleeper.pid]
+    assert sleeper.poll() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("difference", ["start", "boot"])
+def test_another_process_with_the_same_pid_is_left_alone(
+    tmp_path: Path, sleeper: subprocess.Popen[bytes], difference: str
+) -> None:
+    start = process_start(sleeper.pid) - (difference == "start")
+    boot = "another" if difference == "boot" else boot_id()
+    path = tmp_path / "processes.json"
+    path.write_text(json.dumps({"boot": boot, "alive": {str(sleeper.pid): start}}))
+    assert Ledger(path).kill_survivors() == []
+    assert sleeper.poll() is None
+
+
+def test_who_is_gone_already_is_no_survivor(ledger: Ledger, tmp_path: Path) -> None:
+    gone = fork(lambda: 0)
+    end_of(gone)
+    ledger._alive = {gone: 7}
+    ledger._write()
+    assert Ledger(tmp_path / "processes.json").kill_survivors() == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"boot": 1}', "null"])
+def test_a_ledger_that_cannot_be_read_names_nobody(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "processes.json"
+    path.write_text(text)
+    assert Ledger(path).kill_survivors() == []
+    assert Ledger(tmp_path / "none.json").kill_survivors() == []

@@ -1,0 +1,251 @@
+"""The client library against a real gateway in this process."""
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+
+from loki.client import (
+    Execution,
+    LokiClient,
+    LokiClientError,
+    Output,
+    Progress,
+    Result,
+    Usage,
+    Value,
+)
+from loki.errors import ErrorCode, LokiError
+from loki.messages.envelope import Done, Failure
+from loki.messages.execution import (
+    CancelRun,
+    Cause,
+    OutputWritten,
+    ProgressMade,
+    RunFinished,
+    SubmitRun,
+    ValueEmitted,
+)
+from loki.messages.execution import Usage as RunUsage
+from loki.messages.library import (
+    GetScript,
+    ListScripts,
+    RegisterScript,
+    ScriptFound,
+    ScriptsListed,
+    UnregisterScript,
+)
+from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
+from loki.messages.script import Limits, Script, ValueType
+from loki.messages.value import pack, unpack
+from loki.v1 import script_pb2
+
+
+@pytest.fixture
+def client(hosted: Any) -> Any:
+    with LokiClient(hosted.address, timeout_s=10) as client:
+        yield client
+
+
+def script(name: str) -> Script:
+    return Script(name=name, source="return 1", chunk=name, return_type=ValueType.VOID)
+
+
+def test_s_3_1_1_it_needs_nothing_of_the_server() -> None:
+    code = "import sys, loki.client; print(*(m for m in sys.modules if m.startswith('loki')))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    own = ("loki.client", "loki.v1", "loki.v1_value")
+    others = {m for m in run.stdout.split() if m != "loki" and not m.startswith(own)}
+    assert others == set()
+
+
+def test_values_go_and_come_as_plain_python(hosted, shell, client) -> None:
+    shell.play = lambda submit: hosted.deliver(
+        RunFinished(
+            run=submit.run,
+            script="average",
+            cause=Cause.FINISHED,
+            value=pack({name: unpack(value) for name, value in submit.arguments.items()}),
+            output="hi\n",
+            output_truncated=True,
+            usage=RunUsage(wall_ms=2.5, budgets=Limits(max_memory_mb=7)),
+        )
+    )
+    arguments = {"n": 2**53 + 1, "list": [1.5, None, True], "raw": b"\xff", "o": {"k": "ü"}}
+    execution = client.execute("average", arguments, revision="r1")
+    submit = shell.wait_for(SubmitRun)
+    assert (submit.script, submit.revision) == ("average", "r1")
+    assert isinstance(execution, Execution)
+    assert execution.id == submit.run
+    assert execution.value == arguments
+    assert (execution.output, execution.output_truncated) == ("hi\n", True)
+    assert execution.usage.wall_ms == 2.5
+    assert execution.usage.budgets["max_memory_mb"] == 7
+
+
+def test_a_source_runs_once(hosted, shell, client) -> None:
+    shell.play = lambda submit: hosted.deliver(
+        RunFinished(run=submit.run, script="adhoc", cause=Cause.FINISHED, value=pack(2))
+    )
+    assert client.execute(source="return 2").value == 2
+    assert shell.wait_for(SubmitRun).adhoc.source == "return 2"
+
+
+def test_an_argument_that_no_script_can_hold_is_refused_here(shell, client) -> None:
+    with pytest.raises(ValueError, match=r"n\[1\]"):
+        client.execute("average", {"n": [object()]})
+    assert shell.sent(SubmitRun) == []
+
+
+def test_a_stream_gives_events_and_ends_with_the_result(hosted, shell, client) -> None:
+    shell.play = lambda submit: hosted.deliver(
+        OutputWritten(run=submit.run, sequence=1, text="one\n"),
+        ProgressMade(run=submit.run, sequence=2, fraction=0.5, text="half"),
+        ValueEmitted(run=submit.run, sequence=3, value=pack([1])),
+        RunFinished(run=submit.run, script="average", cause=Cause.FINISHED, value=pack(7)),
+    )
+    with client.stream("average") as stream:
+        assert stream.execution_id == shell.wait_for(SubmitRun).run
+        events = list(stream)
+    output, progress, value, result = events
+    assert isinstance(output, Output)
+    assert output.text == "one\n"
+    assert abs(output.time - datetime.now(UTC)) < timedelta(minutes=1)
+    assert isinstance(progress, Progress)
+    assert (progress.fraction, progress.text) == (0.5, "half")
+    assert isinstance(value, Value)
+    assert value.value == [1]
+    assert isinstance(result, Result)
+    assert (result.sequence, result.execution.value) == (4, 7)
+
+
+def test_leaving_a_stream_ends_the_execution(shell, client) -> None:
+    shell.answers[CancelRun] = lambda _: Done()
+    with client.stream("average"):
+        run = shell.wait_for(SubmitRun).run
+    assert shell.wait_for(CancelRun).run == run
+
+
+def test_a_failed_execution_is_one_exception_with_everything(hosted, shell, client) -> None:
+    failure = Failure(
+        code=ErrorCode.SCRIPT_ERROR,
+        message="boom",
+        details={"line": "3", "traceback": "average:3"},
+    )
+    shell.play = lambda submit: hosted.deliver(
+        RunFinished(
+            run=submit.run,
+            script="average",
+            cause=Cause.SCRIPT_ERROR,
+            failure=failure,
+            output="so far\n",
+            usage=RunUsage(cpu_ms=4.0),
+        )
+    )
+    with pytest.raises(LokiClientError, match="boom") as raised:
+        client.execute("average")
+    error = raised.value
+    assert (error.code, error.code_name) == (grpc.StatusCode.UNKNOWN, "UNKNOWN")
+    assert (error.reason, error.message) == ("SCRIPT_ERROR", "boom")
+    assert error.details["line"] == "3"
+    assert (error.traceback, error.output) == ("average:3", "so far\n")
+    assert error.usage == Usage(cpu_ms=4.0, budgets=error.usage.budgets)
+    assert error.retry_after_s is None
+
+
+def test_s_3_1_10_a_stream_raises_after_the_output_so_far(hosted, shell, client) -> None:
+    failure = Failure(code=ErrorCode.QUEUE_FULL, message="full", retry_after_s=0.25)
+    shell.play = lambda submit: hosted.deliver(
+        OutputWritten(run=submit.run, sequence=1, text="one\n"),
+        RunFinished(run=submit.run, script="a", cause=Cause.REFUSED, failure=failure),
+    )
+    stream = client.stream("average")
+    assert next(stream).text == "one\n"
+    with pytest.raises(LokiClientError) as raised:
+        next(stream)
+    assert (raised.value.reason, raised.value.retry_after_s) == ("QUEUE_FULL", 0.25)
+
+
+def test_a_deadline_of_our_own_has_the_contracts_reason(shell, client) -> None:
+    shell.answers[CancelRun] = lambda _: Done()
+    with pytest.raises(LokiClientError) as raised:
+        client.execute("average", timeout_s=0.1)
+    assert (raised.value.code_name, raised.value.reason) == ("DEADLINE_EXCEEDED", "CLIENT_DEADLINE")
+    shell.wait_for(CancelRun)
+
+
+def test_no_server_is_an_error_without_a_reason(hosted) -> None:
+    address = hosted.address
+    hosted.drain(0).result(timeout=5)
+    with LokiClient(address) as client, pytest.raises(LokiClientError) as raised:
+        client.get_capabilities()
+    assert (raised.value.code_name, raised.value.reason) == ("UNAVAILABLE", "")
+    assert raised.value.usage is None
+
+
+def test_pages_are_asked_as_they_are_needed(shell, client) -> None:
+    pages = {
+        "": ScriptsListed(scripts=(script("a"), script("b")), next_page="b"),
+        "b": ScriptsListed(scripts=(script("c"),)),
+    }
+    shell.answers[ListScripts] = lambda request: pages[request.page]
+    listed = client.list_scripts("*", language="lua")
+    assert next(listed).name == "a"
+    assert len(shell.sent(ListScripts)) == 1
+    assert [each.name for each in listed] == ["b", "c"]
+
+
+def test_scripts_are_registered_read_and_removed(shell, client) -> None:
+    shell.answers[RegisterScript] = lambda _: ScriptFound(script=script("a"))
+    shell.answers[GetScript] = lambda request: ScriptFound(script=script(request.name))
+    shell.answers[UnregisterScript] = lambda _: Done()
+    definition = script_pb2.ScriptDefinition(name="a", source="return 1")
+    assert client.register_script(definition, validate_only=True).definition.name == "a"
+    assert shell.wait_for(RegisterScript).validate_only
+    assert client.get_script("b").definition.name == "b"
+    client.unregister_script("b", expected_revision="r")
+    assert shell.wait_for(UnregisterScript).expected_revision == "r"
+
+
+def test_children_and_capabilities(shell, client) -> None:
+    hel = ChildStatus(name="hel", state=ChildState.UP)
+    shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=(hel,))
+    shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=())
+    assert [child.name for child in client.get_children_status()] == ["hel"]
+    assert client.get_capabilities().version == "9.9"
+
+
+def test_an_execution_is_cancelled_by_its_id(shell, client) -> None:
+    def unknown(request: CancelRun) -> Done:
+        raise LokiError(
+            "no such execution",
+            code=ErrorCode.EXECUTION_NOT_FOUND,
+            details={"execution": request.run},
+        )
+
+    shell.answers[CancelRun] = unknown
+    with pytest.raises(LokiClientError) as raised:
+        client.cancel("abc")
+    assert raised.value.reason == "EXECUTION_NOT_FOUND"
+    assert raised.value.details == {"execution": "abc"}
+
+
+def test_one_client_serves_many_threads(hosted, shell, client) -> None:
+    shell.play = lambda submit: hosted.deliver(
+        RunFinished(run=submit.run, script="a", cause=Cause.FINISHED, value=submit.arguments["n"])
+    )
+    got: dict[int, Any] = {}
+
+    def work(n: int) -> None:
+        got[n] = client.execute("a", {"n": n}).value
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert got == {n: n for n in range(16)}

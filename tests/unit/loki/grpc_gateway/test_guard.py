@@ -1,0 +1,162 @@
+"""What every call passes through, without a server."""
+
+import asyncio
+import logging
+from typing import Any
+
+import grpc
+import pytest
+
+from loki.errors import ErrorCode, LokiError
+from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.guard import Call, Guard, Malformed, needs
+from loki.grpc_gateway.servicers import LokiServicer
+from loki.v1 import service_pb2
+
+SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
+METHOD = SERVICE.methods_by_name["GetScript"]
+REQUEST = service_pb2.GetScriptRequest(name="average")
+
+
+class FakeContext:
+    """As much of gRPC's context as the guard uses."""
+
+    def __init__(self, peer: str = "ipv4:127.0.0.1:1") -> None:
+        self._peer = peer
+        self.status: tuple[grpc.StatusCode, str] | None = None
+        self.callbacks: list[Any] = []
+
+    def peer(self) -> str:
+        return self._peer
+
+    def time_remaining(self) -> float | None:
+        return None
+
+    def add_done_callback(self, callback: Any) -> None:
+        self.callbacks.append(callback)
+
+    async def abort(self, code: grpc.StatusCode, details: str, _trailers: Any) -> None:
+        self.status = code, details
+        raise grpc.aio.AbortError
+
+    def finish(self) -> None:
+        for callback in self.callbacks:
+            callback(self)
+
+
+def serve(behaviour: Any, context: FakeContext, request: Any = REQUEST) -> Any:
+    async def scene() -> Any:
+        guard = Guard(logging.getLogger("loki.gateway"))
+        return await guard.handler(METHOD, behaviour).unary_unary(request, context)
+
+    return asyncio.run(scene())
+
+
+def raising(error: BaseException) -> Any:
+    @needs(ClientRole.VIEW)
+    async def behaviour(_request: Any, _call: Call) -> Any:
+        raise error
+
+    return behaviour
+
+
+def test_every_method_of_the_service_needs_a_role() -> None:
+    for method in SERVICE.methods:
+        assert isinstance(getattr(LokiServicer, method.name).role, ClientRole), method.name
+
+
+def test_a_behaviour_without_a_role_is_not_served() -> None:
+    async def scene() -> None:
+        async def behaviour(_request: Any, _call: Call) -> Any:
+            return None
+
+        Guard(logging.getLogger()).handler(METHOD, behaviour)
+
+    with pytest.raises(AttributeError, match="role"):
+        asyncio.run(scene())
+
+
+def test_the_caller_is_told_to_the_behaviour() -> None:
+    @needs(ClientRole.VIEW)
+    async def behaviour(request: Any, call: Call) -> Any:
+        return request.name, call.principal.name, call.left_s(), call.timeout_s(2.0)
+
+    assert serve(behaviour, FakeContext()) == ("average", "local", None, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("role", "peer", "status"),
+    [
+        (ClientRole.FAULT, "ipv4:127.0.0.1:1", grpc.StatusCode.PERMISSION_DENIED),
+        (ClientRole.VIEW, "ipv4:10.0.0.1:1", grpc.StatusCode.UNAUTHENTICATED),
+    ],
+)
+def test_who_may_not_does_not_reach_the_behaviour(role, peer, status) -> None:
+    called = []
+
+    @needs(role)
+    async def behaviour(_request: Any, _call: Call) -> None:
+        called.append(True)
+
+    context = FakeContext(peer)
+    with pytest.raises(grpc.aio.AbortError):
+        serve(behaviour, context)
+    assert context.status is not None
+    assert context.status[0] is status
+    assert not called
+
+
+def test_what_could_not_be_parsed_does_not_reach_the_behaviour() -> None:
+    context = FakeContext()
+    with pytest.raises(grpc.aio.AbortError):
+        serve(raising(AssertionError()), context, Malformed("truncated"))
+    assert context.status == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "not a request of this method: truncated",
+    )
+
+
+@pytest.mark.parametrize("error", [KeyError("/home/x"), LokiError("secret /home/x")])
+def test_a_bug_is_told_by_incident_only(error: Exception, caplog) -> None:
+    context = FakeContext()
+    with pytest.raises(grpc.aio.AbortError):
+        serve(raising(error), context)
+    assert context.status is not None
+    code, text = context.status
+    assert code is grpc.StatusCode.INTERNAL
+    assert "/home/x" not in text
+    assert text.split()[-1] in caplog.text
+    assert "/home/x" in caplog.text
+
+
+def test_another_actors_bug_keeps_its_incident(caplog) -> None:
+    error = LokiError("a bug in library; incident 12ab", details={"incident": "12ab"})
+    context = FakeContext()
+    with pytest.raises(grpc.aio.AbortError):
+        serve(raising(error), context)
+    assert context.status == (grpc.StatusCode.INTERNAL, "a bug in library; incident 12ab")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError(), grpc.aio.UsageError("finished")])
+def test_grpcs_own_ends_pass_through(error: BaseException) -> None:
+    context = FakeContext()
+    with pytest.raises(type(error)):
+        serve(raising(error), context)
+    assert context.status is None
+
+
+def test_idle_means_that_every_answer_has_left() -> None:
+    async def scene() -> None:
+        guard = Guard(logging.getLogger())
+        assert await guard.idle(0)
+        context = FakeContext()
+        with pytest.raises(grpc.aio.AbortError):
+            await guard.handler(METHOD, raising(LokiError("x", code=ErrorCode.IO))).unary_unary(
+                REQUEST, context
+            )
+        assert not await guard.idle(0)
+        context.finish()
+        assert await guard.idle(0)
+
+    asyncio.run(scene())

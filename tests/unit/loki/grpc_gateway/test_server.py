@@ -1,0 +1,533 @@
+"""The gateway's gRPC server with a real client on the wire and fakes behind it."""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_status import rpc_status
+
+from loki.errors import ConfigurationError, ErrorCode, ScriptNotFound
+from loki.grpc_gateway.server import in_brackets, port_of
+from loki.messages.envelope import Done, Failure
+from loki.messages.execution import (
+    CancelRun,
+    Cause,
+    ChunkTaken,
+    OutputWritten,
+    ProgressMade,
+    RunFinished,
+    SubmitRun,
+    Usage,
+    ValueEmitted,
+)
+from loki.messages.library import (
+    GetScript,
+    ListScripts,
+    RegisterScript,
+    ScriptFound,
+    ScriptsListed,
+    UnregisterScript,
+)
+from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
+from loki.messages.script import Limits, Origin, Parameter, Script, ValueType
+from loki.messages.value import pack, unpack
+from loki.v1 import (
+    device_pb2,
+    execution_pb2,
+    script_pb2,
+    service_pb2,
+    service_pb2_grpc,
+    value_pb2,
+)
+
+SCRIPT = Script(
+    name="average",
+    source="return 1",
+    chunk="average",
+    parameters=(Parameter(name="n", type=ValueType.INTEGER, required=False, default=pack(5)),),
+    return_type=ValueType.NUMBER,
+    origin=Origin.REGISTERED,
+    revision="r1",
+)
+SERVICE = "loki.v1.LokiService"
+
+
+@pytest.fixture
+def channel(hosted: Any) -> Any:
+    with grpc.insecure_channel(hosted.address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def stub(channel: grpc.Channel) -> service_pb2_grpc.LokiServiceStub:
+    return service_pb2_grpc.LokiServiceStub(channel)
+
+
+def execute(name: str = "average", **arguments: value_pb2.ScriptValue) -> Any:
+    request = service_pb2.ExecuteScriptRequest()
+    request.input.name = name
+    for key, value in arguments.items():
+        request.input.arguments[key].CopyFrom(value)
+    return request
+
+
+def stream(name: str = "average") -> Any:
+    return service_pb2.StreamScriptExecutionRequest(input=execution_pb2.ScriptInput(name=name))
+
+
+def failed(run: str, code: ErrorCode, cause: Cause, **details: str) -> RunFinished:
+    failure = Failure(code=code, message=f"it was {code.value}", details=details)
+    return RunFinished(run=run, script="average", cause=cause, failure=failure, output="so far\n")
+
+
+def status_of(error: grpc.RpcError) -> Any:
+    """Status code, and details by short type name."""
+    rich = rpc_status.from_call(error)
+    assert rich is not None
+    return error.code(), {any_.type_url.rpartition(".")[2]: any_ for any_ in rich.details}
+
+
+class TestDescribing:
+    def test_s_3_1_2_capabilities_list_scripts_and_children(self, hosted, shell, stub) -> None:
+        pages = {
+            "": ScriptsListed(scripts=(SCRIPT,), next_page="average"),
+            "average": ScriptsListed(scripts=(Script(name="b", source="", chunk="b"),)),
+        }
+        shell.answers[ListScripts] = lambda request: pages[request.page]
+        shell.answers[DescribeChildren] = lambda _: ChildrenListed(
+            children=(
+                ChildStatus(name="library", state=ChildState.UP, service=False),
+                ChildStatus(name="hel", state=ChildState.UP, pid=7),
+                ChildStatus(name="fenrir", state=ChildState.DISABLED, address="pi2"),
+            )
+        )
+        answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
+        assert (answer.service, answer.version) == ("loki", "9.9")
+        assert answer.device.cores >= 1
+        assert answer.device.memory_bytes > 2**24
+        assert [script.name for script in answer.scripts] == ["average", "b"]
+        parameter = answer.scripts[0].parameters[0]
+        assert parameter.type == script_pb2.VALUE_TYPE_INTEGER
+        assert parameter.default_value.int_value == 5
+        assert [(c.name, c.enabled, c.node, c.state) for c in answer.children] == [
+            ("hel", True, "", device_pb2.CHILD_STATE_UP),
+            ("fenrir", False, "pi2", device_pb2.CHILD_STATE_DISABLED),
+        ]
+
+    def test_s_3_1_3_children_status_shows_every_part(self, shell, stub) -> None:
+        dead = ChildStatus(
+            name="hel", state=ChildState.RESTARTING, restarts=2, last_error="killed by signal 9"
+        )
+        shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=(dead,))
+        answer = stub.GetChildrenStatus(service_pb2.GetChildrenStatusRequest())
+        (child,) = answer.children
+        assert (child.state, child.restarts, child.last_error) == (
+            device_pb2.CHILD_STATE_RESTARTING,
+            2,
+            "killed by signal 9",
+        )
+        assert answer.time.seconds > 0
+
+    def test_s_3_1_4_list_scripts_passes_filter_and_page_on(self, shell, stub) -> None:
+        shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=(SCRIPT,), next_page="average")
+        request = service_pb2.ListScriptsRequest(
+            pattern="a*", language="lua", page_size=5000, page_token="aa"
+        )
+        answer = stub.ListScripts(request)
+        assert answer.next_page_token == "average"
+        assert shell.wait_for(ListScripts) == ListScripts(
+            pattern="a*", language="lua", page_size=1000, page="aa"
+        )
+
+    def test_list_scripts_without_words_asks_for_all(self, shell, stub) -> None:
+        shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=())
+        stub.ListScripts(service_pb2.ListScriptsRequest())
+        assert shell.wait_for(ListScripts) == ListScripts(pattern="*", page_size=100)
+
+    def test_a_negative_page_size_is_refused(self, stub) -> None:
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ListScripts(service_pb2.ListScriptsRequest(page_size=-1))
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert {"ErrorInfo", "BadRequest"} == details.keys()
+
+    def test_an_unknown_script_is_not_found(self, shell, stub) -> None:
+        def refuse(request: GetScript) -> ScriptFound:
+            raise ScriptNotFound(f"no script '{request.name}'", details={"script": request.name})
+
+        shell.answers[GetScript] = refuse
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.GetScript(service_pb2.GetScriptRequest(name="nosuch"))
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.NOT_FOUND
+        assert b"nosuch" in details["ResourceInfo"].value
+
+
+class TestChangingScripts:
+    def test_s_3_1_5_registration_carries_what_was_given(self, shell, stub) -> None:
+        shell.answers[RegisterScript] = lambda _: ScriptFound(script=SCRIPT)
+        definition = script_pb2.ScriptDefinition(
+            name="average", source="return 1", return_type=script_pb2.VALUE_TYPE_NUMBER
+        )
+        answer = stub.RegisterScript(
+            service_pb2.RegisterScriptRequest(
+                definition=definition, expected_revision="r0", validate_only=True
+            )
+        )
+        assert answer.script.revision == "r1"
+        assert answer.script.definition.source == "return 1"
+        asked = shell.wait_for(RegisterScript)
+        assert (asked.principal, asked.expected_revision, asked.validate_only) == (
+            "local",
+            "r0",
+            True,
+        )
+        assert unpack(asked.definition) == {
+            "name": "average",
+            "return_type": "number",
+            "script": {"inline": "return 1"},
+            "parameters": [],
+        }
+
+    def test_s_3_1_6_removal(self, shell, stub) -> None:
+        shell.answers[UnregisterScript] = lambda _: Done()
+        stub.UnregisterScript(
+            service_pb2.UnregisterScriptRequest(name="average", expected_revision="r1")
+        )
+        assert shell.wait_for(UnregisterScript) == UnregisterScript(
+            name="average", principal="local", expected_revision="r1"
+        )
+
+
+class TestExecuting:
+    def test_s_3_1_7_value_output_and_usage_come_back(self, hosted, shell, stub) -> None:
+        shell.play = lambda submit: hosted.deliver(
+            RunFinished(
+                run=submit.run,
+                script="average",
+                cause=Cause.FINISHED,
+                value=pack({"sum": unpack(submit.arguments["n"])}),
+                output="hello\n",
+                usage=Usage(wall_ms=1.5, api_calls=3, budgets=Limits(max_memory_mb=7)),
+            )
+        )
+        answer = stub.ExecuteScript(execute(n=value_pb2.ScriptValue(int_value=2**53 + 1)))
+        assert answer.result.value.object_value.fields["sum"].int_value == 2**53 + 1
+        assert answer.result.output.text == "hello\n"
+        assert answer.result.usage.wall_ms == 1.5
+        assert answer.result.usage.budgets.max_memory_mb == 7
+        submit = shell.wait_for(SubmitRun)
+        assert answer.execution_id == submit.run
+        assert len(submit.run) == 32
+        assert (submit.script, submit.principal, submit.stream) == ("average", "local", False)
+        assert shell.sent(CancelRun) == []
+
+    def test_s_3_1_7_a_source_is_sent_along(self, hosted, shell, stub) -> None:
+        shell.play = lambda submit: hosted.deliver(
+            RunFinished(run=submit.run, script="adhoc", cause=Cause.FINISHED)
+        )
+        request = service_pb2.ExecuteScriptRequest()
+        request.input.source = "return nil"
+        answer = stub.ExecuteScript(request)
+        assert answer.result.value.WhichOneof("kind") == "null_value"
+        adhoc = shell.wait_for(SubmitRun).adhoc
+        assert (adhoc.source, adhoc.origin, adhoc.language) == ("return nil", Origin.ADHOC, "lua")
+
+    def test_neither_name_nor_source_is_refused(self, shell, stub) -> None:
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ExecuteScript(service_pb2.ExecuteScriptRequest())
+        assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert shell.sent(SubmitRun) == []
+
+    @pytest.mark.parametrize(
+        ("code", "cause", "status"),
+        [
+            (ErrorCode.SCRIPT_ERROR, Cause.SCRIPT_ERROR, grpc.StatusCode.UNKNOWN),
+            (ErrorCode.TIME_BUDGET, Cause.TIME, grpc.StatusCode.DEADLINE_EXCEEDED),
+            (ErrorCode.MEMORY_BUDGET, Cause.MEMORY, grpc.StatusCode.RESOURCE_EXHAUSTED),
+            (ErrorCode.SCRIPT_NOT_FOUND, Cause.REFUSED, grpc.StatusCode.NOT_FOUND),
+            (ErrorCode.RUNNER_CRASHED, Cause.CRASHED, grpc.StatusCode.UNAVAILABLE),
+        ],
+    )
+    @pytest.mark.parametrize("streamed", [False, True])
+    def test_s_3_1_10_a_failed_run_is_a_status(
+        self, hosted, shell, stub, code, cause, status, streamed
+    ) -> None:
+        shell.play = lambda submit: hosted.deliver(
+            failed(submit.run, code, cause, line="3", traceback="average:3: in main")
+        )
+        call = (
+            stub.StreamScriptExecution(stream())
+            if streamed
+            else stub.ExecuteScript.future(execute())
+        )
+        with pytest.raises(grpc.RpcError) as raised:
+            next(call) if streamed else call.result()
+        got, details = status_of(raised.value)
+        assert got is status
+        error = execution_pb2.ScriptError.FromString(details["ScriptError"].value)
+        assert (error.script, error.cause, error.line) == ("average", cause.value, 3)
+        assert (error.traceback, error.output.text) == ("average:3: in main", "so far\n")
+
+    def test_the_clients_deadline_bounds_the_run_and_ends_it(self, shell, stub) -> None:
+        shell.answers[CancelRun] = lambda _: Done()
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ExecuteScript(execute(), timeout=0.2)
+        assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        ((_, submit, timeout_s),) = shell.sent(SubmitRun)
+        assert 0 < timeout_s <= 0.2
+        assert shell.wait_for(CancelRun).run == submit.run
+
+    def test_without_a_deadline_the_run_has_none(self, hosted, shell, stub) -> None:
+        shell.play = lambda submit: hosted.deliver(
+            RunFinished(run=submit.run, script="average", cause=Cause.FINISHED)
+        )
+        stub.ExecuteScript(execute())
+        ((_, _, timeout_s),) = shell.sent(SubmitRun)
+        assert timeout_s is None
+
+    @pytest.mark.parametrize("method", ["ExecuteScript", "StreamScriptExecution"])
+    def test_s_3_1_8_a_client_that_leaves_ends_the_run(self, shell, stub, method) -> None:
+        shell.answers[CancelRun] = lambda _: Done()
+        call = (
+            stub.ExecuteScript.future(execute())
+            if method == "ExecuteScript"
+            else stub.StreamScriptExecution(stream())
+        )
+        submit = shell.wait_for(SubmitRun)
+        call.cancel()
+        assert shell.wait_for(CancelRun).run == submit.run
+
+    def test_a_lost_dispatcher_ends_the_runs(self, hosted, shell, stub) -> None:
+        call = stub.ExecuteScript.future(execute())
+        shell.wait_for(SubmitRun)
+        hosted.lose("fenrir")
+        hosted.lose("dispatcher")
+        with pytest.raises(grpc.RpcError) as raised:
+            call.result(timeout=5)
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert b"RUNNER_CRASHED" in details["ErrorInfo"].value
+        assert "RetryInfo" in details
+        assert shell.sent(CancelRun) == []
+
+    def test_cancel_execution_asks_the_dispatcher(self, shell, stub) -> None:
+        shell.answers[CancelRun] = lambda _: Done()
+        stub.CancelExecution(service_pb2.CancelExecutionRequest(execution_id="abc"))
+        ((peer, message, _),) = shell.sent(CancelRun)
+        assert (peer, message.run) == ("dispatcher", "abc")
+
+
+class TestStreaming:
+    def test_s_3_1_8_chunks_arrive_before_the_end_and_are_acknowledged(
+        self, hosted, shell, stub
+    ) -> None:
+        call = stub.StreamScriptExecution(stream())
+        run = shell.wait_for(SubmitRun).run
+        assert dict(call.initial_metadata())["loki-execution-id"] == run
+        hosted.deliver(OutputWritten(run=run, sequence=1, text="one\n"))
+        first = next(call)  # The run is not over: nothing but this chunk is there.
+        assert (first.output.text, first.sequence, first.execution_id) == ("one\n", 1, run)
+        shell.wait_for(ChunkTaken)
+        hosted.deliver(
+            ProgressMade(run=run, sequence=2, fraction=0.5, text="half"),
+            ValueEmitted(run=run, sequence=3, value=pack([1, None])),
+            RunFinished(run=run, script="average", cause=Cause.FINISHED, value=pack(7)),
+        )
+        rest = list(call)
+        assert [event.WhichOneof("chunk") for event in rest] == ["progress", "value", "result"]
+        assert [event.sequence for event in rest] == [2, 3, 4]
+        assert rest[-1].result.value.int_value == 7
+        assert rest[-1].time.seconds > 0
+        assert [(p, m.sequence) for p, m, _ in shell.sent(ChunkTaken)] == [
+            ("runner-1", 1),
+            ("runner-1", 2),
+            ("runner-1", 3),
+        ]
+
+    def test_a_reader_that_is_slow_holds_the_acknowledgements_back(
+        self, hosted, shell, stub
+    ) -> None:
+        """A chunk beyond HTTP/2's window is taken only when the client reads."""
+        call = stub.StreamScriptExecution(stream())
+        run = shell.wait_for(SubmitRun).run
+        text = "x" * 1024 * 1024
+        chunks = [OutputWritten(run=run, sequence=n, text=text) for n in range(1, 17)]
+        hosted.deliver(*chunks)
+        next(call)
+        shell.wait_for(ChunkTaken)
+        hosted.run(asyncio.sleep(0.1))  # Time enough for all, were they not held back.
+        assert len(shell.sent(ChunkTaken)) < len(chunks)
+        for _ in chunks[1:]:
+            next(call)
+        shell.wait_for(ChunkTaken, len(chunks))
+        shell.answers[CancelRun] = lambda _: Done()
+        call.cancel()
+        shell.wait_for(CancelRun)
+
+    def test_a_value_that_no_answer_can_hold_ends_the_run(self, hosted, shell, stub) -> None:
+        shell.answers[CancelRun] = lambda _: Done()
+        deep: list[Any] = []
+        for _ in range(40):
+            deep = [deep]
+        call = stub.StreamScriptExecution(stream())
+        run = shell.wait_for(SubmitRun).run
+        hosted.deliver(ValueEmitted(run=run, sequence=1, value=pack(deep)))
+        with pytest.raises(grpc.RpcError) as raised:
+            next(call)
+        _, details = status_of(raised.value)
+        assert b"RETURN_TYPE_MISMATCH" in details["ErrorInfo"].value
+        assert shell.wait_for(CancelRun).run == run
+
+
+class TestHostileClients:
+    def test_a_request_beyond_4_mib_is_refused_cleanly(self, shell, stub) -> None:
+        big = value_pb2.ScriptValue(bytes_value=bytes(5 * 1024 * 1024))
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ExecuteScript(execute(n=big))
+        assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert shell.sent(SubmitRun) == []
+
+    def test_bytes_that_are_no_request_are_refused_cleanly(self, channel) -> None:
+        call = channel.unary_unary(f"/{SERVICE}/GetScript")
+        with pytest.raises(grpc.RpcError) as raised:
+            call(b"\xff\xff\xff")
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.INVALID_ARGUMENT
+        assert b"ARGUMENT_INVALID" in details["ErrorInfo"].value
+
+    def test_an_argument_nested_too_deep_is_refused_cleanly(self, channel) -> None:
+        def field(number: int, payload: bytes) -> bytes:
+            size, length = len(payload), b""
+            while size > 127:
+                length += bytes([size & 127 | 128])
+                size >>= 7
+            return bytes([number << 3 | 2]) + length + bytes([size]) + payload
+
+        value = b""
+        for _ in range(200):
+            value = field(7, field(1, value))  # array_value.items
+        argument = field(1, b"n") + field(2, value)
+        request = field(1, field(1, b"average") + field(5, argument))
+        with pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary(f"/{SERVICE}/ExecuteScript")(request)
+        assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+    def test_an_unknown_method_is_unimplemented(self, channel) -> None:
+        with pytest.raises(grpc.RpcError) as raised:
+            channel.unary_unary(f"/{SERVICE}/NoSuch")(b"")
+        assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+    def test_a_bug_leaves_an_incident_and_nothing_else(self, shell, stub, caplog) -> None:
+        def broken(_request: GetScript) -> ScriptFound:
+            raise ZeroDivisionError("secret /etc/passwd")
+
+        shell.answers[GetScript] = broken
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.GetScript(service_pb2.GetScriptRequest(name="average"))
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.INTERNAL
+        assert "secret" not in raised.value.details()
+        assert b"secret" not in b"".join(detail.value for detail in details.values())
+        incident = raised.value.details().split()[-1]
+        (record,) = [r for r in caplog.records if incident in r.getMessage()]
+        assert record.exc_info is not None
+
+
+class TestDiscovery:
+    def test_health_knows_the_server_and_the_service(self, channel) -> None:
+        health = health_pb2_grpc.HealthStub(channel)
+        for name in "", SERVICE:
+            answer = health.Check(health_pb2.HealthCheckRequest(service=name))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+    def test_reflection_lists_services_and_gives_their_files(self, channel) -> None:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        requests = [
+            reflection_pb2.ServerReflectionRequest(list_services=""),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol=SERVICE),
+            reflection_pb2.ServerReflectionRequest(file_containing_symbol="loki.v1.ScriptError"),
+        ]
+        listed, service, error = stub.ServerReflectionInfo(iter(requests))
+        names = {entry.name for entry in listed.list_services_response.service}
+        assert {SERVICE, "grpc.health.v1.Health"} <= names
+        assert service.file_descriptor_response.file_descriptor_proto
+        assert error.file_descriptor_response.file_descriptor_proto
+
+
+class TestDraining:
+    def test_runs_finish_new_ones_are_refused_and_health_says_so(
+        self, hosted, shell, stub, channel
+    ) -> None:
+        health = health_pb2_grpc.HealthStub(channel)
+        watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICE))
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        running = stub.ExecuteScript.future(execute())
+        run = shell.wait_for(SubmitRun).run
+        drained = hosted.drain(10)
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as raised:
+            stub.ExecuteScript(execute())
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert b"DRAINING" in details["ErrorInfo"].value
+        assert "RetryInfo" in details
+        assert not drained.done()
+        value = pack("x" * 500_000)
+        hosted.deliver(RunFinished(run=run, script="a", cause=Cause.FINISHED, value=value))
+        assert len(running.result(timeout=5).result.value.string_value) == 500_000
+        drained.result(timeout=2)  # The open Watch does not hold it up.
+
+    def test_what_does_not_end_in_time_is_cancelled(self, hosted, shell, stub) -> None:
+        shell.answers[CancelRun] = lambda _: Done()
+        running = stub.ExecuteScript.future(execute())
+        run = shell.wait_for(SubmitRun).run
+        hosted.drain(0.2).result(timeout=5)
+        assert running.exception(timeout=5).code() is grpc.StatusCode.UNAVAILABLE
+        assert shell.wait_for(CancelRun).run == run
+
+
+class TestBinding:
+    def test_a_taken_port_is_named_with_a_remedy(self, shell, host) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            with pytest.raises(ConfigurationError, match=f"{port}.*[Aa]ddress.*in use.*grpc_port"):
+                host(shell, port=port)
+
+    def test_a_second_gateway_cannot_share_the_port(self, hosted, shell, host) -> None:
+        with pytest.raises(ConfigurationError):
+            host(shell, port=port_of(hosted.address))
+
+    def test_a_restarted_gateway_keeps_its_port(self, shell, host: Callable[..., Any]) -> None:
+        first = host(shell)
+        first.drain(0).result(timeout=5)
+        shell.previous = first.address
+        assert host(shell).address == first.address
+
+    @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.0.7", "::", "example.org"])
+    def test_other_devices_may_not_connect_without_credentials(self, shell, host, address) -> None:
+        with pytest.raises(ConfigurationError, match="credentials"):
+            host(shell, host=address)
+
+    def test_ipv6_loopback_is_served(self, shell, host) -> None:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("needs IPv6")
+        shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=())
+        hosted = host(shell, host="::1")
+        assert hosted.address.startswith("[::1]:")
+        with grpc.insecure_channel(hosted.address) as channel:
+            stub = service_pb2_grpc.LokiServiceStub(channel)
+            stub.ListScripts(service_pb2.ListScriptsRequest())
+
+    def test_addresses(self) -> None:
+        assert port_of("127.0.0.1:50070") == 50070
+        assert port_of("[::1]:9") == 9
+        assert port_of("") == 0
+        assert in_brackets("::1") == "[::1]"
