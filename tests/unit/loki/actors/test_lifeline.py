@@ -44,6 +44,21 @@ def sleep_for_ever() -> int:
         signal.pause()
 
 
+def fork_tied() -> int:
+    """A process that lives, once its hook is done."""
+    read, write = os.pipe()
+
+    def say_so_and_sleep() -> int:
+        os.write(write, b"x")
+        return sleep_for_ever()
+
+    pid = fork(say_so_and_sleep)
+    assert os.read(read, 1) == b"x"
+    os.close(read)
+    os.close(write)
+    return pid
+
+
 def end_of(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -59,7 +74,7 @@ def serve_until(line: Lifeline, true: Callable[[], bool]) -> None:
 
 
 def test_cutting_the_line_kills_whoever_is_tied(line: Lifeline) -> None:
-    child = fork(sleep_for_ever)
+    child = fork_tied()
     line.close()
     assert end_of(child) == -signal.SIGKILL
 
@@ -70,7 +85,7 @@ def test_a_fork_of_a_fork_is_tied_too(line: Lifeline) -> None:
 
     def detach() -> int:
         os.setsid()
-        grandchild = fork(sleep_for_ever)
+        grandchild = fork_tied()
         os.write(write, grandchild.to_bytes(4, "little"))
         return 0
 
