@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator
 from statistics import median
 
 import grpc
-from loki.testing import LokiServer
 
 from benchmarks.result import Figure, percentile
-from loki.v1 import execution_pb2, service_pb2_grpc
+from loki.testing import LokiServer
+from loki.v1 import execution_pb2, service_pb2, service_pb2_grpc
 
 ROUNDS = 5
 SEQUENTIAL = 400
@@ -71,7 +71,7 @@ async def measure(loki_address: str, echo_address: str) -> list[Figure]:
         grpc.aio.insecure_channel(echo_address) as echo_channel,
     ):
         stub = service_pb2_grpc.LokiServiceStub(loki_channel)
-        request = execution_pb2.ExecuteScriptRequest(name="one")
+        request = service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
         payload = request.SerializeToString()
         raw = echo_channel.unary_unary("/echo/Echo")
         loki: Call = lambda: stub.ExecuteScript(request)  # noqa: E731

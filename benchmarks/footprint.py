@@ -8,10 +8,10 @@ from pathlib import Path
 from statistics import median
 
 import grpc
-from loki.testing import LokiServer
 
 from benchmarks.result import Figure
-from loki.v1 import execution_pb2, service_pb2_grpc
+from loki.testing import LokiServer
+from loki.v1 import execution_pb2, service_pb2, service_pb2_grpc
 
 STARTS = 5
 RUNS = 10_000
@@ -31,7 +31,9 @@ def call(loki: LokiServer, count: int) -> None:
     with grpc.insecure_channel(loki.address) as channel:
         stub = service_pb2_grpc.LokiServiceStub(channel)
         for _ in range(count):
-            stub.ExecuteScript(execution_pb2.ExecuteScriptRequest(name="one"))
+            stub.ExecuteScript(
+                service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
+            )
 
 
 def cold_start() -> Figure:

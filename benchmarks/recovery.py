@@ -6,10 +6,10 @@ import time
 from statistics import median
 
 import grpc
-from loki.testing import LokiServer
 
 from benchmarks.result import Figure, percentile
-from loki.v1 import execution_pb2, service_pb2_grpc
+from loki.testing import LokiServer
+from loki.v1 import execution_pb2, service_pb2, service_pb2_grpc
 
 RUNS = 200
 KILLS = 30
@@ -33,7 +33,9 @@ def run() -> list[Figure]:
     with LokiServer(tools=TOOLS) as loki, grpc.insecure_channel(loki.address) as channel:
         stub = service_pb2_grpc.LokiServiceStub(channel)
         for _ in range(50):
-            stub.ExecuteScript(execution_pb2.ExecuteScriptRequest(name="one"))
+            stub.ExecuteScript(
+                service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
+            )
         return overshoot(stub) + kills(stub, loki)
 
 
@@ -43,13 +45,17 @@ def overshoot(stub: service_pb2_grpc.LokiServiceStub) -> list[Figure]:
     for _ in range(RUNS):
         begin = time.perf_counter()
         try:
-            stub.ExecuteScript(execution_pb2.ExecuteScriptRequest(name="endless"))
+            stub.ExecuteScript(
+                service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="endless"))
+            )
             wrong += 1
         except grpc.RpcError as error:
             wrong += error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED
         ended = time.perf_counter()
         late_ms.append((ended - begin) * 1000 - BUDGET_MS)
-        stub.ExecuteScript(execution_pb2.ExecuteScriptRequest(name="one"))
+        stub.ExecuteScript(
+            service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
+        )
         next_ms.append((time.perf_counter() - ended) * 1000)
     p99 = percentile(late_ms, 99)
     after = median(next_ms)
@@ -83,7 +89,9 @@ def kills(stub: service_pb2_grpc.LokiServiceStub, loki: LokiServer) -> list[Figu
         os.kill(newest, signal.SIGKILL)
         begin = time.perf_counter()
         try:
-            stub.ExecuteScript(execution_pb2.ExecuteScriptRequest(name="one"))
+            stub.ExecuteScript(
+                service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
+            )
         except grpc.RpcError:
             failed += 1
         times_ms.append((time.perf_counter() - begin) * 1000)

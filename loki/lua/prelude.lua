@@ -168,6 +168,13 @@ string.dump = nil
 local string_meta = getmetatable("")
 string_meta.__index, string_meta.__metatable = string, false
 
+local function check(value, wanted, index, name)
+  if type(value) ~= wanted then
+    local got = value == nil and "no value" or type(value)
+    error(format("bad argument #%d to '%s' (%s expected, got %s)", index, name, wanted, got), 3)
+  end
+end
+
 function env.error(message, level)
   if mathtype(level) == "integer" and level > 0 then
     level = level + 1
@@ -184,6 +191,7 @@ function env.assert(...)
 end
 
 function env.setmetatable(object, meta)
+  check(object, "table", 1, "setmetatable")
   if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
     error("__gc is not available in scripts; use a <close> variable", 2)
   end
@@ -220,20 +228,22 @@ function env.load(chunk, name, mode, ...)
     source = joined(chunk)
     name = name or "=(load)"
   elseif type(chunk) ~= "string" then
-    error("bad argument #1 to 'load' (string or function expected, got " .. type(chunk) .. ")", 2)
+    check(chunk, "function", 1, "load")
   end
   if not source or #source > LOAD_LIMIT then
     return nil, format("chunk is larger than %d KiB", LOAD_LIMIT // 1024)
   elseif type(mode) == "string" and not find(mode, "t", 1, true) then
-    return nil, "only text chunks can be loaded"
+    return nil, format("attempt to load a text chunk (mode is '%s')", mode)
   end
   local scope = env
   if select("#", ...) > 0 then
     scope = (...)
   end
   local f, message = load(source, name or source, "t", scope)
-  caught(f ~= nil, message)
-  return f, message
+  if not f then
+    return caught(f, message)
+  end
+  return f
 end
 
 function env.pcall(...)
@@ -246,9 +256,8 @@ end
 function env.xpcall(f, handler, ...)
   if stopped then
     stop()
-  elseif type(handler) ~= "function" then
-    return caught(xpcall(f, handler, ...))
   end
+  check(handler, "function", 2, "xpcall")
   return caught(xpcall(f, function(...)
     if stopped then
       return STOP
@@ -303,6 +312,7 @@ function env.coroutine.yield(...)
 end
 
 function env.coroutine.resume(co, ...)
+  check(co, "thread", 1, "resume")
   if stopped then
     stop()
   end
@@ -310,6 +320,7 @@ function env.coroutine.resume(co, ...)
 end
 
 function env.coroutine.wrap(f)
+  check(f, "function", 1, "wrap")
   local co = create(f)
   return function(...)
     if stopped then
@@ -320,6 +331,7 @@ function env.coroutine.wrap(f)
 end
 
 function env.coroutine.close(co)
+  check(co, "thread", 1, "close")
   return caught(close(co))
 end
 
