@@ -3,6 +3,7 @@
 What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor does it.
 """
 
+import math
 import os
 import signal
 from collections.abc import Mapping
@@ -72,6 +73,11 @@ class KnownScript:
     children: tuple[str, ...]  # That its text mentions.
 
 
+def has_begun(record: Record, run: Run) -> bool:
+    """Whether the script of this run began; the page may still tell of the run before."""
+    return record.run == run.submitted.run and record.phase >= RunPhase.BEGUN
+
+
 class Dispatcher(ParentRole):
     """DispatcherActor."""
 
@@ -91,6 +97,7 @@ class Dispatcher(ParentRole):
         self._known: dict[str, KnownScript] = {}
         self._runs: dict[str, Run] = {}
         self._pids: dict[str, int] = {}
+        self._wakes_at_s = math.inf
         self._pool = pool.Pool(
             warm=self._config.warm_runners,
             most=self._config.most_runners,
@@ -191,9 +198,16 @@ class Dispatcher(ParentRole):
                 case pool.Lost(run, runner):
                     self._lost_run(run, runner)
                 case pool.WakeAt(when_s):
-                    self.shell.later(max(0.0, when_s - self._now_s()), self._tick)
+                    self._wake_at(when_s)
+
+    def _wake_at(self, when_s: float) -> None:
+        """One timer for all that wait: a tick looks at the whole pool."""
+        if when_s < self._wakes_at_s:
+            self._wakes_at_s = when_s
+            self.shell.later(max(0.0, when_s - self._now_s()), self._tick)
 
     def _tick(self) -> None:
+        self._wakes_at_s = math.inf
         self._perform(self._pool.tick(self._now_s()))
 
     def _assign(self, run: Run, runner: str, queued_s: float) -> None:
@@ -349,13 +363,13 @@ class Dispatcher(ParentRole):
             return
         record = flight_recorder.recorder_for(name).read()
         run = self._runs.get(self._pool.runners[name].run)
-        began = run is None or run.killed_for is not None or record.phase >= RunPhase.BEGUN
+        began = run is None or run.killed_for is not None or has_begun(record, run)
         if run is not None and not began:
             self._forget_runner_of(run)
         self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
         self._pids.pop(name, None)
         flight_recorder.discard(name)
-        self.shell.later(pool.PATIENCE_S, self._tick)
+        self._wake_at(self._now_s() + pool.PATIENCE_S)
 
     def _forget_runner_of(self, run: Run) -> None:
         """It goes to another runner, perhaps; no child may serve the dead one's."""
@@ -375,7 +389,8 @@ class Dispatcher(ParentRole):
     def _obituary(self, run: Run, record: Record) -> RunFinished:
         wall_s = self._now_s() - run.started_s
         failure = run.killed_for
-        if record.cause is Cause.TIME:
+        if record.cause is Cause.TIME or (failure is None and wall_s >= run.budget_s):
+            # Its watchdog, or the alarm behind that, which cannot leave a word.
             failure = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
         usage = Usage(
             wall_ms=wall_s * 1000,

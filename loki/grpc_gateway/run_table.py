@@ -44,8 +44,9 @@ class RunFailed(LokiError):
 class PendingRun:
     """One execution: its events in order, the last of them RunFinished."""
 
-    def __init__(self, run: str, shell: Shell) -> None:
-        self.id = run
+    def __init__(self, submit: SubmitRun, shell: Shell) -> None:
+        self.id = submit.run
+        self.script = submit.adhoc.name if submit.adhoc else submit.script
         self.ended = False
         self._shell = shell
         self._runner = ""
@@ -108,7 +109,7 @@ class RunTable:
                 "Loki is stopping and starts no more executions", code=ErrorCode.DRAINING
             )
         self._shell.send(DISPATCHER, submit, timeout_s=timeout_s, run=submit.run)
-        run = self._runs[submit.run] = PendingRun(submit.run, self._shell)
+        run = self._runs[submit.run] = PendingRun(submit, self._shell)
         try:
             yield run
         finally:
@@ -129,7 +130,9 @@ class RunTable:
                 code=ErrorCode.RUNNER_CRASHED,
                 message="the dispatcher ended in the middle of this execution; try again",
             )
-            finished = RunFinished(run=run.id, script="", cause=Cause.CRASHED, failure=failure)
+            finished = RunFinished(
+                run=run.id, script=run.script, cause=Cause.CRASHED, failure=failure
+            )
             run.put(finished, DISPATCHER)
 
     def refuse_more(self) -> None:

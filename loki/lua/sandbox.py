@@ -20,6 +20,10 @@ LuaFailure = lua54.LuaError
 LuaOutOfMemory = lua54.LuaMemoryError
 
 
+PARTS = ("codec.lua", "prelude.lua", "library.lua", "service.lua", "session.lua")
+"""One chunk in this order: the codec as a function of its own, the others share their locals."""
+
+
 def _deny(*_: object) -> NoReturn:
     raise AttributeError("no attribute of a host object is visible in Lua")
 
@@ -39,9 +43,8 @@ def _runtime() -> lua54.LuaRuntime:
 @cache
 def _bytecode() -> bytes:
     """The prelude, compiled once per process. Host-made: no other bytecode is ever loaded."""
-    here = files(__package__)
-    codec, prelude = (here.joinpath(name).read_bytes() for name in ("codec.lua", "prelude.lua"))
-    source = b"local codec = (function()\n%b\nend)()\n%b" % (codec, prelude)
+    codec, *parts = (files(__package__).joinpath(name).read_bytes() for name in PARTS)
+    source = b"local codec = (function()\n%b\nend)()\n%b" % (codec, b"".join(parts))
     runtime = _runtime()
     dump = runtime.eval(b"function(f) return string.dump(f, true) end")
     bytecode: bytes = dump(runtime.compile(source, name=b"=prelude", mode=b"t"))

@@ -90,7 +90,10 @@ def lines_of(text: str) -> dict[Place, int]:
             lines.setdefault(table, number)
         elif key := KEY.match(line):
             names = re.split(r"\s*\.\s*", key[0].rstrip("= \t").strip())
-            lines.setdefault((*table, *(name.strip("\"'") for name in names)), number)
+            place = table
+            for name in names:
+                place = (*place, name.strip("\"'"))
+                lines.setdefault(place, number)
     return lines
 
 

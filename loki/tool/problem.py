@@ -58,7 +58,7 @@ class Problem:
     text: str  # What is allowed instead.
 
     def __str__(self) -> str:
-        key = f"{self.key} = {self.value}" if self.value else self.key
+        key = " = ".join(part for part in (self.key, self.value) if part)
         return ": ".join(part for part in (self.where, self.entry, key, self.text) if part)
 
 

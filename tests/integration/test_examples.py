@@ -1,0 +1,15 @@
+"""The examples hold what they promise: every tool is good, with the real children and compiler."""
+
+from pathlib import Path
+
+from loki import bootstrap
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TOOLS = {"average", "climate", "countdown", "counter", "fetch", "hello", "notebook", "runaway"}
+
+
+def test_s_13_2_1_every_example_tool_passes_the_check() -> None:
+    setup = bootstrap.load(EXAMPLES / "loki.toml", None)
+    tools = bootstrap._tools(setup)
+    assert tools.problems == ()
+    assert {script.name for script in tools.scripts} == TOOLS
