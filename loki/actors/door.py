@@ -91,7 +91,7 @@ class Door:
             received=self._received,
             lost=self._lost,
             reached=self._requests.reached,
-            unreachable=self._requests.unreachable,
+            unreachable=self._unreachable,
             log=self.log.warning,
         )
 
@@ -315,9 +315,16 @@ class Door:
 
     def _lost(self, peer: Peer) -> None:
         self._requests.lost(peer.name)
+        self._tell_lost(peer.name, peer.pid)
+
+    def _unreachable(self, peer: str) -> None:
+        self._requests.unreachable(peer)
+        self._tell_lost(peer, 0)
+
+    def _tell_lost(self, peer: str, pid: int) -> None:
         if self._role is not None:
             role = self._role
-            self._guard(lambda: role.lost(peer.name, peer.pid))
+            self._guard(lambda: role.lost(peer, pid))
 
     def _guard(self, action: Callable[[], None]) -> None:
         """Run code of the role that nobody waits for."""

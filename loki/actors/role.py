@@ -90,7 +90,10 @@ class Role:
         """Called once in the loop of an asynchronous role, before it is Ready."""
 
     def lost(self, peer: str, pid: int) -> None:
-        """The last lane to `peer` closed: it died, or is about to."""
+        """The last lane to `peer` closed: it died, or is about to.
+
+        A `pid` of 0: it could not be reached for a second, and what waited for it was dropped.
+        """
 
     def started(self) -> None:
         """Called once after Ready was sent; not for asynchronous roles."""

@@ -64,6 +64,7 @@ class Current:
     sequence: int = 0
     taken: int = 0
     held: Callable[[], None] | None = None  # What goes on when the client has read.
+    deserted: bool = False  # Nobody takes its chunks any more.
     timer: Timer | None = None
     claim: threading.Lock = field(default_factory=threading.Lock)
 
@@ -217,13 +218,13 @@ class Runner(Role):
             run.output.append(text)
 
     def _chunk(self, run: Current, message: Callable[[int], Message]) -> None:
-        if run.start.stream:
+        if run.start.stream and not run.deserted:
             run.sequence += 1
             self.shell.send(run.start.gateway, message(run.sequence), run=run.id)
 
     def _go_on_when_read(self, run: Current) -> None:
         """A client that reads slowly slows its script; it does not fill memory."""
-        if run.sequence - run.taken < WINDOW:
+        if run.deserted or run.sequence - run.taken < WINDOW:
             self.shell.later(0, lambda: self._go_on(run, None))
         else:
             run.held = lambda: self._go_on(run, None)
@@ -236,6 +237,15 @@ class Runner(Role):
         if run.held is not None and run.sequence - run.taken < WINDOW:
             held, run.held = run.held, None
             held()
+
+    def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
+        """Without its gateway a run goes on to its end; there is nobody to wait for."""
+        run = self._current
+        if run is not None and peer == run.start.gateway:
+            run.deserted = True
+            held, run.held = run.held, None
+            if held is not None:
+                held()
 
     # Ends.
 

@@ -67,7 +67,7 @@ class Supervisor(ParentRole):
         """A lane's EOF is an earlier notice of death than Thespian's."""
         if peer in self._actors:
             record = self._tree.child(peer)
-            if record.pid == pid:
+            if pid and record.pid == pid:
                 self._kill(pid)
                 self._step(supervision.Exited(peer, record.incarnation))
 

@@ -224,7 +224,7 @@ def _started(tree: Tree, child: ChildRecord, pid: int, now_s: float) -> Decision
     if child.phase is not Phase.STARTING:
         return tree, ()
     tree = _put(tree, replace(child, phase=Phase.UP, pid=pid, since_s=now_s, due_s=math.inf))
-    return (tree, ()) if tree.complete or tree.stopping else _start_next(tree, now_s)
+    return (tree, ()) if tree.complete else _start_next(tree, now_s)
 
 
 def _exited(tree: Tree, child: ChildRecord, now_s: float) -> Decision:

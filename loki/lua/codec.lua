@@ -3,7 +3,7 @@
 -- Raw access only: no metamethod runs here. A table is an array if its keys are exactly 1 to n and
 -- n > 0, or if it is marked as one; else it is a map with strings as keys.
 
-local MAX_DEPTH = 64
+local MAX_DEPTH = 32
 local MAX_SIZE = 8 * 1024 * 1024 -- Bytes of one packed value.
 local RAW_STRING, UNSENDABLE = 1, 2 -- Ext types, in arguments only.
 

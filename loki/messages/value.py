@@ -16,7 +16,7 @@ Packed: TypeAlias = msgspec.Raw
 NIL: Packed = msgspec.Raw(b"\xc0")
 """A packed null. Fields use it for "nothing": msgspec would read `Packed | None` as null only."""
 
-MAX_DEPTH = 64
+MAX_DEPTH = 32  # protobuf opens no more objects: its own limit is 100 messages deep.
 INT64 = range(-(2**63), 2**63)
 
 _decoder: msgspec.msgpack.Decoder[ScriptValue] = msgspec.msgpack.Decoder()

@@ -164,9 +164,9 @@ def test_a_closed_line_leaves_its_loop_clean(line: Lifeline, ledger: Ledger) -> 
             await asyncio.sleep(0)
         line.close()
         pairs = [os.pipe() for _ in range(8)]
-        for read, _ in pairs:
-            loop.add_reader(read, lambda: None)
-            loop.remove_reader(read)
+        for end in (end for pair in pairs for end in pair):
+            loop.add_reader(end, lambda: None)
+            loop.remove_reader(end)
         for pair in pairs:
             for end in pair:
                 os.close(end)

@@ -48,5 +48,5 @@ def test_deep_nesting_is_refused() -> None:
     value: ScriptValue = []
     for _ in range(MAX_DEPTH + 1):
         value = [value]
-    with pytest.raises(InvalidArgument, match="nested deeper than 64"):
+    with pytest.raises(InvalidArgument, match="nested deeper than 32"):
         pack(value)
