@@ -5,6 +5,7 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -163,13 +164,18 @@ def test_a_closed_line_leaves_its_loop_clean(line: Lifeline, ledger: Ledger) -> 
         while not ledger.pids:
             await asyncio.sleep(0)
         line.close()
-        pairs = [os.pipe() for _ in range(8)]
-        for end in (end for pair in pairs for end in pair):
-            loop.add_reader(end, lambda: None)
-            loop.remove_reader(end)
-        for pair in pairs:
-            for end in pair:
-                os.close(end)
+        pairs = [socket.socketpair() for _ in range(4)]
+        ends = [end for pair in pairs for end in pair]
+        heard: set[int] = set()
+        for end in ends:
+            end.send(b"x")
+            loop.add_reader(end.fileno(), heard.add, end.fileno())
+        async with asyncio.timeout(10):
+            while len(heard) < len(ends):
+                await asyncio.sleep(0)
+        for end in ends:
+            loop.remove_reader(end.fileno())
+            end.close()
 
     asyncio.run(main())
     assert end_of(child) == -signal.SIGKILL

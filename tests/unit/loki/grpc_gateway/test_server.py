@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -377,7 +378,9 @@ class TestStreaming:
             deep = [deep]
         call = stub.StreamScriptExecution(stream())
         run = shell.wait_for(SubmitRun).run
-        hosted.deliver(ValueEmitted(run=run, sequence=1, value=pack(deep)))
+        hosted.deliver(
+            ValueEmitted(run=run, sequence=1, value=msgspec.Raw(msgspec.msgpack.encode(deep)))
+        )
         with pytest.raises(grpc.RpcError) as raised:
             next(call)
         _, details = status_of(raised.value)
