@@ -3,20 +3,20 @@
 What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor does it.
 """
 
+import contextlib
 import math
 import os
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from loki.actors import flight_recorder
-from loki.actors.flight_recorder import Record, RunPhase
-from loki.actors.role import Context, Handler, Shell, Timer
+from loki.actors.role import Context, Handler, Shell
+from loki.actors.run import Run, has_begun, obituary
 from loki.actors.shell import ParentRole
 from loki.core import execution, library, pool
-from loki.core.execution import Admission
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
 from loki.messages.envelope import Done, Failure, Message
@@ -25,7 +25,6 @@ from loki.messages.execution import (
     Cause,
     DescribeRun,
     RunClosed,
-    RunFinished,
     RunnerFree,
     RunOpened,
     StartRun,
@@ -41,29 +40,7 @@ CANCEL_GRACE_S = 0.03
 SCRIPTS_TIMEOUT_S = 5.0
 HOUSEKEEPING_S = 10.0
 RETRY_AFTER_S = 0.5
-
-
-@dataclass(slots=True)
-class Run:
-    """A run that was admitted and has not ended."""
-
-    submitted: SubmitRun
-    admission: Admission
-    gateway: str
-    deadline_s: float | None  # The client's.
-    runner: str = ""
-    runner_pid: int = 0
-    queued_s: float = 0.0
-    budget_s: float = 0.0
-    deadline_is_clients: bool = False
-    started_s: float = 0.0
-    told: set[str] = field(default_factory=set)  # Children that know of it.
-    timer: Timer | None = None
-    killed_for: Failure | None = None
-
-    @property
-    def name(self) -> str:
-        return self.admission.script.name
+START_TIMEOUT_S = 10.0  # Of a runner, from its fork to its Ready.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +50,11 @@ class KnownScript:
     children: tuple[str, ...]  # That its text mentions.
 
 
-def has_begun(record: Record, run: Run) -> bool:
-    """Whether the script of this run began; the page may still tell of the run before."""
-    return record.run == run.submitted.run and record.phase >= RunPhase.BEGUN
+def kill(pid: int) -> None:
+    """End a process that may be gone already; 0 was never one."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Dispatcher(ParentRole):
@@ -96,7 +75,8 @@ class Dispatcher(ParentRole):
         self._scripts: dict[str, Script] = {}
         self._known: dict[str, KnownScript] = {}
         self._runs: dict[str, Run] = {}
-        self._pids: dict[str, int] = {}
+        self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
+        self._pids: dict[str, int] = {}  # The same, from its Ready on.
         self._wakes_at_s = math.inf
         self._pool = pool.Pool(
             warm=self._config.warm_runners,
@@ -307,10 +287,7 @@ class Dispatcher(ParentRole):
     def _kill_if_running(self, run: Run) -> None:
         if self._runs.get(run.submitted.run) is run and run.runner in self._pool.runners:
             self._pool.runner_doomed(run.runner)
-            try:
-                os.kill(run.runner_pid, signal.SIGKILL)
-            except ProcessLookupError:
-                self.shell.log.info("%s was gone already", run.runner)
+            kill(run.runner_pid)
 
     def _runner_free(self, message: RunnerFree, context: Context) -> None:
         run = self._runs.get(message.run)
@@ -339,10 +316,17 @@ class Dispatcher(ParentRole):
             run_dir=self._config.run_dir,
             config=self._runner_config,
         )
-        self.family.spawn(boot)
+        self._forked[name] = self.family.spawn(boot)
+        self.shell.later(START_TIMEOUT_S, lambda: self._started_in_time(name))
+
+    def _started_in_time(self, name: str) -> None:
+        """A runner that failed to fork, or hangs before it is ready, makes room for another."""
+        if name not in self._pids and name in self._pool.runners:
+            kill(self._forked[name])
+            self._runner_ended(name)
 
     def _runner_ready(self, ready: Ready, context: Context) -> None:
-        if ready.name != context.peer or ready.name not in self._pool.runners:
+        if self._forked.get(ready.name) != context.peer_pid:
             return
         self._pids[ready.name] = context.peer_pid
         self._perform(self._pool.runner_up(ready.name, self._now_s()))
@@ -368,6 +352,7 @@ class Dispatcher(ParentRole):
             self._forget_runner_of(run)
         self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
         self._pids.pop(name, None)
+        self._forked.pop(name, None)
         flight_recorder.discard(name)
         self._wake_at(self._now_s() + pool.PATIENCE_S)
 
@@ -384,20 +369,4 @@ class Dispatcher(ParentRole):
             return  # It was answered; its runner died afterwards.
         record = flight_recorder.recorder_for(runner).read()
         self._close(run)
-        self.shell.send(run.gateway, self._obituary(run, record))
-
-    def _obituary(self, run: Run, record: Record) -> RunFinished:
-        wall_s = self._now_s() - run.started_s
-        failure = run.killed_for
-        if record.cause is Cause.TIME or (failure is None and wall_s >= run.budget_s):
-            # Its watchdog, or the alarm behind that, which cannot leave a word.
-            failure = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
-        usage = Usage(
-            wall_ms=wall_s * 1000,
-            queue_ms=run.queued_s * 1000,
-            overshoot_ms=max(0.0, wall_s - run.budget_s) * 1000,
-            peak_memory_bytes=record.peak_memory_bytes,
-            budgets=run.admission.limits,
-        )
-        cause = execution.CAUSE_OF_CODE[failure.code] if failure else record.cause
-        return execution.ended_by_death(run.submitted.run, run.name, cause, failure, usage)
+        self.shell.send(run.gateway, obituary(run, record, self._now_s()))

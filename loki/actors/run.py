@@ -1,0 +1,56 @@
+"""A run as the Dispatcher holds it, and what is said when its runner dies."""
+
+from dataclasses import dataclass, field
+
+from loki.actors.flight_recorder import Record, RunPhase
+from loki.actors.role import Timer
+from loki.core import execution
+from loki.core.execution import Admission
+from loki.messages.envelope import Failure
+from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
+
+
+@dataclass(slots=True)
+class Run:
+    """A run that was admitted and has not ended."""
+
+    submitted: SubmitRun
+    admission: Admission
+    gateway: str
+    deadline_s: float | None  # The client's.
+    runner: str = ""
+    runner_pid: int = 0
+    queued_s: float = 0.0
+    budget_s: float = 0.0
+    deadline_is_clients: bool = False
+    started_s: float = 0.0
+    told: set[str] = field(default_factory=set)  # Children that know of it.
+    timer: Timer | None = None
+    killed_for: Failure | None = None
+
+    @property
+    def name(self) -> str:
+        return self.admission.script.name
+
+
+def has_begun(record: Record, run: Run) -> bool:
+    """Whether the script of this run began; the page may still tell of the run before."""
+    return record.run == run.submitted.run and record.phase >= RunPhase.BEGUN
+
+
+def obituary(run: Run, record: Record, now_s: float) -> RunFinished:
+    """What the gateway hears of a run whose runner ended without an answer."""
+    wall_s = now_s - run.started_s
+    failure = run.killed_for
+    if record.cause is Cause.TIME or (failure is None and wall_s >= run.budget_s):
+        # Its watchdog, or the alarm behind that, which cannot leave a word.
+        failure = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+    usage = Usage(
+        wall_ms=wall_s * 1000,
+        queue_ms=run.queued_s * 1000,
+        overshoot_ms=max(0.0, wall_s - run.budget_s) * 1000,
+        peak_memory_bytes=record.peak_memory_bytes,
+        budgets=run.admission.limits,
+    )
+    cause = execution.CAUSE_OF_CODE[failure.code] if failure else record.cause
+    return execution.ended_by_death(run.submitted.run, run.name, cause, failure, usage)

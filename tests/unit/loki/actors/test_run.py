@@ -1,0 +1,63 @@
+"""What is said of a run whose runner died, from the page that they shared."""
+
+import pytest
+
+from loki.actors.flight_recorder import Record, RunPhase
+from loki.actors.run import Run, has_begun, obituary
+from loki.core.execution import Admission
+from loki.errors import ErrorCode
+from loki.messages.envelope import Failure
+from loki.messages.execution import Cause, SubmitRun
+from loki.messages.script import Limits, Script
+
+ID = "a" * 32
+
+
+def run_of(killed_for: Failure | None = None) -> Run:
+    script = Script(name="x", source="", chunk="x")
+    admission = Admission(script, {}, Limits())
+    submitted = SubmitRun(run=ID, principal="local")
+    run = Run(submitted, admission, "gateway", None, budget_s=1.0, started_s=10.0)
+    run.killed_for = killed_for
+    return run
+
+
+def page(phase: RunPhase = RunPhase.BEGUN, cause: Cause | None = None, run: str = ID) -> Record:
+    return Record(phase, cause, run, 0.0, 4096)
+
+
+CANCELLED = Failure(code=ErrorCode.CANCELLED, message="")
+
+
+@pytest.mark.parametrize(
+    ("killed_for", "record", "died_at_s", "cause", "code"),
+    [
+        (None, page(), 10.5, Cause.CRASHED, ErrorCode.RUNNER_CRASHED),
+        (None, page(cause=Cause.TIME), 11.003, Cause.TIME, ErrorCode.TIME_BUDGET),
+        (None, page(), 11.02, Cause.TIME, ErrorCode.TIME_BUDGET),
+        (CANCELLED, page(), 10.2, Cause.CANCELLED, ErrorCode.CANCELLED),
+        (CANCELLED, page(), 11.2, Cause.CANCELLED, ErrorCode.CANCELLED),
+    ],
+    ids=["crash", "watchdog", "alarm", "cancel", "late cancel"],
+)
+def test_the_cause_of_death(
+    killed_for: Failure | None, record: Record, died_at_s: float, cause: Cause, code: ErrorCode
+) -> None:
+    finished = obituary(run_of(killed_for), record, died_at_s)
+    assert finished.failure is not None
+    assert (finished.cause, finished.failure.code) == (cause, code)
+    assert finished.usage.overshoot_ms == pytest.approx(max(0.0, died_at_s - 11.0) * 1000)
+    assert finished.usage.peak_memory_bytes == 4096
+
+
+@pytest.mark.parametrize(
+    ("record", "begun"),
+    [
+        (page(RunPhase.ACCEPTED), False),
+        (page(RunPhase.BEGUN), True),
+        (page(RunPhase.ANSWERED), True),
+        (page(RunPhase.ANSWERED, run="b" * 32), False),
+    ],
+)
+def test_the_page_may_still_tell_of_the_run_before(record: Record, begun: bool) -> None:
+    assert has_begun(record, run_of()) is begun
