@@ -24,7 +24,7 @@ class FakeSession:
     plays: dict[str, tuple[Step, ...]]
     output: dict[str, str]
     arguments: dict[str, ScriptValue] = field(default_factory=dict)
-    answers: list[ScriptValue | Raised] = field(default_factory=list)
+    answers: "list[ScriptValue | Raised]" = field(default_factory=list)
     closed: bool = False
     memory_bytes: int = 0
     _left: list[Step] = field(default_factory=list)

@@ -123,12 +123,12 @@ local function put_table(value, depth)
   for _ in next, value do
     count = count + 1
   end
-  if items == 0 and not (arrays[value] and count == 0) then
+  if items == 0 and not arrays[value] then
     put_map(value, count, depth)
-  elseif items == count then
-    put_array(value, count, depth)
+  elseif count <= items then
+    put_array(value, items, depth)
   else
-    fail(depth, "an array with holes or other keys; keys are strings, or 1 to n without holes")
+    fail(depth, "an array with other keys; keys are strings, or 1 to n without holes")
   end
   open[value] = nil
 end

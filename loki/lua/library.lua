@@ -2,7 +2,7 @@
 -- run, hide a request to the host or open something closed is wrapped; the rest is Lua's.
 
 for name in string.gmatch(
-  "ipairs next pairs rawequal rawget rawlen rawset select tonumber type getmetatable "
+  "ipairs next pairs rawequal rawget rawlen select tonumber type getmetatable "
     .. "tostring string table math utf8 _VERSION",
   "%S+"
 ) do
@@ -20,6 +20,16 @@ local function check(value, wanted, index, name)
     local problem = format("%s expected, got %s", wanted, type(value))
     error(format("bad argument #%d to '%s' (%s)", index, name, problem), 3)
   end
+end
+
+-- Past `__newindex` leads only this way; what shows no metatable is not the script's to change.
+local rawset, getmetatable = rawset, getmetatable
+function env.rawset(table, key, value)
+  check(table, "table", 1, "rawset")
+  if getmetatable(table) == false then
+    error("this table cannot be changed", 2)
+  end
+  return rawset(table, key, value)
 end
 
 function env.error(message, level)

@@ -6,6 +6,8 @@ lifted, and `go`, the one call that runs under it, takes nothing and gives back 
 numbers. No Python object ever enters Lua.
 """
 
+import os
+import struct
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -77,7 +79,8 @@ class Sandbox:
 
         `binary` tells that a string it returns is meant as bytes.
         """
-        self._begin(source, chunk, params, output, binary)
+        seed = struct.unpack("qq", os.urandom(16))
+        self._begin(source, chunk, params, output, binary, *seed)
         self._ceiling = self._base + memory
 
     def stage(self, packed: bytes, failed: bool) -> None:

@@ -23,9 +23,8 @@ local function sealed(name, lookup)
   })
 end
 
-local function misused(name, separator, key, ...)
-  local right = separator == ":" and "a colon" or "a dot"
-  raise("ARGUMENT_INVALID", format("use %s%s%s(%s), with %s", name, separator, key, shown(...), right))
+local function misused(label, right, ...)
+  raise("ARGUMENT_INVALID", format("use %s(%s), with %s", label, shown(...), right))
 end
 
 -- What `name` offers: functions of the host, made on first use, and `extras` that live here.
@@ -38,16 +37,16 @@ local function service(name, separator, functions, extras)
     if separator == "." then
       return function(...)
         if rawequal((...), proxy) then
-          misused(name, separator, key, select(2, ...))
+          misused(label, "a dot", select(2, ...))
         end
         return await(label, "call", name, key, codec.encode_arguments(label, ...))
       end
     end
-    return function(self, ...)
-      if not rawequal(self, proxy) then
-        misused(name, separator, key, self, ...)
+    return function(...)
+      if not rawequal((...), proxy) then
+        misused(label, "a colon", ...)
       end
-      return await(label, "call", name, key, codec.encode_arguments(label, ...))
+      return await(label, "call", name, key, codec.encode_arguments(label, select(2, ...)))
     end
   end
 

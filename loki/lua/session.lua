@@ -1,5 +1,6 @@
 -- Part of the prelude: the life of one script, what went wrong in it, and the host's entry points.
 
+local randomseed = math.randomseed
 local LEVELS, FRAMES, TEXT_LIMIT = 200, 20, 2000
 local failure = {} -- Of the script, once it raised: text, line, trace, code, details.
 
@@ -111,10 +112,12 @@ local function validate(text, name)
   return (select(2, load(text, name, "t", env)))
 end
 
--- Takes all that a run needs. `output_limit` is in bytes; 0 is no limit.
-local function begin(text, name, params, output_limit, binary)
+-- Takes all that a run needs. `output_limit` is in bytes; 0 is no limit. The seed is two integers:
+-- Lua's own is the same for all states that one process makes within a second.
+local function begin(text, name, params, output_limit, binary, ...)
   source, chunk_name, result_is_binary = text, name, binary
   output_left = output_limit > 0 and output_limit or nil
+  randomseed(...)
   env.params = codec.decode(params, 1)
   root = create(live)
 end

@@ -155,7 +155,7 @@ def _play_and_exit(writer: int, run: Callable[[], Played]) -> None:
     try:
         try:
             outcome: object = run()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # It goes to the parent.
             outcome = repr(error)
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(pickle.dumps(outcome))

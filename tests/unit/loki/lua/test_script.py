@@ -10,6 +10,7 @@ from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.lua.script import chunk_name, line_in
 from loki.messages.script import Limits, Script, ValueType
+from loki.messages.value import MAX_DEPTH
 
 MIB = 1024 * 1024
 
@@ -163,10 +164,11 @@ def test_error_texts_and_traces_are_bounded(play):
 
 
 def test_the_stack_may_overflow(play):
-    failed = play("local function f() return 1 + f() end return f()").failed
+    endless = "local function f() return 1 + f() end "
+    failed = play(endless + "return f()", max_memory_mb=100).failed
     assert failed.code is ErrorCode.SCRIPT_ERROR
     assert "stack overflow" in failed.message
-    assert play("local function f() return 1 + f() end return (pcall(f))").value is False
+    assert play(endless + "return (pcall(f))", max_memory_mb=100).value is False
 
 
 def test_a_source_that_does_not_compile_fails_at_the_start(play):
@@ -241,9 +243,10 @@ def test_s_5_3_1_memory_over_the_limit_ends_the_run(play):
 
 
 def test_memory_within_the_limit_is_there_and_counted(play):
-    run = play(f"local s = ('x'):rep({5 * MIB}) loki.sleep(0) return #s", max_memory_mb=6)
-    assert run.value == 5 * MIB
-    assert 5 * MIB <= run.memory_bytes < 6 * MIB
+    source = f"local t = {{}} for i = 1, 5 do t[i] = ('x'):rep({MIB}) end loki.sleep(0) return #t"
+    run = play(source, max_memory_mb=8)
+    assert run.value == 5
+    assert 4.9 * MIB <= run.memory_bytes < 8 * MIB
 
 
 def test_memory_is_for_the_script_alone(play):
@@ -256,7 +259,8 @@ def test_memory_that_is_free_again_can_be_used_again(play):
 
 
 def test_an_answer_counts_as_the_scripts_memory(play):
-    failed = play("local s = board:ping() return #s", "x" * (5 * MIB), max_memory_mb=2).failed
+    source = "local s = board:ping() local t = {} for i = 1, 100 do t[i] = {} end return #s"
+    failed = play(source, "x" * (5 * MIB), max_memory_mb=2).failed
     assert failed.code is ErrorCode.MEMORY_BUDGET
 
 
@@ -265,7 +269,7 @@ def test_an_answer_that_is_no_value_fails_the_call(play):
     for _ in range(100):
         deep = [deep]
     failed = play("return board:ping()", deep).failed
-    assert "nested deeper than 64" in failed.message
+    assert f"nested deeper than {MAX_DEPTH}" in failed.message
 
 
 def test_calls_work_from_coroutines_at_any_depth(play):
