@@ -170,6 +170,7 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
     Raises: LokiError when the system cannot start; nothing is left running then.
     """
     logging.basicConfig(level=setup.loaded.settings.logging.level, format=LOG_FORMAT)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
     instance = Instance(setup.instance_dir)
     system = System(instance, plan(setup))
     system.boot()

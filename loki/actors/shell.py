@@ -231,11 +231,17 @@ class AsyncHost(Host):
     def _run(self) -> None:
         try:
             asyncio.run(self._live())
-        except Exception as error:  # noqa: BLE001  # A thread that ended would leave a deaf actor.
-            self.refused(error)
+        finally:
+            os._exit(BUG_EXIT_CODE)  # A thread that ended would leave a deaf actor.
 
     async def _live(self) -> None:
         door = self.open_door(asyncio.get_running_loop())
+        try:
+            await self._serve_until_stopped(door)
+        except Exception as error:  # noqa: BLE001  # In the loop, which the last word needs.
+            self.refused(error)
+
+    async def _serve_until_stopped(self, door: Door) -> None:
         role = self._role_class(door, bytes(self.boot.config))
         stopping: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from loki.client import LokiClient, LokiClientError
+from loki.errors import ServiceUnavailable
 from loki.testing import LokiServer
 
 TOOLS = """
@@ -139,3 +140,13 @@ def test_nothing_outlives_the_starter_and_the_next_start_needs_no_repair(
         server.stop()
     with LokiServer(tools=TOOLS, state_dir=state) as again, again.client() as client:
         assert client.execute("store").value == 1
+
+
+def test_a_taken_port_is_one_clear_line(server: LokiServer) -> None:
+    port = server.address.rpartition(":")[2]
+    other = LokiServer(environment={"LOKI_GRPC_PORT": port})
+    with pytest.raises(ServiceUnavailable) as caught:
+        other.start()
+    assert f"grpc_port = {port}" in str(caught.value)
+    assert "Traceback" not in str(caught.value)
+    assert "did not start in time" not in str(caught.value)

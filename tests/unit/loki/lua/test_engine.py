@@ -1,0 +1,134 @@
+"""The engine port: Lua and the fake behave alike, and each language finds its engine."""
+
+import pytest
+
+import loki.lua
+from loki.core.engine import Call, Engine, Failed, Finished, Session
+from loki.core.fake_engine import FakeEngine, Raised
+from loki.errors import CompilationError, ErrorCode, InvalidArgument
+from loki.lua import engine_for
+from loki.lua.engine import MAX_SOURCE_BYTES, LuaEngine
+from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType
+from loki.messages.script import Script
+
+DOOR = LuaModule(
+    name="door",
+    child="door",
+    doc="",
+    functions=(
+        LuaFunction(
+            name="open",
+            request="Open",
+            parameters=(LuaParameter(name="width", type=LuaType.INTEGER, doc=""),),
+            doc="",
+        ),
+    ),
+)
+ONE_CALL = "print('opening') return door:open(3)"
+
+
+def fake() -> Engine:
+    return FakeEngine(
+        {"return 5": (Finished(5),), ONE_CALL: (Call("door", "open", {"width": 3}), Finished(7))},
+        {ONE_CALL: "opening\n"},
+    )
+
+
+def script(source: str) -> Script:
+    return Script(name="s", source=source, chunk="s.lua")
+
+
+@pytest.fixture(params=["lua", "fake"])
+def either(request: pytest.FixtureRequest) -> Engine:
+    return engine_for("lua", (DOOR,)) if request.param == "lua" else fake()
+
+
+@pytest.fixture
+def session(either: Engine) -> Session:
+    return either.prepare()
+
+
+def test_s_4_1_1_validate_accepts_and_refuses(either):
+    either.validate(script("return 5"))
+    with pytest.raises(CompilationError) as caught:
+        either.validate(script("return return"))
+    assert caught.value.code is ErrorCode.SCRIPT_INVALID
+    assert caught.value.details["line"] == "1"
+    assert caught.value.message.startswith("s.lua:1: ")
+
+
+def test_s_4_1_1_a_run_in_steps(session):
+    assert session.start(script(ONE_CALL), {}) == Call("door", "open", {"width": 3})
+    assert session.take_output() == "opening\n"
+    assert session.take_output() == ""
+    assert session.resume(7) == Finished(7)
+    assert session.memory_bytes >= 0
+    with pytest.raises(RuntimeError, match="over"):
+        session.resume(None)
+    session.close()
+
+
+def test_s_4_1_1_a_failed_call_ends_a_run_that_does_not_catch_it():
+    for engine in (engine_for("lua", (DOOR,)), FakeEngine({ONE_CALL: (Call("door", "open", {}),)})):
+        session = engine.prepare()
+        session.start(script(ONE_CALL), {})
+        end = session.fail(ErrorCode.CHILD_DOWN, "door is down", {"child": "door"})
+        assert isinstance(end, Failed)
+        assert end.code is ErrorCode.CHILD_DOWN
+        assert ("child", "door") in end.details
+
+
+def test_the_fake_keeps_what_it_was_told():
+    engine = FakeEngine({"s": (Call("a", "b", {}), Call("a", "b", {}), Finished(1))})
+    session = engine.prepare()
+    session.start(script("s"), {"x": 1})
+    session.resume(5)
+    session.fail(ErrorCode.IO, "gone", {})
+    session.close()
+    assert engine.sessions == [session]
+    assert session.arguments == {"x": 1}
+    assert session.answers == [5, Raised(ErrorCode.IO, "gone", {})]
+    assert session.closed
+
+
+def test_s_4_1_2_languages_are_found_by_name():
+    assert isinstance(engine_for("lua", ()), LuaEngine)
+    with pytest.raises(InvalidArgument, match="no engine runs the language 'cobol'; known: lua"):
+        engine_for("cobol", ())
+
+
+def test_s_4_1_2_a_further_language_is_one_more_entry(monkeypatch):
+    monkeypatch.setitem(loki.lua.ENGINES, "fake", lambda _modules: fake())
+    assert engine_for("fake", ()).language == "fake"
+
+
+def test_s_3_1_5_validate_compiles_and_does_not_execute(engine):
+    engine.validate(script("while true do end"))
+    engine.validate(script("error('now')"))
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "text", "shown"),
+    [
+        ("local x = 1\nlocal y = = 2\n", "2", "unexpected symbol near '='", "local y = = 2"),
+        ("return 1\n\n\n)", "4", "<eof> expected near ')'", ")"),
+        ("x = 'open", "1", "unfinished string", "x = 'open"),
+        ("goto nowhere", "1", "no visible label 'nowhere'", "goto nowhere"),
+        ("local x <const> = 1\nx = 2", "2", "attempt to assign to const variable 'x'", "x = 2"),
+        ("\x1bLua", "1", "unexpected symbol", "\x1bLua"),
+        ("if true then\n", "2", "'end' expected", ""),
+    ],
+)
+def test_s_4_1_1_a_refusal_shows_file_line_and_source(engine, source, line, text, shown):
+    with pytest.raises(CompilationError) as caught:
+        engine.validate(script(source))
+    first, _, second = caught.value.message.partition("\n")
+    assert first.startswith(f"s.lua:{line}: ")
+    assert text in first
+    assert second.strip() == shown.strip()
+    assert caught.value.details == {"line": line}
+
+
+def test_huge_sources_are_refused_before_they_are_compiled(engine):
+    with pytest.raises(CompilationError, match="larger than 1024 KiB"):
+        engine.validate(script("-" * (MAX_SOURCE_BYTES + 1)))
