@@ -104,8 +104,10 @@ class Pool:
 
     def withdrawn(self, run: str) -> bool:
         """Take a waiting run out of the queue; False when it does not wait (any more)."""
+        if self.queue.pop(run, None) is None:
+            return False
         self._requeued.discard(run)
-        return self.queue.pop(run, None) is not None
+        return True
 
     def runner_up(self, name: str, now_s: float) -> list[Command]:
         return self._free(name, now_s, RunnerPhase.STARTING) + self._grow(now_s)

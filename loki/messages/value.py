@@ -24,7 +24,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def pack(value: ScriptValue) -> Packed:
-    """Raises: InvalidArgument for an integer beyond 64 bits or nesting deeper than 64."""
+    """Raises: InvalidArgument for an integer beyond 64 bits or nesting deeper than 32."""
     check(value)
     return msgspec.Raw(_encoder.encode(value))
 

@@ -436,3 +436,16 @@ class Days(RuleBasedStateMachine):
 
 Days.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 TestDays = Days.TestCase
+
+
+def test_asking_to_withdraw_an_assigned_run_does_not_let_it_be_requeued_again() -> None:
+    pool = Pool(warm=1, most=4, longest_queue=10)
+    pool.begin(0.0)
+    pool.runner_up("runner-1", 0.0)
+    pool.runner_up("runner-2", 0.0)
+    pool.submitted("r1", 1.0)
+    first = next(r.name for r in pool.runners.values() if r.run == "r1")
+    pool.runner_ended(first, 1.0, began=False)
+    second = next(r.name for r in pool.runners.values() if r.run == "r1")
+    assert not pool.withdrawn("r1")
+    assert pool.runner_ended(second, 1.0, began=False)[0] == Lost("r1", second)
