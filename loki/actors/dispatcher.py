@@ -16,9 +16,10 @@ from loki.actors import flight_recorder
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, has_begun, obituary
 from loki.actors.shell import ParentRole
-from loki.core import execution, library, pool
+from loki.core import execution, library, pool, wall
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
+from loki.messages.engine import DescribeEngines, EnginesListed, EngineStarted
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.execution import (
     CancelRun,
@@ -77,6 +78,7 @@ class Dispatcher(ParentRole):
         self._runs: dict[str, Run] = {}
         self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
+        self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
         self._wakes_at_s = math.inf
         self._pool = pool.Pool(
             warm=self._config.warm_runners,
@@ -91,7 +93,9 @@ class Dispatcher(ParentRole):
             RunnerFree: self._runner_free,
             DescribeRun: self._describe,
             PublishScripts: self._published,
+            DescribeEngines: self._describe_engines,
             Ready: self._runner_ready,
+            EngineStarted: self._engine_started,
             Ended: self._runner_said_why,
         }
 
@@ -331,6 +335,14 @@ class Dispatcher(ParentRole):
         self._pids[ready.name] = context.peer_pid
         self._perform(self._pool.runner_up(ready.name, self._now_s()))
 
+    def _engine_started(self, message: EngineStarted, context: Context) -> None:
+        """Only its first word counts: it was said before any script could speak for it."""
+        if self._pids.get(context.peer) == context.peer_pid:
+            self._engines.setdefault(context.peer, message)
+
+    def _describe_engines(self, _request: DescribeEngines, _context: Context) -> EnginesListed:
+        return EnginesListed(engines=wall.engines(self._engines.values()))
+
     def _runner_said_why(self, message: Ended, _context: Context) -> None:
         if message.reason != "shutdown":
             self.shell.log.error("%s ended: %s", message.name, message.reason)
@@ -353,6 +365,7 @@ class Dispatcher(ParentRole):
         self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
         self._pids.pop(name, None)
         self._forked.pop(name, None)
+        self._engines.pop(name, None)
         flight_recorder.discard(name)
         self._wake_at(self._now_s() + pool.PATIENCE_S)
 

@@ -23,6 +23,7 @@ from loki.core.engine import Session, Step
 from loki.errors import ErrorCode, LokiError
 from loki.lua import engine_for
 from loki.messages.dispatch import RunnerConfig
+from loki.messages.engine import EngineStarted
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.execution import (
     CancelRun,
@@ -100,6 +101,12 @@ class Runner(Role):
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {StartRun: self._start, ChunkTaken: self._taken, CancelRun: self._cancel}
+
+    def started(self) -> None:
+        engine_started = EngineStarted(
+            language=self._engine.language, version=self._engine.version, walls=()
+        )
+        self.shell.send(self.dispatcher, engine_started)
 
     def _start(self, start: StartRun, context: Context) -> None:
         if context.peer_pid != os.getppid():

@@ -40,6 +40,15 @@ def status(server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
             for child in children
         ),
     )
+    for engine in capabilities.engines:
+        _show_engine(engine)
+
+
+def _show_engine(engine: "device_pb2.EngineInfo") -> None:
+    show_table(
+        (f"walls around {engine.language} {engine.version}", "state", "detail"),
+        ((wall.name, "active" if wall.active else "missing", wall.detail) for wall in engine.walls),
+    )
 
 
 def state_name(child: "device_pb2.ChildServiceInfo") -> str:
@@ -67,6 +76,7 @@ def _status_json(
             "back_ends": dict(device.back_ends),
         },
         "children": [_child_json(child) for child in children],
+        "engines": [_engine_json(engine) for engine in capabilities.engines],
     }
 
 
@@ -82,6 +92,27 @@ def _child_json(child: "device_pb2.ChildServiceInfo") -> dict[str, Json]:
         "last_error": child.last_error,
         "uptime_s": child.uptime_s,
         "heartbeat_age_s": child.heartbeat_age_s,
+    }
+
+
+def _engine_json(engine: "device_pb2.EngineInfo") -> dict[str, Json]:
+    cache = engine.chunk_cache
+    return {
+        "language": engine.language,
+        "version": engine.version,
+        "walls": [
+            {"name": wall.name, "active": wall.active, "detail": wall.detail}
+            for wall in engine.walls
+        ],
+        "chunk_cache": {
+            "entries": cache.entries,
+            "capacity": cache.capacity,
+            "hits": cache.hits,
+            "misses": cache.misses,
+            "evictions": cache.evictions,
+        }
+        if engine.HasField("chunk_cache")
+        else None,
     }
 
 

@@ -23,7 +23,14 @@ PIPE_WIDTH = 1000
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 """What a terminal would obey; a script may print anything."""
 KEPT = {ord("\n"), ord("\t")}
-STYLES = {"up": "green", "degraded": "yellow", "restarting": "yellow", "down": "red"}
+STYLES = {
+    "up": "green",
+    "degraded": "yellow",
+    "restarting": "yellow",
+    "down": "red",
+    "active": "green",
+    "missing": "yellow",
+}
 
 
 def text_of(value: "Value") -> str:

@@ -103,6 +103,7 @@ class Engine(Protocol):
     """One language."""
 
     language: str
+    version: str
 
     def validate(self, script: Script) -> None:
         """Compile, never execute. Raises: CompilationError with `details["line"]`."""

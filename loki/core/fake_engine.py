@@ -68,6 +68,7 @@ class FakeEngine:
     """Source of a script -> the steps of its run. Any other source does not compile."""
 
     language = "fake"
+    version = "1"
 
     def __init__(
         self, plays: dict[str, tuple[Step, ...]], output: dict[str, str] | None = None

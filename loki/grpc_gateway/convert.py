@@ -7,6 +7,7 @@ import msgspec
 from google.protobuf.message import Message as ProtoMessage
 
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
+from loki.messages.engine import EngineStatus
 from loki.messages.execution import (
     OutputWritten,
     ProgressMade,
@@ -221,7 +222,19 @@ def stream_response(
     return response
 
 
-# Children.
+# Children and engines.
+
+
+def engine_to_proto(engine: EngineStatus) -> device_pb2.EngineInfo:
+    info = device_pb2.EngineInfo(
+        language=engine.language,
+        version=engine.version,
+        walls=[device_pb2.Wall(**msgspec.structs.asdict(wall)) for wall in engine.walls],
+    )
+    if engine.chunk_cache is not None:
+        figures = msgspec.structs.asdict(engine.chunk_cache)
+        info.chunk_cache.CopyFrom(device_pb2.ChunkCacheStatistics(**figures))
+    return info
 
 
 def children_to_proto(children: Iterable[ChildStatus]) -> list[device_pb2.ChildServiceInfo]:

@@ -3,11 +3,12 @@
 import secrets
 
 from loki.actors.role import Shell
-from loki.errors import InvalidArgument
+from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device
 from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
+from loki.messages.engine import DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, RunFinished, SubmitRun
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import GetScript, ListScripts, RegisterScript, UnregisterScript
@@ -42,6 +43,7 @@ class LokiServicer:
             device=device.describe(self._config.back_ends),
             scripts=map(convert.capability, scripts),
             children=convert.children_to_proto(c for c in children if c.service),
+            engines=map(convert.engine_to_proto, await self._engines(call)),
         )
 
     @needs(ClientRole.VIEW)
@@ -143,6 +145,16 @@ class LokiServicer:
             if not listed.next_page:
                 return scripts
             page = ListScripts(page_size=convert.LONGEST_PAGE, page=listed.next_page)
+
+    async def _engines(self, call: Call) -> tuple[EngineStatus, ...]:
+        """None while the Dispatcher restarts: how Loki fares must be seen just then."""
+        try:
+            listed = await self._shell.ask(
+                DISPATCHER, DescribeEngines(), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+            )
+        except ServiceUnavailable:
+            return ()
+        return listed.engines
 
     async def _children(self, call: Call) -> tuple[ChildStatus, ...]:
         listed = await self._shell.ask(

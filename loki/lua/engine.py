@@ -3,7 +3,7 @@
 from loki.core.engine import Session
 from loki.errors import CompilationError
 from loki.lua.bindings import Bindings
-from loki.lua.sandbox import Sandbox
+from loki.lua.sandbox import VERSION, Sandbox
 from loki.lua.script import LuaSession, chunk_name, line_in, source_of
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Script
@@ -15,6 +15,7 @@ class LuaEngine:
     """Runs Lua 5.4 scripts, each in a sealed state of its own."""
 
     language = "lua"
+    version = VERSION
 
     def __init__(self, modules: tuple[LuaModule, ...]) -> None:
         """`modules` are what the children offer to scripts."""

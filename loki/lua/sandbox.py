@@ -18,6 +18,7 @@ from lupa import lua54
 Flat: TypeAlias = tuple[Any, ...]
 """Bytes, numbers, booleans and None; their order is that of prelude.lua."""
 
+VERSION = ".".join(map(str, lua54.LUA_VERSION))
 LuaFailure = lua54.LuaError
 LuaOutOfMemory = lua54.LuaMemoryError
 

@@ -2,7 +2,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -68,3 +68,39 @@ class DeviceInfo(_message.Message):
     python_version: str
     back_ends: _containers.ScalarMap[str, str]
     def __init__(self, cores: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., architecture: _Optional[str] = ..., python_version: _Optional[str] = ..., back_ends: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Wall(_message.Message):
+    __slots__ = ("name", "active", "detail")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    active: bool
+    detail: str
+    def __init__(self, name: _Optional[str] = ..., active: _Optional[bool] = ..., detail: _Optional[str] = ...) -> None: ...
+
+class ChunkCacheStatistics(_message.Message):
+    __slots__ = ("entries", "capacity", "hits", "misses", "evictions")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    MISSES_FIELD_NUMBER: _ClassVar[int]
+    EVICTIONS_FIELD_NUMBER: _ClassVar[int]
+    entries: int
+    capacity: int
+    hits: int
+    misses: int
+    evictions: int
+    def __init__(self, entries: _Optional[int] = ..., capacity: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., evictions: _Optional[int] = ...) -> None: ...
+
+class EngineInfo(_message.Message):
+    __slots__ = ("language", "version", "walls", "chunk_cache")
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    WALLS_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_CACHE_FIELD_NUMBER: _ClassVar[int]
+    language: str
+    version: str
+    walls: _containers.RepeatedCompositeFieldContainer[Wall]
+    chunk_cache: ChunkCacheStatistics
+    def __init__(self, language: _Optional[str] = ..., version: _Optional[str] = ..., walls: _Optional[_Iterable[_Union[Wall, _Mapping]]] = ..., chunk_cache: _Optional[_Union[ChunkCacheStatistics, _Mapping]] = ...) -> None: ...

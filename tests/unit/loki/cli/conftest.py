@@ -85,6 +85,7 @@ class FakeClient:
     result: Execution = field(default_factory=lambda: execution(None))
     events: list[Event] = field(default_factory=list)
     children: list[device_pb2.ChildServiceInfo] = field(default_factory=list)
+    engines: list[device_pb2.EngineInfo] = field(default_factory=list)
     error: LokiClientError | None = None
     refused: dict[str, LokiClientError] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -160,7 +161,9 @@ class FakeClient:
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         self._fail_if_told()
         device = device_pb2.DeviceInfo(cores=4, memory_bytes=2 << 30, architecture="aarch64")
-        return service_pb2.GetCapabilitiesResponse(version="9.9.9", device=device)
+        return service_pb2.GetCapabilitiesResponse(
+            version="9.9.9", device=device, engines=self.engines
+        )
 
     def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:
         return self.children

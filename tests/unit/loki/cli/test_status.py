@@ -23,6 +23,15 @@ HEL = device_pb2.ChildServiceInfo(
     name="hel", state=device_pb2.CHILD_STATE_UP, pid=4711, uptime_s=3723
 )
 
+LUA = device_pb2.EngineInfo(
+    language="lua",
+    version="5.4",
+    walls=[
+        device_pb2.Wall(name="seccomp", active=True, detail="64 system calls"),
+        device_pb2.Wall(name="landlock", detail="this kernel has none"),
+    ],
+)
+
 
 def test_status_shows_each_child_with_its_last_error(client: Any, loki: Callable[..., Any]) -> None:
     client.children = [FENRIR, HEL]
@@ -40,6 +49,30 @@ def test_status_as_json(client: Any, loki: Callable[..., Any]) -> None:
     assert (plain["version"], plain["device"]["cores"]) == ("9.9.9", 4)
     assert plain["children"][0]["state"] == "up"
     assert plain["children"][0]["pid"] == 4711
+
+
+def test_status_shows_which_walls_stand_around_scripts(
+    client: Any, loki: Callable[..., Any]
+) -> None:
+    client.engines = [LUA]
+    lines = loki("status").stdout.splitlines()
+    words = [line.split() for line in lines if line.strip()]
+    assert ["seccomp", "active", "64", "system", "calls"] in words
+    assert ["landlock", "missing", "this", "kernel", "has", "none"] in words
+
+
+def test_engines_as_json(client: Any, loki: Callable[..., Any]) -> None:
+    cached = device_pb2.EngineInfo(language="x")
+    cached.chunk_cache.hits = 7
+    client.engines = [LUA, cached]
+    lua, x = json.loads(loki("status", "--json").stdout)["engines"]
+    assert (lua["language"], lua["version"], lua["chunk_cache"]) == ("lua", "5.4", None)
+    assert lua["walls"][1] == {
+        "name": "landlock",
+        "active": False,
+        "detail": "this kernel has none",
+    }
+    assert (x["walls"], x["chunk_cache"]["hits"]) == ([], 7)
 
 
 @pytest.mark.parametrize("state", device_pb2.ChildState.values())

@@ -12,8 +12,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
-from loki.errors import ConfigurationError, ErrorCode, ScriptNotFound
+from loki.errors import ConfigurationError, ErrorCode, ScriptNotFound, ServiceUnavailable
 from loki.grpc_gateway.server import in_brackets, port_of
+from loki.messages.engine import (
+    ChunkCacheStatistics,
+    DescribeEngines,
+    EnginesListed,
+    EngineStatus,
+    Wall,
+)
 from loki.messages.envelope import Done, Failure
 from loki.messages.execution import (
     CancelRun,
@@ -107,6 +114,14 @@ class TestDescribing:
                 ChildStatus(name="fenrir", state=ChildState.DISABLED, address="pi2"),
             )
         )
+        statistics = ChunkCacheStatistics(entries=1, capacity=2, hits=3, misses=4, evictions=5)
+        walls = (Wall(name="seccomp", active=True, detail="it holds"),)
+        shell.answers[DescribeEngines] = lambda _: EnginesListed(
+            engines=(
+                EngineStatus(language="lua", version="5.4", walls=walls),
+                EngineStatus(language="x", version="1", chunk_cache=statistics),
+            )
+        )
         answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
         assert (answer.service, answer.version) == ("loki", "9.9")
         assert answer.device.cores >= 1
@@ -119,6 +134,21 @@ class TestDescribing:
             ("hel", True, "", device_pb2.CHILD_STATE_UP),
             ("fenrir", False, "pi2", device_pb2.CHILD_STATE_DISABLED),
         ]
+        lua, other = answer.engines
+        assert (lua.language, lua.version, lua.HasField("chunk_cache")) == ("lua", "5.4", False)
+        assert [(w.name, w.active, w.detail) for w in lua.walls] == [("seccomp", True, "it holds")]
+        assert (other.chunk_cache.entries, other.chunk_cache.evictions) == (1, 5)
+
+    def test_capabilities_are_told_while_the_dispatcher_restarts(self, shell, stub) -> None:
+        def away(_: DescribeEngines) -> EnginesListed:
+            raise ServiceUnavailable("dispatcher is not there")
+
+        shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=(SCRIPT,))
+        shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
+        shell.answers[DescribeEngines] = away
+        answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
+        assert [script.name for script in answer.scripts] == ["average"]
+        assert not answer.engines
 
     def test_s_3_1_3_children_status_shows_every_part(self, shell, stub) -> None:
         dead = ChildStatus(
