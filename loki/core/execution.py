@@ -49,14 +49,14 @@ def admit(
     limits = script.limits
     if script.origin is Origin.ADHOC:
         limits = default_limits
-        script = replace_script(script, adhoc_permissions, submitted.run)
+        script = as_adhoc(script, adhoc_permissions, submitted.run)
     given = {name: unpack(value) for name, value in submitted.arguments.items()}
     bound = given if script.origin is Origin.ADHOC else bind(script, given)
     arguments = {name: pack(value) for name, value in bound.items()}
     return Admission(script, arguments, clamp(limits, ceiling))
 
 
-def replace_script(script: Script, permissions: Permissions, run: str) -> Script:
+def as_adhoc(script: Script, permissions: Permissions, run: str) -> Script:
     """An ad-hoc script may do what the settings say, not what its sender says."""
     changed: Script = msgspec.structs.replace(
         script, permissions=permissions, declared_in="", revision=f"adhoc-{run}"
