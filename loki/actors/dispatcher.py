@@ -3,16 +3,14 @@
 What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor does it.
 """
 
-import contextlib
 import math
-import os
-import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 
 from loki.actors import flight_recorder
+from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, has_begun, obituary
 from loki.actors.shell import ParentRole
@@ -49,13 +47,6 @@ class KnownScript:
     script: Script
     packed: msgspec.Raw
     children: tuple[str, ...]  # That its text mentions.
-
-
-def kill(pid: int) -> None:
-    """End a process that may be gone already; 0 was never one."""
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
 
 
 class Dispatcher(ParentRole):

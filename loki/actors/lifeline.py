@@ -8,6 +8,7 @@ they are its ledger of every process alive.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -63,8 +64,18 @@ def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _kill(pid: int, start: int) -> bool:
-    """Kill that very process and wait for its end; False when it is gone already."""
+def kill(pid: int) -> None:
+    """End a process that may be gone already; 0 was never one."""
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _kill_recorded(pid: int, start: int) -> bool:
+    """Kill that very process and wait for its end; False when it is gone already.
+
+    By pidfd: since the record was written, the pid may have gone to somebody else.
+    """
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -114,7 +125,7 @@ class Ledger:
             alive = {int(pid): int(start) for pid, start in record["alive"].items()}
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return []  # None was written, or not by us.
-        return [pid for pid, start in alive.items() if _kill(pid, start)]
+        return [pid for pid, start in alive.items() if _kill_recorded(pid, start)]
 
 
 class Lifeline:

@@ -1,11 +1,10 @@
 """The root of the tree: performs what `loki.core.supervision` decides, and tells how all fare."""
 
-import os
-import signal
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.shell import ParentRole
 from loki.core import supervision
@@ -68,7 +67,7 @@ class Supervisor(ParentRole):
         if peer in self._actors:
             record = self._tree.child(peer)
             if pid and record.pid == pid:
-                self._kill(pid)
+                kill(pid)
                 self._step(supervision.Exited(peer, record.incarnation))
 
     def _ready(self, ready: Ready, context: Context) -> None:
@@ -98,7 +97,7 @@ class Supervisor(ParentRole):
             case supervision.StopChild(name, grace_s):
                 self.shell.send(name, Stop(grace_s=grace_s))
             case supervision.KillChild(_, pid):
-                self._kill(pid)
+                kill(pid)
             case supervision.WakeAt(when_s):
                 delay_s = max(0.0, when_s - self.shell.clock.monotonic_s())
                 self.shell.later(delay_s, lambda: self._step(supervision.Tick()))
@@ -122,14 +121,6 @@ class Supervisor(ParentRole):
         )
         pid = self.family.spawn(boot)
         self._step(supervision.Spawned(name, incarnation, pid))
-
-    @staticmethod
-    def _kill(pid: int) -> None:
-        if pid:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
 
     def _describe(self, _request: DescribeChildren, _context: Context) -> ChildrenListed:
         now_s = self.shell.clock.monotonic_s()

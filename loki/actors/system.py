@@ -13,7 +13,6 @@ import logging
 import os
 import secrets
 import shutil
-import signal
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import msgspec
 
 from loki.actors import selector, transport
 from loki.actors.door import Door
-from loki.actors.lifeline import Ledger, Lifeline
+from loki.actors.lifeline import Ledger, Lifeline, kill
 from loki.actors.role import Context, Handler, Role
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.envelope import Message
@@ -201,10 +200,7 @@ class System:
 
     async def _end_processes(self) -> None:
         for pid in self._instance.ledger.pids:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+            kill(pid)
         end = asyncio.get_running_loop().time() + KILL_TIMEOUT_S
         while self._lifeline.alive and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.002)

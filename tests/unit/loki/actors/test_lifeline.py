@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loki.actors import lifeline
-from loki.actors.lifeline import Ledger, Lifeline, boot_id, process_start, starter_pid
+from loki.actors.lifeline import Ledger, Lifeline, boot_id, kill, process_start, starter_pid
 
 
 @pytest.fixture
@@ -58,6 +58,22 @@ def fork_tied() -> int:
     os.close(read)
     os.close(write)
     return pid
+
+
+def test_kill_ends_a_process_and_does_not_mind_one_that_is_gone() -> None:
+    pid = fork(sleep_for_ever)
+    kill(pid)
+    assert end_of(pid) == -signal.SIGKILL
+    kill(pid)
+
+
+def test_kill_takes_0_for_nobody_not_for_its_own_process_group() -> None:
+    def spare_us() -> int:
+        os.setpgid(0, 0)  # Else a failure would end the whole test run.
+        kill(0)
+        return 7
+
+    assert end_of(fork(spare_us)) == 7
 
 
 def end_of(pid: int) -> int:
