@@ -14,7 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from thespian.actors import Actor, ActorAddress, ActorExitRequest, ChildActorExited
@@ -126,9 +126,10 @@ def host(boot: Boot, family: Family) -> "Host":
     _name_process(boot.name)
     try:
         role = import_role(boot.role)
-    except Exception:  # Whatever an import raises, the parent must hear of it.
-        logging.getLogger("loki.shell").exception("%s cannot be imported", boot.role)
-        os._exit(BUG_EXIT_CODE)
+    except Exception as error:  # noqa: BLE001  # Whatever it is, the parent must hear of it.
+        nobody = Host(boot)
+        nobody.open_door(LOOP)
+        nobody.refused(error)
     return AsyncHost(boot, role) if role.asynchronous else InlineHost(boot, role, family)
 
 
@@ -173,13 +174,13 @@ class Host:
     def _crashed(self, error: BaseException, incident: str) -> None:
         self.end(f"incident {incident}: {type(error).__name__}: {error}", traceback_of(error))
 
-    def refused(self, error: Exception) -> None:
+    def refused(self, error: Exception) -> NoReturn:
         """The role cannot start: its parent hears why."""
         if not isinstance(error, LokiError):
             logging.getLogger("loki.shell").error("%s", traceback_of(error))
         self.end(str(error), traceback_of(error))
 
-    def end(self, reason: str, trace: str = "") -> None:
+    def end(self, reason: str, trace: str = "") -> NoReturn:
         """Say why, and go at once: Thespian's own way out would wait for unread messages."""
         if self.door is not None:
             last_word = Ended(

@@ -338,7 +338,7 @@ def test_the_pid_of_an_actor_is_told_by_the_kernel_not_by_the_actor(tmp_path: Pa
     [
         ("Refuses", "no such bus"),
         ("Vanishes", "killed"),
-        ("IsNotThere", "killed"),
+        ("IsNotThere", "has no attribute 'IsNotThere'"),
         ("HangsAtStart", "did not start in time"),
     ],
 )
