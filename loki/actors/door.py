@@ -51,6 +51,15 @@ class Tap(Protocol):
     def incoming(self, peer: str, envelope: Envelope) -> Envelope | None: ...
 
 
+def _aged(payload: bytes, waited_s: float) -> bytes:
+    """An envelope that lay about so long, with what is left of its budget."""
+    envelope = _envelopes.decode(payload)
+    if envelope.remaining_s is None:
+        return payload
+    left_s = max(0.0, envelope.remaining_s - waited_s)
+    return _encoder.encode(msgspec.structs.replace(envelope, remaining_s=left_s))
+
+
 @cache
 def _reply_decoder(request: type[Request[Any]]) -> msgspec.msgpack.Decoder[Message]:
     return msgspec.msgpack.Decoder(Union[reply_type(request), Failure])  # noqa: UP007
@@ -93,6 +102,8 @@ class Door:
             reached=self._requests.reached,
             unreachable=self._unreachable,
             log=self.log.warning,
+            clock=self.clock,
+            aged=_aged,
         )
 
     def attach(self, role: Role, more: Mapping[type[Message], Handler]) -> None:

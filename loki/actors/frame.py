@@ -30,13 +30,18 @@ def name_in(frame: memoryview) -> str:
     return bytes(frame[1:]).decode()
 
 
+def require_room(size: int) -> None:
+    """Raises: FrameError where no message may be that long."""
+    if size > MAX_MESSAGE_BYTES:
+        raise FrameError(f"a message of {size} bytes is above {MAX_MESSAGE_BYTES}")
+
+
 def split(message: bytes) -> Iterator[bytes]:
     """The frames of one message, each at most FRAME_BYTES long.
 
     Raises: FrameError for a message above MAX_MESSAGE_BYTES.
     """
-    if len(message) > MAX_MESSAGE_BYTES:
-        raise FrameError(f"a message of {len(message)} bytes is above {MAX_MESSAGE_BYTES}")
+    require_room(len(message))
     body = FRAME_BYTES - 1
     last = max(0, (len(message) - 1) // body) * body
     for start in range(0, last, body):

@@ -17,15 +17,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from loki.actors.frame import FRAME_BYTES, Assembler, FrameError, hello, name_in, split
+from loki.actors.frame import (
+    FRAME_BYTES,
+    Assembler,
+    FrameError,
+    hello,
+    name_in,
+    require_room,
+    split,
+)
 from loki.actors.peer import Peer, is_kin, peer_credentials
 from loki.actors.role import Timer
+from loki.clock import Clock
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
 OUTBOX_BYTES = 32 * 1024 * 1024
 RECONNECT_FIRST_S = 0.002
 RECONNECT_LONGEST_S = 0.05
 RECONNECT_WINDOW_S = 1.0
+AGE_BYTES = 8  # By which a message may grow when what is left of its budget is written anew.
 BACKLOG = 128
 LANES_PER_PROCESS = 8  # Of three that it may need: each side connects once, and asks once.
 
@@ -170,7 +180,7 @@ def outbox_full(peer: str) -> ResourceLimitExceeded:
 class Waiting:
     """Messages for a peer that cannot be reached at this moment."""
 
-    messages: list[bytes]
+    messages: list[tuple[float, bytes]]  # Since when, on the monotonic clock.
     size: int
     delay_s: float
     left_s: float
@@ -190,11 +200,14 @@ class Exchange:
         reached: Callable[[Lane], None],
         unreachable: Callable[[str], None],
         log: Callable[[str], None],
+        clock: Clock,
+        aged: Callable[[bytes, float], bytes],
     ) -> None:
         """`lost` is told when the last lane to a process closed.
 
         Of a peer that is away either `reached` is told, after its waiting messages were sent on
         that lane, or `unreachable`, after they were dropped: it stayed away for RECONNECT_WINDOW_S.
+        `aged(message, seconds)` is what is sent of a message that waited so long.
         """
         self.name = name
         self.poller = poller
@@ -204,6 +217,8 @@ class Exchange:
         self._lost = lost
         self._reached = reached
         self._unreachable = unreachable
+        self._clock = clock
+        self._aged = aged
         self._directory = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         self._lanes: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
@@ -269,8 +284,9 @@ class Exchange:
         if waiting is None:
             return
         lane = self._by_name[name]
-        for message in waiting.messages:
-            lane.send_accepted(message)
+        now_s = self._clock.monotonic_s()
+        for since_s, message in waiting.messages:
+            lane.send_accepted(self._aged(message, now_s - since_s))
         self._reached(lane)
 
     def lane_ended(self, lane: Lane) -> None:
@@ -317,6 +333,7 @@ class Exchange:
         return lane
 
     def _wait(self, peer: str, message: bytes) -> None:
+        require_room(len(message) + AGE_BYTES)  # Once it waits, nobody can be told any more.
         waiting = self._waiting.get(peer)
         if waiting is None:
             waiting = Waiting([], 0, RECONNECT_FIRST_S, RECONNECT_WINDOW_S)
@@ -324,7 +341,7 @@ class Exchange:
             self.poller.call_later(waiting.delay_s, lambda: self._try_again(peer, waiting))
         if waiting.size > OUTBOX_BYTES:
             raise outbox_full(peer)
-        waiting.messages.append(message)
+        waiting.messages.append((self._clock.monotonic_s(), message))
         waiting.size += len(message)
 
     def _try_again(self, peer: str, waiting: Waiting) -> None:

@@ -69,6 +69,7 @@ class House:
         self.directory = directory
         self.doors: list[Door] = []
         self.crashes: list[tuple[str, BaseException, str]] = []
+        self.clock = FakeClock(monotonic_s=1000.0)
 
     def open(
         self,
@@ -80,7 +81,7 @@ class House:
             self.directory,
             asyncio.get_running_loop(),
             crashed=lambda error, incident: self.crashes.append((name, error, incident)),
-            clock=FakeClock(monotonic_s=1000.0),
+            clock=self.clock,
         )
         role = Server(door, answer)
         door.attach(role, {})
@@ -639,6 +640,21 @@ async def test_a_handler_is_told_who_asks_and_until_when(house: House) -> None:
     )
     assert told.deadline_s is None
     assert told.run == ""
+
+
+@in_house
+async def test_waiting_for_a_peer_counts_against_the_deadline(house: House) -> None:
+    client, _ = house.open("client")
+    client.send("server", Note(text="in time"), timeout_s=5)
+    client.send("server", Note(text="too late"), timeout_s=2)
+    client.send("server", Note(text="whenever"))
+    asked = asyncio.ensure_future(house.reply(client, timeout_s=60))
+    await client.ask("client", Ping(), timeout_s=LONG_S)
+    house.clock.advance(3)
+    _, role = house.open("server", total)
+    await asked
+    deadlines = [context.deadline_s for _, context in role.calls]
+    assert deadlines == [1005.0, 1003.0, None, 1060.0]
 
 
 @in_house

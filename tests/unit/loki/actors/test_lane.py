@@ -12,10 +12,11 @@ from typing import Protocol
 import pytest
 
 from loki.actors import lane as lane_module
-from loki.actors.frame import FRAME_BYTES, MORE, hello, split
+from loki.actors.frame import FRAME_BYTES, MAX_MESSAGE_BYTES, MORE, FrameError, hello, split
 from loki.actors.lane import Exchange, Lane, Poller
 from loki.actors.peer import Peer, is_kin, parent_of
 from loki.actors.selector import LOOP, LaneSelector
+from loki.clock import FakeClock
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
 PATIENCE_S = 10.0
@@ -86,6 +87,8 @@ class Post:
         self.reached: list[str] = []
         self.unreachable: list[str] = []
         self.logged: list[str] = []
+        self.waited_s: list[float] = []
+        self.clock = FakeClock()
         self.answer: Callable[[Lane, bytes], None] = lambda _lane, _message: None
         self.exchange = Exchange(
             name,
@@ -96,8 +99,14 @@ class Post:
             reached=lambda lane: self.reached.append(lane.peer.name),
             unreachable=self.unreachable.append,
             log=self.logged.append,
+            clock=self.clock,
+            aged=self._aged,
         )
         self.exchange.open()
+
+    def _aged(self, message: bytes, waited_s: float) -> bytes:
+        self.waited_s.append(waited_s)
+        return message
 
     def _received(self, lane: Lane, message: bytes) -> None:
         self.got.append((lane.peer.name, message))
@@ -297,6 +306,18 @@ def test_what_may_wait_for_a_peer_is_bounded_and_none_of_it_is_lost(
     assert a.unreachable == []
 
 
+def test_what_is_too_big_is_refused_before_it_waits(world: World) -> None:
+    longest = MAX_MESSAGE_BYTES - lane_module.AGE_BYTES
+    a = world.post("a")
+    a.exchange.post("b", b"first")
+    with pytest.raises(FrameError):
+        a.exchange.post("b", bytes(longest + 1))
+    a.exchange.post("b", bytes(longest))
+    b = world.post("b")
+    world.driver.until(lambda: len(b.got) == 2)
+    assert [len(message) for message in b.messages] == [5, longest]
+
+
 def test_a_full_lane_does_not_hold_up_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -437,6 +458,23 @@ def test_waiting_messages_go_out_when_the_peer_connects_first(
     assert a.reached == ["b"]
 
 
+def test_each_waiting_message_is_aged_by_its_own_wait(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_module, "RECONNECT_FIRST_S", 3600.0)
+    a = world.post("a")
+    a.exchange.post("b", b"early")
+    a.clock.advance(0.25)
+    a.exchange.post("b", b"late")
+    a.clock.advance(0.5)
+    b = world.post("b")
+    b.exchange.post("a", b"here I am")
+    world.driver.until(lambda: len(b.got) == 2)
+    a.exchange.post("b", b"at once")
+    world.driver.until(lambda: len(b.got) == 3)
+    assert a.waited_s == [0.75, 0.5]
+
+
 def test_a_new_incarnation_takes_over_the_name_before_the_old_ones_end_is_read(
     world: World,
 ) -> None:
@@ -464,6 +502,8 @@ def test_until_it_is_open_an_exchange_lets_its_peers_wait(world: World) -> None:
         reached=lambda _lane: None,
         unreachable=lambda _name: None,
         log=lambda _text: None,
+        clock=FakeClock(),
+        aged=lambda message, _waited_s: message,
     )
     a.exchange.post("late", b"hello")
     world.driver.turns(10)
