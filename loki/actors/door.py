@@ -16,6 +16,7 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, Union
@@ -35,6 +36,8 @@ from loki.messages.lifecycle import Ping, Pong
 R = TypeVar("R", bound=Message)
 _encoder = msgspec.msgpack.Encoder()
 _envelopes = msgspec.msgpack.Decoder(Envelope)
+_trace = ContextVar("trace", default="")
+"""Of the message that is being served. Each coroutine keeps its own."""
 
 
 class _AnyTagged(msgspec.Struct):
@@ -92,7 +95,6 @@ class Door:
         self._requests = Requests(poller, self._guard)
         self._workers: list[ThreadPoolExecutor] = []
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._trace = ""
         self.exchange = Exchange(
             name,
             run_dir,
@@ -198,7 +200,7 @@ class Door:
         remaining_s: float | None,
         run: str,
     ) -> Lane | None:
-        trace = run or self._trace
+        trace = run or _trace.get()
         envelope = Envelope(kind, correlation, remaining_s, trace, run, msgspec.Raw(body))
         if self.tap is not None:
             changed = self.tap.outgoing(peer, envelope)
@@ -226,7 +228,7 @@ class Door:
             if changed is None:
                 return
             envelope = changed
-        self._trace = envelope.trace
+        _trace.set(envelope.trace)
         if envelope.kind is Kind.REPLY:
             self._requests.replied(lane, envelope)
         else:

@@ -643,6 +643,27 @@ async def test_a_handler_is_told_who_asks_and_until_when(house: House) -> None:
 
 
 @in_house
+async def test_each_coroutine_keeps_the_trace_of_its_own_request(house: House) -> None:
+    first_may_go_on = asyncio.Event()
+
+    async def ask_further(message: Add, _context: Context) -> Message:
+        if message.left == 1:
+            await first_may_go_on.wait()
+        return await house.doors[1].ask("third", message, timeout_s=LONG_S)
+
+    client, _ = house.open("client")
+    house.open("server", lambda message, context: ask_further(message, context))
+    _, third = house.open("third", total)
+    slow = asyncio.ensure_future(
+        client.ask("server", Add(left=1, right=0), timeout_s=LONG_S, run="run-1")
+    )
+    await client.ask("server", Add(left=2, right=0), timeout_s=LONG_S, run="run-2")
+    first_may_go_on.set()
+    await slow
+    assert [context.trace for _, context in third.calls] == ["run-2", "run-1"]
+
+
+@in_house
 async def test_waiting_for_a_peer_counts_against_the_deadline(house: House) -> None:
     client, _ = house.open("client")
     client.send("server", Note(text="in time"), timeout_s=5)
