@@ -5,7 +5,7 @@ import importlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -13,16 +13,15 @@ from typing import TypeVar
 import msgspec
 
 from loki import __version__
-from loki.actors.library import rules_of
+from loki.actors.library import tools_of
 from loki.actors.system import Instance, System
 from loki.child import Child
 from loki.config import LoadedSettings, load_settings
 from loki.errors import ConfigurationError
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
-from loki.messages.library import LibraryConfig
+from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.tree import ActorPlan, RootConfig
-from loki.tool.file import Tools, read_tools
 
 GRACE_S = 1.5  # Of the two seconds that a stop may take.
 CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
@@ -123,14 +122,7 @@ def _part(loaded: LoadedSettings, name: str) -> Part:
 
 def check(setup: Setup) -> tuple[str, ...]:
     """Every problem of the tool file, scripts that do not compile included."""
-    return tuple(map(str, _tools(setup).problems))
-
-
-def _tools(setup: Setup) -> Tools:
-    path = Path(setup.library.tools)
-    if not setup.library.tools_named and not path.exists():
-        return Tools((), (), frozenset())
-    return read_tools((path,), rules_of(setup.library))
+    return tuple(map(str, tools_of(setup.library).problems))
 
 
 def plan(setup: Setup) -> RootConfig:
@@ -186,7 +178,7 @@ async def _live(setup: Setup, system: System, announce: Callable[[Running], None
     try:
         details = await _until(asked, system.up())
         if details is not None:
-            announce(_running(setup, details["gateway"]))
+            announce(_running(setup, details))
             await _until(asked, asyncio.shield(starter.down))
         if starter.down.done():
             log.critical("the root actor is gone: %s", starter.down.result().reason)
@@ -214,12 +206,13 @@ async def _until(asked: asyncio.Event, awaited: Awaitable[T]) -> T | None:
     return None
 
 
-def _running(setup: Setup, address: str) -> Running:
-    tools = _tools(setup)
+def _running(setup: Setup, details: Mapping[str, str]) -> Running:
+    """`details` is what the actors said when they were ready."""
+    library = msgspec.json.decode(details["library"], type=LibraryReport)
     return Running(
-        address=address,
+        address=details["gateway"],
         state_dir=setup.loaded.state_dir,
-        tools=tuple(sorted(script.name for script in tools.scripts)),
-        problems=(*setup.loaded.warnings, *map(str, tools.problems)),
+        tools=library.tools,
+        problems=(*setup.loaded.warnings, *library.problems),
         children=tuple(part.child.name for part in setup.parts if part.enabled),
     )

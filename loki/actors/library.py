@@ -20,6 +20,7 @@ from loki.messages.envelope import Done, Message
 from loki.messages.library import (
     GetScript,
     LibraryConfig,
+    LibraryReport,
     ListScripts,
     PublishScripts,
     RegisterScript,
@@ -30,7 +31,7 @@ from loki.messages.library import (
 )
 from loki.messages.script import Script
 from loki.messages.value import unpack
-from loki.tool.file import read_tools, read_upload
+from loki.tool.file import Tools, read_tools, read_upload
 from loki.tool.rule import Rules
 
 PUBLISH_TIMEOUT_S = 2.0
@@ -47,6 +48,14 @@ def rules_of(config: LibraryConfig) -> Rules:
         default_permissions=config.default_permissions,
         script_storage_path=Path(config.script_storage_path),
     )
+
+
+def tools_of(config: LibraryConfig) -> Tools:
+    """What the tool file holds, good and bad. Only one that somebody named must be there."""
+    path = Path(config.tools)
+    if not config.tools_named and not path.exists():
+        return Tools((), (), frozenset())
+    return read_tools((path,), rules_of(config))
 
 
 class Store:
@@ -88,7 +97,7 @@ class Store:
 
 
 class Library(Role):
-    """LibraryActor."""
+    """LibraryActor. `detail` is a LibraryReport."""
 
     asynchronous = True
     dispatcher = "dispatcher"
@@ -118,16 +127,18 @@ class Library(Role):
 
     async def begin(self) -> None:
         self._registered = self._load_registered()
-        tools = read_tools((Path(self._settings.tools),), self._rules)
-        for problem in tools.problems if self._has_tool_file() else ():
-            self.shell.log.warning("%s", problem)
+        tools = tools_of(self._settings)
         self._from_files = {script.name: script for script in tools.scripts}
-        for name in self._registered.keys() & self._from_files.keys():
-            self.shell.log.warning("the registered script '%s' is hidden by the tool file's", name)
+        hidden = sorted(self._registered.keys() & self._from_files.keys())
+        problems = (
+            *map(str, tools.problems),
+            *(f"the registered script '{name}' is hidden by the tool file's" for name in hidden),
+        )
+        for problem in problems:
+            self.shell.log.warning("%s", problem)
+        report = LibraryReport(tools=tuple(sorted(self._scripts)), problems=problems)
+        self.detail = msgspec.json.encode(report).decode()
         self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
-
-    def _has_tool_file(self) -> bool:
-        return self._settings.tools_named or Path(self._settings.tools).exists()
 
     def _load_registered(self) -> dict[str, Script]:
         try:

@@ -68,6 +68,13 @@ class SendScripts(Request[Done]):
     """Dispatcher -> Library: I am new here; publish everything to me."""
 
 
+class LibraryReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Library says when it is ready, as JSON in `Ready.detail`."""
+
+    tools: tuple[str, ...]  # Names, sorted.
+    problems: tuple[str, ...]  # One line each, for people.
+
+
 class LibraryConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the Library is told at boot."""
 

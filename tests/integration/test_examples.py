@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from loki import bootstrap
+from loki.actors.library import tools_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOOLS = {"average", "climate", "countdown", "counter", "fetch", "hello", "notebook", "runaway"}
@@ -10,6 +11,6 @@ TOOLS = {"average", "climate", "countdown", "counter", "fetch", "hello", "notebo
 
 def test_s_13_2_1_every_example_tool_passes_the_check() -> None:
     setup = bootstrap.load(EXAMPLES / "loki.toml", None)
-    tools = bootstrap._tools(setup)
+    tools = tools_of(setup.library)
     assert tools.problems == ()
     assert {script.name for script in tools.scripts} == TOOLS

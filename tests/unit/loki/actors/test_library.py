@@ -1,0 +1,233 @@
+"""The Library: what it says when it is ready, what it keeps, what the Dispatcher hears of it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from loki.actors.library import Library
+from loki.actors.role import Context
+from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused
+from loki.messages.envelope import Done, Message
+from loki.messages.library import (
+    GetScript,
+    LibraryConfig,
+    LibraryReport,
+    ListScripts,
+    PublishScripts,
+    RegisterScript,
+    SendScripts,
+    UnregisterScript,
+)
+from loki.messages.value import pack
+from tests.unit.loki.conftest import FakeShell
+
+FILE = """
+[[tools]]
+name = "from_file"
+return_type = "integer"
+script = { inline = "return 1" }
+"""
+KIN = Context(peer="gateway", peer_pid=1, kin=True, run="", trace="", deadline_s=None)
+RUNNER = Context(peer="runner-1", peer_pid=2, kin=False, run="", trace="", deadline_s=None)
+
+
+class Shell(FakeShell):
+    """With one thread for the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads = ThreadPoolExecutor(1)
+        self.answers[PublishScripts] = lambda _message: Done()
+
+    def worker(self, name: str) -> Executor:
+        return self.threads
+
+
+class Shelf:
+    """Libraries one after the other on the same state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tools = folder / "tools.toml"
+        self.shell = Shell()
+
+    def open(self, test: Callable[[Library], Coroutine[Any, Any, None]]) -> LibraryReport:
+        """Begin, test; what it said when it was ready."""
+        config = LibraryConfig(
+            tools=str(self.tools),
+            tools_named=False,
+            script_storage_path=str(self.folder),
+            state_dir=str(self.folder),
+            modules=(),
+        )
+
+        async def live() -> LibraryReport:
+            library = Library(self.shell, msgspec.msgpack.encode(config))
+            await library.begin()
+            report = msgspec.json.decode(library.detail, type=LibraryReport)
+            await test(library)
+            await library._publishing
+            return report
+
+        return asyncio.run(live())
+
+    def published(self) -> list[PublishScripts]:
+        return [message for _, message, _ in self.shell.sent(PublishScripts)]
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Any:
+    made = Shelf(tmp_path)
+    yield made
+    made.shell.threads.shutdown()
+
+
+async def nothing(_library: Library) -> None:
+    """A test that wants to know what is said at the start."""
+
+
+def definition(name: str, source: str = "return 2") -> dict[str, Any]:
+    return {"name": name, "return_type": "integer", "script": {"inline": source}}
+
+
+async def ask(library: Library, request: Message, context: Context = KIN) -> Any:
+    answer = library.handlers()[type(request)](request, context)
+    return await answer if asyncio.iscoroutine(answer) else answer
+
+
+async def register(library: Library, name: str, source: str = "return 2", **more: Any) -> Any:
+    body = pack(definition(name, source))
+    return await ask(library, RegisterScript(definition=body, principal="local", **more))
+
+
+def test_without_a_tool_file_there_is_nothing_to_say(shelf: Shelf) -> None:
+    assert shelf.open(nothing) == LibraryReport(tools=(), problems=())
+
+
+def test_s_2_2_1_the_good_entries_are_served_and_the_bad_ones_told(shelf: Shelf) -> None:
+    shelf.tools.write_text(FILE + '\n[[tools]]\nname = "9lives"\n')
+    report = shelf.open(nothing)
+    assert report.tools == ("from_file",)
+    assert any("9lives" in problem for problem in report.problems)
+
+
+def test_s_3_1_5_a_registration_outlives_the_library(shelf: Shelf) -> None:
+    async def first(library: Library) -> None:
+        await register(library, "mine")
+
+    async def second(library: Library) -> None:
+        found = await ask(library, GetScript(name="mine"))
+        assert found.script.source == "return 2"
+        listed = await ask(library, ListScripts())
+        assert [script.name for script in listed.scripts] == ["from_file", "mine"]
+
+    shelf.tools.write_text(FILE)
+    assert shelf.open(first).tools == ("from_file",)
+    assert shelf.open(second).tools == ("from_file", "mine")
+
+
+def test_a_registered_script_that_a_tool_file_hides_is_told(shelf: Shelf) -> None:
+    async def first(library: Library) -> None:
+        await register(library, "from_file")
+
+    async def second(library: Library) -> None:
+        assert (await ask(library, GetScript(name="from_file"))).script.source == "return 1"
+
+    shelf.open(first)
+    shelf.tools.write_text(FILE)
+    report = shelf.open(second)
+    assert report.problems == ("the registered script 'from_file' is hidden by the tool file's",)
+
+
+def test_a_store_that_cannot_be_read_is_kept_aside(shelf: Shelf) -> None:
+    (shelf.folder / "scripts.msgpack").write_bytes(b"garbled")
+    shelf.tools.write_text(FILE)
+    assert shelf.open(nothing).tools == ("from_file",)
+    (aside,) = shelf.folder.glob("scripts.unreadable-*")
+    assert aside.read_bytes() == b"garbled"
+
+
+def test_s_3_1_5_validate_only_changes_nothing(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        await library._publishing
+        before = len(shelf.published())
+        await register(library, "mine", validate_only=True)
+        with pytest.raises(LokiError) as caught:
+            await ask(library, GetScript(name="mine"))
+        assert caught.value.code is ErrorCode.SCRIPT_NOT_FOUND
+        assert len(shelf.published()) == before
+
+    shelf.open(test)
+    assert not (shelf.folder / "scripts.msgpack").exists()
+
+
+def test_s_3_1_6_every_change_is_published_to_the_dispatcher(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        old = (await register(library, "mine")).script
+        new = (await register(library, "mine", "return 3", expected_revision=old.revision)).script
+        assert new.revision != old.revision
+        await ask(library, UnregisterScript(name="mine", principal="local"))
+        await ask(library, SendScripts())
+        *_, added, changed, removed, everything = shelf.published()
+        assert [s.revision for s in added.changed] == [old.revision]
+        assert [s.revision for s in changed.changed] == [new.revision]
+        assert removed.removed == ("mine",)
+        assert everything.complete
+        assert [s.name for s in everything.changed] == ["from_file"]
+
+    shelf.tools.write_text(FILE)
+    shelf.open(test)
+
+
+def test_s_3_1_5_registrations_at_the_same_time_do_not_undo_each_other(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        await asyncio.gather(*(register(library, f"t{n}") for n in range(8)))
+        refused = await asyncio.gather(
+            *(register(library, "same") for _ in range(3)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, LokiError) for answer in refused) == 2
+
+    shelf.open(test)
+    assert len(shelf.open(nothing).tools) == 9
+
+
+def test_a_registration_that_cannot_be_stored_is_not_served(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        (shelf.folder / "scripts.new").mkdir()  # Where the new content would be written.
+        with pytest.raises(IoError, match="could not be stored"):
+            await register(library, "mine")
+        assert (await ask(library, ListScripts())).scripts == ()
+
+    shelf.open(test)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        RegisterScript(definition=pack(definition("mine")), principal="local"),
+        UnregisterScript(name="from_file", principal="local"),
+        SendScripts(),
+    ],
+    ids=lambda request: type(request).__name__,
+)
+def test_a_runner_may_not_change_the_library(shelf: Shelf, request_: Message) -> None:
+    async def test(library: Library) -> None:
+        with pytest.raises(PermissionRefused):
+            await ask(library, request_, RUNNER)
+
+    shelf.tools.write_text(FILE)
+    shelf.open(test)
+
+
+def test_a_definition_that_is_no_table_is_refused(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        with pytest.raises(LokiError) as caught:
+            await ask(library, RegisterScript(definition=pack("mine"), principal="local"))
+        assert caught.value.code is ErrorCode.SCRIPT_INVALID
+
+    shelf.open(test)

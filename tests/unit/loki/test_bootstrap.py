@@ -1,0 +1,94 @@
+"""What a system is made from: settings and children in, the plan of the tree out."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from loki import bootstrap
+from loki.errors import ConfigurationError
+from loki.messages.library import LibraryReport
+
+Load = Callable[[str], bootstrap.Setup]
+ALL = 'children = ["hel_actor", "fenrir_actor", "jormungandr_actor"]\n'
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Settings from a text."""
+
+    def load(text: str) -> bootstrap.Setup:
+        path = tmp_path / "loki.toml"
+        path.write_text(text)
+        return bootstrap.load(path, None)
+
+    return load
+
+
+def names(setup: bootstrap.Setup) -> list[str]:
+    return [actor.name for actor in bootstrap.plan(setup).actors]
+
+
+def test_s_9_1_1_the_tree_has_the_children_and_then_what_uses_them(load: Load) -> None:
+    plan = bootstrap.plan(load(ALL))
+    assert [actor.name for actor in plan.actors] == [
+        "hel",
+        "fenrir",
+        "jormungandr",
+        "library",
+        "dispatcher",
+        "gateway",
+    ]
+    assert [actor.service for actor in plan.actors] == [True] * 3 + [False] * 3
+
+
+def test_s_1_3_3_a_disabled_child_is_not_in_the_tree(load: Load) -> None:
+    setup = load(ALL + "[children_config.fenrir]\nenabled = false")
+    assert "fenrir" not in names(setup)
+    assert bootstrap.plan(setup).disabled == ("fenrir",)
+    assert setup.dispatcher.disabled == ("fenrir",)
+
+
+def test_s_9_1_1_without_children_loki_still_has_its_own_parts(load: Load) -> None:
+    assert names(load("children = []")) == ["library", "dispatcher", "gateway"]
+
+
+@pytest.mark.parametrize("name", ["no_such_actor", "json"])
+def test_a_child_that_is_none_is_named(load: Load, tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(f'children = ["{name}"]')
+    assert str(tmp_path / "loki.toml") in caught.value.message
+    assert f"children: '{name}' is no child" in caught.value.message
+
+
+def test_a_childs_own_settings_are_checked_before_anything_starts(load: Load) -> None:
+    with pytest.raises(ConfigurationError, match=r"loki.toml:3: .*children_config.fenrir.bakcend"):
+        load(ALL + '[children_config.fenrir]\nbakcend = "simulated"')
+
+
+def test_the_children_are_told_where_the_state_is(load: Load, tmp_path: Path) -> None:
+    (part, *_) = load(ALL + 'state_dir = "mine"').parts
+    assert msgspec.msgpack.decode(part.config)["state_dir"] == str(tmp_path / "mine")
+
+
+def test_check_tells_what_is_wrong_with_the_tool_file(load: Load, tmp_path: Path) -> None:
+    setup = load("children = []")
+    assert bootstrap.check(setup) == ()
+    (tmp_path / "tools.toml").write_text('[[tools]]\nname = "9"\n')
+    assert any("tools.toml:2" in problem for problem in bootstrap.check(setup))
+
+
+def test_a_tool_file_that_was_named_must_be_there(load: Load) -> None:
+    (problem,) = bootstrap.check(load('children = []\ntools = "mine.toml"'))
+    assert "mine.toml" in problem
+
+
+def test_what_is_announced_is_what_the_actors_said(load: Load, tmp_path: Path) -> None:
+    report = LibraryReport(tools=("a", "b"), problems=("tools.toml:1: bad",))
+    details = {"library": msgspec.json.encode(report).decode(), "gateway": "127.0.0.1:1"}
+    (tmp_path / "tools.toml").write_text("read by the Library, and by nobody else")
+    running = bootstrap._running(load(ALL), details)
+    assert (running.address, running.tools) == ("127.0.0.1:1", ("a", "b"))
+    assert running.problems == ("tools.toml:1: bad",)
+    assert running.children == ("hel", "fenrir", "jormungandr")
