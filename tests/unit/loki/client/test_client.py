@@ -20,6 +20,7 @@ from loki.client import (
     Value,
 )
 from loki.errors import ErrorCode, LokiError
+from loki.messages.engine import DescribeEngines, EnginesListed
 from loki.messages.envelope import Done, Failure
 from loki.messages.execution import (
     CancelRun,
@@ -215,6 +216,7 @@ def test_children_and_capabilities(shell, client) -> None:
     hel = ChildStatus(name="hel", state=ChildState.UP)
     shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=(hel,))
     shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=())
+    shell.answers[DescribeEngines] = lambda _: EnginesListed(engines=())
     assert [child.name for child in client.get_children_status()] == ["hel"]
     assert client.get_capabilities().version == "9.9"
 
