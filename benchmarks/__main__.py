@@ -7,10 +7,15 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, footprint, recovery
+from benchmarks import call, footprint, recovery, runaway
 from benchmarks.result import Figure
 
-SCENARIOS: dict[str, ModuleType] = {"call": call, "recovery": recovery, "footprint": footprint}
+SCENARIOS: dict[str, ModuleType] = {
+    "call": call,
+    "recovery": recovery,
+    "runaway": runaway,
+    "footprint": footprint,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -58,6 +58,7 @@ class CeilingSettings(Table):
     max_memory_mb: Positive = 256  # MiB of Lua heap.
     max_disk_mb: Whole = 0  # MiB
     max_output_kb: Whole = 8192  # KiB
+    max_calls_in_flight: Whole = 256
 
 
 class ResourceLimitSettings(Table):
@@ -69,6 +70,7 @@ class ResourceLimitSettings(Table):
     max_memory_mb: Positive = 10
     max_disk_mb: Whole = 0
     max_output_kb: Whole = 256
+    max_calls_in_flight: Whole = 16
     ceiling: CeilingSettings = CeilingSettings()
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 
 from loki.actors import flight_recorder
+from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, has_begun, obituary
@@ -39,6 +40,7 @@ CANCEL_GRACE_S = 0.03
 SCRIPTS_TIMEOUT_S = 5.0
 HOUSEKEEPING_S = 10.0
 RETRY_AFTER_S = 0.5
+DEATH_LOOKS, DEATH_LOOK_S = 5, 0.002
 START_TIMEOUT_S = 10.0  # Of a runner, from its fork to its Ready.
 
 
@@ -373,4 +375,13 @@ class Dispatcher(ParentRole):
             return  # It was answered; its runner died afterwards.
         record = flight_recorder.recorder_for(runner).read()
         self._close(run)
-        self.shell.send(run.gateway, obituary(run, record, self._now_s()))
+        self._tell_end(run, record, self._now_s(), DEATH_LOOKS)
+
+    def _tell_end(self, run: Run, record: Record, died_s: float, looks: int) -> None:
+        """Where nobody said why, the signal does; it is known a moment after the lane's end."""
+        killed_by = self.family.killed_by(run.runner_pid)
+        unexplained = record.cause is None and run.killed_for is None
+        if unexplained and killed_by is None and looks:
+            self.shell.later(DEATH_LOOK_S, lambda: self._tell_end(run, record, died_s, looks - 1))
+            return
+        self.shell.send(run.gateway, obituary(run, record, died_s, killed_by or 0))

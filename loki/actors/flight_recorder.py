@@ -8,9 +8,9 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 
-from loki.messages.execution import Cause
+from loki.messages.execution import Cause, Usage
 
-_LAYOUT = struct.Struct("<BB32sdQ")
+_LAYOUT = struct.Struct("<BB32sddQ")
 _CAUSES = tuple(Cause)
 _NO_CAUSE = 255
 _MOST = 2**63 - 1  # What a reader can hold.
@@ -28,6 +28,7 @@ class Record:
     phase: RunPhase
     cause: Cause | None  # Set by a runner that stops itself.
     run: str
+    cpu_ms: float
     overshoot_ms: float
     peak_memory_bytes: int
 
@@ -41,7 +42,7 @@ class FlightRecorder:
         self._set_phase(RunPhase.NONE)
 
     def accepted(self, run: str) -> None:
-        _LAYOUT.pack_into(self._page, 0, RunPhase.ACCEPTED, _NO_CAUSE, run.encode(), 0.0, 0)
+        _LAYOUT.pack_into(self._page, 0, RunPhase.ACCEPTED, _NO_CAUSE, run.encode(), 0.0, 0.0, 0)
 
     def begun(self) -> None:
         self._set_phase(RunPhase.BEGUN)
@@ -52,19 +53,21 @@ class FlightRecorder:
     def _set_phase(self, phase: RunPhase) -> None:
         self._page[0] = phase
 
-    def stopped(self, cause: Cause, overshoot_ms: float, peak_memory_bytes: int) -> None:
+    def stopped(self, cause: Cause, usage: Usage) -> None:
         """The runner is about to end itself."""
-        phase, _, run, _, _ = _LAYOUT.unpack_from(self._page)
+        phase, _, run, *_ = _LAYOUT.unpack_from(self._page)
         index = _CAUSES.index(cause)
-        _LAYOUT.pack_into(self._page, 0, phase, index, run, overshoot_ms, peak_memory_bytes)
+        used = usage.cpu_ms, usage.overshoot_ms, usage.peak_memory_bytes
+        _LAYOUT.pack_into(self._page, 0, phase, index, run, *used)
 
     def read(self) -> Record:
         """Whatever the page holds: a script that broke out of Lua may have written it."""
-        phase, cause, run, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
+        phase, cause, run, cpu_ms, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
         return Record(
             RunPhase(min(phase, RunPhase.ANSWERED)),
             _CAUSES[cause] if cause < len(_CAUSES) else None,
             run.rstrip(b"\0").decode(errors="replace"),
+            cpu_ms,
             overshoot_ms,
             min(peak, _MOST),
         )

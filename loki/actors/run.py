@@ -1,5 +1,6 @@
 """A run as the Dispatcher holds it, and what is said when its runner dies."""
 
+import signal
 from dataclasses import dataclass, field
 
 from loki.actors.flight_recorder import Record, RunPhase
@@ -8,6 +9,9 @@ from loki.core import execution
 from loki.core.execution import Admission
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
+
+CPU_SIGNALS = frozenset({signal.SIGPROF, signal.SIGXCPU})
+"""Of the alarm behind the watchdog, and of the process's own limit behind that."""
 
 
 @dataclass(slots=True)
@@ -38,19 +42,36 @@ def has_begun(record: Record, run: Run) -> bool:
     return record.run == run.submitted.run and record.phase >= RunPhase.BEGUN
 
 
-def obituary(run: Run, record: Record, now_s: float) -> RunFinished:
-    """What the gateway hears of a run whose runner ended without an answer."""
+def obituary(run: Run, record: Record, now_s: float, killed_by: int = 0) -> RunFinished:
+    """What the gateway hears of a run whose runner ended without an answer.
+
+    `killed_by` is the signal that ended it, if one did.
+    """
     wall_s = now_s - run.started_s
-    failure = run.killed_for
-    if record.cause is Cause.TIME or (failure is None and wall_s >= run.budget_s):
-        # Its watchdog, or the alarm behind that, which cannot leave a word.
-        failure = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+    failure = _why(run, record, wall_s, killed_by)
     usage = Usage(
         wall_ms=wall_s * 1000,
+        cpu_ms=record.cpu_ms,
         queue_ms=run.queued_s * 1000,
-        overshoot_ms=max(0.0, wall_s - run.budget_s) * 1000,
+        overshoot_ms=record.overshoot_ms or max(0.0, wall_s - run.budget_s) * 1000,
         peak_memory_bytes=record.peak_memory_bytes,
         budgets=run.admission.limits,
     )
     cause = execution.CAUSE_OF_CODE[failure.code] if failure else record.cause
     return execution.ended_by_death(run.submitted.run, run.name, cause, failure, usage)
+
+
+def _why(run: Run, record: Record, wall_s: float, killed_by: int) -> Failure | None:
+    """Its watchdog left a word; the alarms behind that cannot, but end it by their signals."""
+    cause = record.cause
+    if cause is None and run.killed_for is None:
+        if killed_by in CPU_SIGNALS:
+            cause = Cause.CPU
+        elif wall_s >= run.budget_s:
+            cause = Cause.TIME
+    match cause:
+        case Cause.CPU:
+            return execution.cpu_failure(run.name, run.admission.limits.max_cpu_time_ms)
+        case Cause.TIME:
+            return execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+    return run.killed_for

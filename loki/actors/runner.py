@@ -3,14 +3,17 @@
 Theory of operation. A run is computing (Lua has the thread) or waiting (for a child, a sleep, or a
 client that reads slowly). While it waits, this actor serves messages and its own timer ends the
 run in time. While it computes, the watchdog thread does: it sends the result first and ends the
-process second, for Lua cannot be stopped from inside. Whoever claims the run's end first answers.
+process second, for Lua cannot be stopped from inside. CPU time is looked at in the same places,
+and after each step. The watchdog acts under a lock that this thread takes when Lua returns, so that
+only one of the two ever sends.
 """
 
+import math
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import msgspec
 
@@ -19,6 +22,7 @@ from loki.actors.flight_recorder import own_recorder
 from loki.actors.role import Context, Handler, Role, Shell, Timer
 from loki.actors.watchdog import Watchdog
 from loki.core import engine, execution
+from loki.core.budget import Action, check
 from loki.core.engine import Session, Step
 from loki.errors import ErrorCode, LokiError
 from loki.lua import engine_for
@@ -44,6 +48,7 @@ from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 WINDOW = 16  # Chunks that may be on their way to the client.
 KNOWN_SCRIPTS = 100
 OVERTIME_EXIT_CODE = 75
+SHORTEST_LOOK_S = 0.0005
 
 _encode = msgspec.msgpack.Encoder().encode
 _scripts = msgspec.msgpack.Decoder(Script)
@@ -59,23 +64,25 @@ class Current:
     began_s: float
     cpu_began_s: float
     deadline_s: float
+    cpu_allowed_s: float  # Infinite is no limit.
     output: list[str] = field(default_factory=list)
     api_calls: int = 0
+    calls_in_flight: int = 0
     peak_memory_bytes: int = 0
     sequence: int = 0
     taken: int = 0
     held: Callable[[], None] | None = None  # What goes on when the client has read.
     deserted: bool = False  # Nobody takes its chunks any more.
     timer: Timer | None = None
-    claim: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def id(self) -> str:
         return self.start.run
 
-    def claim_end(self) -> bool:
-        """True for the first who asks; only that one may answer."""
-        return self.claim.acquire(blocking=False)
+    @property
+    def cpu_s(self) -> float:
+        """Of this process since the run began. Any thread may ask."""
+        return time.process_time() - self.cpu_began_s
 
 
 class Runner(Role):
@@ -96,7 +103,7 @@ class Runner(Role):
         self._spare: Session | None = self._engine.prepare()
         self._known: dict[str, Script] = {}
         self._recorder = own_recorder(shell.name)
-        self._watchdog = Watchdog(self._out_of_time_while_computing)
+        self._watchdog = Watchdog(self._look)
         self._current: Current | None = None
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -115,7 +122,15 @@ class Runner(Role):
         now_s = time.monotonic()
         session, self._spare = self._spare or self._engine.prepare(), None
         script = self._script(start)
-        run = Current(start, script, session, now_s, time.process_time(), now_s + start.budget_s)
+        run = Current(
+            start=start,
+            script=script,
+            session=session,
+            began_s=now_s,
+            cpu_began_s=time.process_time(),
+            deadline_s=now_s + start.budget_s,
+            cpu_allowed_s=start.limits.max_cpu_time_ms / 1000 or math.inf,
+        )
         self._current = run
         run.timer = self.shell.later(start.budget_s, lambda: self._out_of_time_while_waiting(run))
         arguments = {name: unpack(value) for name, value in start.arguments.items()}
@@ -134,13 +149,37 @@ class Runner(Role):
 
     def _compute(self, run: Current, go: Callable[[], Step]) -> None:
         """Let the script have the thread until its next step, then see to that."""
-        self._watchdog.arm(run.deadline_s)
+        self._arm(run)
         step = go()
         self._watchdog.disarm()
         memory = run.session.memory_bytes
         run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
         self._hand_out_output(run)
-        self._see_to(run, step)
+        if run.cpu_allowed_s != math.inf and run.cpu_s > run.cpu_allowed_s:
+            self._end(run, Cause.CPU, failure=self._failure(run, Cause.CPU))
+        else:
+            self._see_to(run, step)
+
+    def _arm(self, run: Current) -> None:
+        """CPU time cannot pass faster than the clock: until what is left of it is over, sleep."""
+        if run.cpu_allowed_s == math.inf:
+            self._watchdog.arm(run.deadline_s, run.deadline_s)
+        else:
+            left_s = run.cpu_allowed_s - run.cpu_s
+            look_at_s = min(run.deadline_s, time.monotonic() + left_s)
+            self._watchdog.arm(look_at_s, run.deadline_s, left_s)
+
+    def _look(self) -> float:
+        """In the watchdog's thread, while Lua has the other: end a run that used too much."""
+        run = self._current
+        if run is None:
+            return math.inf
+        now_s, cpu_s = time.monotonic(), run.cpu_s
+        if now_s >= run.deadline_s:
+            self._answer_and_die(run, Cause.TIME)
+        elif cpu_s > run.cpu_allowed_s:
+            self._answer_and_die(run, Cause.CPU)
+        return min(run.deadline_s, now_s + max(run.cpu_allowed_s - cpu_s, SHORTEST_LOOK_S))
 
     def _see_to(self, run: Current, step: Step) -> None:
         match step:
@@ -175,6 +214,10 @@ class Runner(Role):
     def _call(
         self, run: Current, module: str, function: str, arguments: dict[str, ScriptValue]
     ) -> None:
+        allowed = run.start.limits.max_calls_in_flight
+        if check(run.calls_in_flight + 1, allowed) is Action.CRITICAL:
+            self._fail_later(run, execution.calls_failure(run.script.name, allowed))
+            return
         run.api_calls += 1
         if module in self._disabled:
             why = f"{module} is switched off in the settings"
@@ -184,11 +227,13 @@ class Runner(Role):
         body = _encode({"type": declared.request, **arguments})
         left_s = max(0.001, run.deadline_s - time.monotonic())
         assert isinstance(self.shell, Door)  # noqa: S101
+        run.calls_in_flight += 1
         self.shell.call(
             child, body, lambda reply: self._answered(run, reply), timeout_s=left_s, run=run.id
         )
 
     def _answered(self, run: Current, reply: msgspec.Raw | Failure) -> None:
+        run.calls_in_flight -= 1
         if isinstance(reply, Failure):
             self._fail(run, reply)
         else:
@@ -200,8 +245,10 @@ class Runner(Role):
             self._compute(run, lambda: run.session.fail(failure.code, failure.message, details))
 
     def _fail_soon(self, run: Current, code: ErrorCode, message: str) -> None:
+        self._fail_later(run, Failure(code=code, message=message))
+
+    def _fail_later(self, run: Current, failure: Failure) -> None:
         """In the next turn: a script that tries for ever must not nest our calls for ever."""
-        failure = Failure(code=code, message=message)
         self.shell.later(0, lambda: self._fail(run, failure))
 
     def _go_on(self, run: Current, value: ScriptValue) -> None:
@@ -280,7 +327,7 @@ class Runner(Role):
 
     def _out_of_time_while_waiting(self, run: Current) -> None:
         if run is self._current:
-            self._end(run, Cause.TIME, failure=self._time_failure(run))
+            self._end(run, Cause.TIME, failure=self._failure(run, Cause.TIME))
 
     def _end(
         self,
@@ -290,8 +337,6 @@ class Runner(Role):
         value: Packed = NIL,
         failure: Failure | None = None,
     ) -> None:
-        if not run.claim_end():
-            return
         self._recorder.answered()
         self._current = None
         if run.timer is not None:
@@ -305,7 +350,8 @@ class Runner(Role):
     def _result(
         self, run: Current, cause: Cause, value: Packed, failure: Failure | None
     ) -> RunFinished:
-        wall_s = time.monotonic() - run.began_s
+        wall_s, cpu_s = time.monotonic() - run.began_s, run.cpu_s
+        over_s = cpu_s - run.cpu_allowed_s if cause is Cause.CPU else wall_s - run.start.budget_s
         return RunFinished(
             run=run.id,
             script=run.script.name,
@@ -316,28 +362,28 @@ class Runner(Role):
             output_truncated=cause is Cause.OUTPUT,
             usage=Usage(
                 wall_ms=wall_s * 1000,
-                cpu_ms=(time.process_time() - run.cpu_began_s) * 1000,
+                cpu_ms=cpu_s * 1000,
                 peak_memory_bytes=run.peak_memory_bytes,
                 api_calls=run.api_calls,
                 queue_ms=run.start.queue_ms,
-                overshoot_ms=max(0.0, wall_s - run.start.budget_s) * 1000,
+                overshoot_ms=max(0.0, over_s) * 1000,
                 budgets=run.start.limits,
             ),
         )
 
     @staticmethod
-    def _time_failure(run: Current) -> Failure:
+    def _failure(run: Current, cause: Cause) -> Failure:
+        if cause is Cause.CPU:
+            return execution.cpu_failure(run.script.name, run.start.limits.max_cpu_time_ms)
         return execution.time_failure(
             run.script.name, run.start.budget_s, run.start.deadline_is_clients
         )
 
-    def _out_of_time_while_computing(self, deadline_s: float) -> None:
-        """In the watchdog's thread: answer first, die second. Lua has the other thread."""
-        run = self._current
-        if run is None or run.deadline_s != deadline_s or not run.claim_end():
-            return
-        finished = self._result(run, Cause.TIME, NIL, self._time_failure(run))
-        self._recorder.stopped(Cause.TIME, finished.usage.overshoot_ms, run.peak_memory_bytes)
+    def _answer_and_die(self, run: Current, cause: Cause) -> NoReturn:
+        """In the watchdog's thread: Lua has the other, and cannot be stopped."""
+        run.peak_memory_bytes = max(run.peak_memory_bytes, run.session.memory_bytes)
+        finished = self._result(run, cause, NIL, self._failure(run, cause))
+        self._recorder.stopped(cause, finished.usage)
         try:
             self.shell.send(run.start.gateway, finished, run=run.id)
         finally:

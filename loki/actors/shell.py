@@ -13,6 +13,7 @@ import os
 import threading
 import traceback
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,6 +29,7 @@ from loki.actors.transport import Packet
 from loki.errors import LokiError
 from loki.messages.lifecycle import Boot, Ended, Ready, Stop
 
+REMEMBERED_DEATHS = 64
 BUG_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE.
 
 _boots = msgspec.msgpack.Decoder(Boot)
@@ -40,6 +42,7 @@ class Family:
     def __init__(self, actor: "ShellActor") -> None:
         self._actor = actor
         self._members: list[tuple[ActorAddress, Boot]] = []
+        self._processes: dict[int, BaseProcess] = {}
         self.exited: Callable[[str, int], None] = lambda _name, _incarnation: None
         """Called with (name, incarnation) for each notice of an exit; notices may come twice."""
 
@@ -50,18 +53,38 @@ class Family:
         """
         LOOP.used_thespian = True
         address = self._actor.createActor(ShellActor)
-        pid = self._pid_of(address)
-        if pid:
+        process = self._process_of(address)
+        pid = 0
+        if process is not None and process.pid is not None:
+            pid = process.pid
+            self._remember(pid, process)
             self._members.append((address, boot))
             self._actor.send(address, Packet(_encode(boot)))
         return pid
 
-    def _pid_of(self, address: ActorAddress) -> int:
+    def _remember(self, pid: int, process: BaseProcess) -> None:
+        if len(self._processes) >= REMEMBERED_DEATHS:
+            alive = {p: each for p, each in self._processes.items() if each.exitcode is None}
+            self._processes = alive
+        self._processes[pid] = process
+
+    def killed_by(self, pid: int) -> int | None:
+        """The signal that ended a member; 0 for none or an unknown one; None while it is alive."""
+        process = self._processes.get(pid)
+        if process is None:
+            return 0
+        code = process.exitcode
+        if code is not None:
+            del self._processes[pid]
+        return None if code is None else max(0, -code)
+
+    def _process_of(self, address: ActorAddress) -> BaseProcess | None:
         """Thespian 4.0.1 tells nobody; it keeps a record of each process it forked."""
         for child in getattr(self._actor._myRef, "_child_procs", ()):
             if child.childAddr == address:
-                return int(child.childProc.pid)
-        return 0
+                process: BaseProcess = child.childProc
+                return process
+        return None
 
     def notice(self, address: ActorAddress) -> None:
         """An exit, as Thespian tells it. Only `==` knows an address under its other name."""

@@ -101,6 +101,27 @@ def time_failure(script: str, budget: float, deadline_is_clients: bool) -> Failu
     )
 
 
+def cpu_failure(script: str, allowed_ms: int) -> Failure:
+    """0 is a script without such a limit, whose process had used too much for any."""
+    used = f"its {allowed_ms} ms of CPU time" if allowed_ms else "the CPU time of its process"
+    return Failure(
+        code=ErrorCode.CPU_BUDGET,
+        message=f"'{script}' used up {used}; [tools.limits] max_cpu_time_ms sets how much it has",
+    )
+
+
+def calls_failure(script: str, allowed: int) -> Failure:
+    """The refusal of one call too many at once, which the script may catch."""
+    return Failure(
+        code=ErrorCode.QUOTA,
+        message=(
+            f"'{script}' waits for {allowed} calls already, and no more may be in flight; "
+            "[tools.limits] max_calls_in_flight raises it"
+        ),
+        details={"limit": "max_calls_in_flight", "allowed": str(allowed)},
+    )
+
+
 def ended_by_death(
     run: str, script: str, cause: Cause | None, failure: Failure | None, usage: Usage
 ) -> RunFinished:

@@ -33,7 +33,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: int = 0
     api_calls: int = 0
     queue_ms: float = 0.0
-    overshoot_ms: float = 0.0  # Wall time past the budget; 0 when it was kept.
+    overshoot_ms: float = 0.0  # Past the CPU budget where that ended it, else the wall budget.
     budgets: Limits = Limits()
 
 

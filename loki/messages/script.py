@@ -52,6 +52,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_memory_mb: int = 10  # The Lua heap, MiB.
     max_disk_mb: int = 0
     max_output_kb: int = 256
+    max_calls_in_flight: int = 16  # Of children and other tools, at once.
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):

@@ -156,6 +156,7 @@ class LimitsDefinition(Table):
     max_memory_mb: AtLeastOne | None = None
     max_disk_mb: AtLeastZero | None = None
     max_output_kb: AtLeastZero | None = None
+    max_calls_in_flight: AtLeastZero | None = None
 
     @field_validator("*")
     @classmethod

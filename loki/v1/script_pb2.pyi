@@ -59,20 +59,22 @@ class ParameterDefinition(_message.Message):
     def __init__(self, name: _Optional[str] = ..., type: _Optional[_Union[ValueType, str]] = ..., required: _Optional[bool] = ..., description: _Optional[str] = ..., default_value: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ..., minimum: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ..., maximum: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ...) -> None: ...
 
 class ResourceLimits(_message.Message):
-    __slots__ = ("max_execution_time_ms", "max_cpu_time_ms", "max_cpu_percent", "max_memory_mb", "max_disk_mb", "max_output_kb")
+    __slots__ = ("max_execution_time_ms", "max_cpu_time_ms", "max_cpu_percent", "max_memory_mb", "max_disk_mb", "max_output_kb", "max_calls_in_flight")
     MAX_EXECUTION_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_CPU_TIME_MS_FIELD_NUMBER: _ClassVar[int]
     MAX_CPU_PERCENT_FIELD_NUMBER: _ClassVar[int]
     MAX_MEMORY_MB_FIELD_NUMBER: _ClassVar[int]
     MAX_DISK_MB_FIELD_NUMBER: _ClassVar[int]
     MAX_OUTPUT_KB_FIELD_NUMBER: _ClassVar[int]
+    MAX_CALLS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     max_execution_time_ms: int
     max_cpu_time_ms: int
     max_cpu_percent: int
     max_memory_mb: int
     max_disk_mb: int
     max_output_kb: int
-    def __init__(self, max_execution_time_ms: _Optional[int] = ..., max_cpu_time_ms: _Optional[int] = ..., max_cpu_percent: _Optional[int] = ..., max_memory_mb: _Optional[int] = ..., max_disk_mb: _Optional[int] = ..., max_output_kb: _Optional[int] = ...) -> None: ...
+    max_calls_in_flight: int
+    def __init__(self, max_execution_time_ms: _Optional[int] = ..., max_cpu_time_ms: _Optional[int] = ..., max_cpu_percent: _Optional[int] = ..., max_memory_mb: _Optional[int] = ..., max_disk_mb: _Optional[int] = ..., max_output_kb: _Optional[int] = ..., max_calls_in_flight: _Optional[int] = ...) -> None: ...
 
 class PermissionManifest(_message.Message):
     __slots__ = ("keys",)

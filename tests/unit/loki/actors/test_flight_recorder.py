@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from loki.actors import flight_recorder
 from loki.actors.flight_recorder import FlightRecorder, Record, RunPhase
-from loki.messages.execution import Cause
+from loki.messages.execution import Cause, Usage
 
 RUN = "0123456789abcdef0123456789abcdef"
+
+USAGE = Usage(cpu_ms=9.5, overshoot_ms=1.5, peak_memory_bytes=2**40)
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def no_recorder_is_left() -> Iterator[None]:
 
 
 def test_a_fresh_page_says_nothing(recorder: FlightRecorder) -> None:
-    assert recorder.read() == Record(RunPhase.NONE, None, "", 0.0, 0)
+    assert recorder.read() == Record(RunPhase.NONE, None, "", 0.0, 0.0, 0)
 
 
 def test_the_phases_of_a_run(recorder: FlightRecorder) -> None:
@@ -49,18 +51,18 @@ def test_the_phases_of_a_run(recorder: FlightRecorder) -> None:
 def test_why_a_runner_stopped_itself(recorder: FlightRecorder, cause: Cause) -> None:
     recorder.accepted(RUN)
     recorder.begun()
-    recorder.stopped(cause, 1.5, 2**40)
-    assert recorder.read() == Record(RunPhase.BEGUN, cause, RUN, 1.5, 2**40)
+    recorder.stopped(cause, USAGE)
+    assert recorder.read() == Record(RunPhase.BEGUN, cause, RUN, 9.5, 1.5, 2**40)
 
 
 def test_the_next_run_forgets_the_last_ones_end(recorder: FlightRecorder) -> None:
     recorder.accepted(RUN)
-    recorder.stopped(Cause.TIME, 1.5, 7)
+    recorder.stopped(Cause.TIME, USAGE)
     recorder.accepted("next")
-    assert recorder.read() == Record(RunPhase.ACCEPTED, None, "next", 0.0, 0)
+    assert recorder.read() == Record(RunPhase.ACCEPTED, None, "next", 0.0, 0.0, 0)
 
 
-@given(st.binary(min_size=60, max_size=60))
+@given(st.binary(min_size=68, max_size=68))
 def test_any_page_can_be_read(page: bytes) -> None:
     """A script that broke out of Lua may write there; the Dispatcher reads it all the same."""
     recorder = FlightRecorder()
@@ -90,10 +92,10 @@ def test_the_page_is_shared_with_a_fork_and_survives_its_death() -> None:
     if pid == 0:
         own = flight_recorder.own_recorder("runner-1")
         own.accepted(RUN)
-        own.stopped(Cause.MEMORY, 0.25, 42)
+        own.stopped(Cause.MEMORY, USAGE)
         os._exit(0 if not flight_recorder._recorders else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert dispatchers.read() == Record(RunPhase.ACCEPTED, Cause.MEMORY, RUN, 0.25, 42)
+    assert dispatchers.read() == Record(RunPhase.ACCEPTED, Cause.MEMORY, RUN, 9.5, 1.5, 2**40)
 
 
 def test_a_runner_cannot_read_the_others_pages() -> None:

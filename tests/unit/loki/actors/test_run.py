@@ -1,10 +1,12 @@
 """What is said of a run whose runner died, from the page that they shared."""
 
+from signal import SIGALRM, SIGKILL, SIGPROF, SIGSEGV, SIGXCPU
+
 import pytest
 
 from loki.actors.flight_recorder import Record, RunPhase
 from loki.actors.run import Run, has_begun, obituary
-from loki.core.execution import Admission
+from loki.core.execution import CAUSE_OF_CODE, Admission
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, SubmitRun
@@ -23,29 +25,36 @@ def run_of(killed_for: Failure | None = None) -> Run:
 
 
 def page(phase: RunPhase = RunPhase.BEGUN, cause: Cause | None = None, run: str = ID) -> Record:
-    return Record(phase, cause, run, 0.0, 4096)
+    return Record(phase, cause, run, 3.5, 0.0, 4096)
 
 
 CANCELLED = Failure(code=ErrorCode.CANCELLED, message="")
 
 
 @pytest.mark.parametrize(
-    ("killed_for", "record", "died_at_s", "cause", "code"),
+    ("killed_for", "record", "died_at_s", "killed_by", "code"),
     [
-        (None, page(), 10.5, Cause.CRASHED, ErrorCode.RUNNER_CRASHED),
-        (None, page(cause=Cause.TIME), 11.003, Cause.TIME, ErrorCode.TIME_BUDGET),
-        (None, page(), 11.02, Cause.TIME, ErrorCode.TIME_BUDGET),
-        (CANCELLED, page(), 10.2, Cause.CANCELLED, ErrorCode.CANCELLED),
-        (CANCELLED, page(), 11.2, Cause.CANCELLED, ErrorCode.CANCELLED),
+        (None, page(), 10.5, 0, ErrorCode.RUNNER_CRASHED),
+        (None, page(), 10.5, SIGSEGV, ErrorCode.RUNNER_CRASHED),
+        (None, page(cause=Cause.TIME), 11.003, 0, ErrorCode.TIME_BUDGET),
+        (None, page(), 11.02, SIGALRM, ErrorCode.TIME_BUDGET),
+        (None, page(cause=Cause.CPU), 10.2, 0, ErrorCode.CPU_BUDGET),
+        (None, page(cause=Cause.CPU), 11.2, 0, ErrorCode.CPU_BUDGET),
+        (None, page(), 10.2, SIGPROF, ErrorCode.CPU_BUDGET),
+        (None, page(), 11.2, SIGXCPU, ErrorCode.CPU_BUDGET),
+        (CANCELLED, page(), 10.2, SIGKILL, ErrorCode.CANCELLED),
+        (CANCELLED, page(), 11.2, SIGKILL, ErrorCode.CANCELLED),
+        (CANCELLED, page(cause=Cause.TIME), 11.003, 0, ErrorCode.TIME_BUDGET),
     ],
-    ids=["crash", "watchdog", "alarm", "cancel", "late cancel"],
 )
 def test_the_cause_of_death(
-    killed_for: Failure | None, record: Record, died_at_s: float, cause: Cause, code: ErrorCode
+    killed_for: Failure | None, record: Record, died_at_s: float, killed_by: int, code: ErrorCode
 ) -> None:
-    finished = obituary(run_of(killed_for), record, died_at_s)
+    finished = obituary(run_of(killed_for), record, died_at_s, killed_by)
     assert finished.failure is not None
-    assert (finished.cause, finished.failure.code) == (cause, code)
+    assert finished.failure.code is code
+    assert finished.cause is CAUSE_OF_CODE[code]
+    assert finished.usage.cpu_ms == 3.5
     assert finished.usage.overshoot_ms == pytest.approx(max(0.0, died_at_s - 11.0) * 1000)
     assert finished.usage.peak_memory_bytes == 4096
 
@@ -61,3 +70,9 @@ def test_the_cause_of_death(
 )
 def test_the_page_may_still_tell_of_the_run_before(record: Record, begun: bool) -> None:
     assert has_begun(record, run_of()) is begun
+
+
+def test_what_the_watchdog_measured_counts() -> None:
+    record = Record(RunPhase.BEGUN, Cause.CPU, ID, 204.0, 4.0, 4096)
+    usage = obituary(run_of(), record, 10.5).usage
+    assert (usage.cpu_ms, usage.overshoot_ms) == (204.0, 4.0)

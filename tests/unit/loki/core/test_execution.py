@@ -6,6 +6,8 @@ from loki.core.execution import (
     CAUSE_OF_CODE,
     admit,
     budget_s,
+    calls_failure,
+    cpu_failure,
     ended_by_death,
     mentioned,
     time_failure,
@@ -87,6 +89,18 @@ def test_the_failure_says_whose_deadline_it_was() -> None:
     assert time_failure("x", 0.1, False).code is ErrorCode.TIME_BUDGET
     assert "max_execution_time_ms" in time_failure("x", 0.1, False).message
     assert time_failure("x", 0.1, True).code is ErrorCode.CLIENT_DEADLINE
+
+
+def test_s_5_3_1_the_failure_names_the_limit() -> None:
+    cpu = cpu_failure("x", 200)
+    assert cpu.code is ErrorCode.CPU_BUDGET
+    assert "200 ms" in cpu.message
+    assert "max_cpu_time_ms" in cpu.message
+    assert "its process" in cpu_failure("x", 0).message
+    calls = calls_failure("x", 16)
+    assert calls.code is ErrorCode.QUOTA
+    assert calls.details == {"limit": "max_calls_in_flight", "allowed": "16"}
+    assert "max_calls_in_flight" in calls.message
 
 
 @pytest.mark.parametrize(

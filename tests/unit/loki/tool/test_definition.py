@@ -28,6 +28,7 @@ CEILING = Limits(
     max_memory_mb=16,
     max_disk_mb=4,
     max_output_kb=32,
+    max_calls_in_flight=20,
 )
 RULES = Rules(
     compile=lambda _: None,
@@ -271,6 +272,7 @@ def test_s_4_3_3_what_a_tool_does_not_limit_gets_the_defaults_under_the_ceiling(
         max_memory_mb=3,
         max_disk_mb=4,
         max_output_kb=16,
+        max_calls_in_flight=16,
     )
 
 
