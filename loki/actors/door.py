@@ -215,7 +215,7 @@ class Door:
     # In.
 
     def _received(self, lane: Lane, payload: bytes) -> None:
-        self._guard(lambda: self._take_in(lane, payload))
+        self._guard(self._take_in, lane, payload)
 
     def _take_in(self, lane: Lane, payload: bytes) -> None:
         try:
@@ -245,7 +245,7 @@ class Door:
             trace=envelope.trace,
             deadline_s=None if remaining_s is None else self.clock.monotonic_s() + remaining_s,
         )
-        self._conclude(lane, envelope, lambda: self._handle(envelope.body, context))
+        self._conclude(lane, envelope, self._handle, envelope.body, context)
 
     def _handle(self, body: msgspec.Raw, context: Context) -> Answer:
         message = self._open(body)
@@ -253,10 +253,12 @@ class Door:
             self.log.debug("trace=%s %s from %s", context.trace, message, context.peer)
         return self._handlers[type(message)](message, context)
 
-    def _conclude(self, lane: Lane, envelope: Envelope, answer: Callable[[], Answer]) -> None:
-        """Reply with what `answer` gives back, or with what it raises."""
+    def _conclude(
+        self, lane: Lane, envelope: Envelope, answer: Callable[..., Answer], *given: object
+    ) -> None:
+        """Reply with what `answer(*given)` gives back, or with what it raises."""
         try:
-            self._answer(lane, envelope, answer())
+            self._answer(lane, envelope, answer(*given))
         except LokiError as error:
             self._reply(lane, envelope, Failure.of(error))
         except Exception as error:  # noqa: BLE001  # The shell's one catch-all.
@@ -280,6 +282,8 @@ class Door:
 
     def _answer(self, lane: Lane, envelope: Envelope, answer: Answer) -> None:
         """Reply now, or when a promise is kept. Raises: TypeError for what is no answer."""
+        if answer is None and envelope.kind is Kind.TELL:
+            return
         if isinstance(answer, Message):
             self._reply(lane, envelope, answer)
         elif isinstance(answer, Future):
@@ -289,8 +293,8 @@ class Door:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             task.add_done_callback(lambda done: self._kept(lane, envelope, done))
-        elif envelope.kind is Kind.REQUEST:
-            raise TypeError("a handler gave no reply to a request")
+        else:
+            raise TypeError(f"a handler gave {type(answer).__name__} for an answer")
 
     def _kept_by_thread(self, lane: Lane, envelope: Envelope, promise: Future[Any]) -> None:
         with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
@@ -337,12 +341,12 @@ class Door:
     def _tell_lost(self, peer: str, pid: int) -> None:
         if self._role is not None:
             role = self._role
-            self._guard(lambda: role.lost(peer, pid))
+            self._guard(role.lost, peer, pid)
 
-    def _guard(self, action: Callable[[], None]) -> None:
+    def _guard(self, action: Callable[..., None], *given: object) -> None:
         """Run code of the role that nobody waits for."""
         try:
-            action()
+            action(*given)
         except LokiError as error:
             self.log.warning("%s: %s", self.name, error)
         except Exception as error:  # noqa: BLE001  # The shell's other catch-all.

@@ -1,7 +1,7 @@
 """Framing of lanes: messages of up to 8 MiB in frames that a socket buffer can hold."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 FRAME_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024 + 64 * 1024  # 8 MiB of payload, and its envelope.
@@ -36,14 +36,20 @@ def require_room(size: int) -> None:
         raise FrameError(f"a message of {size} bytes is above {MAX_MESSAGE_BYTES}")
 
 
-def split(message: bytes) -> Iterator[bytes]:
+def split(message: bytes) -> Iterable[bytes]:
     """The frames of one message, each at most FRAME_BYTES long.
 
     Raises: FrameError for a message above MAX_MESSAGE_BYTES.
     """
+    if len(message) < FRAME_BYTES:
+        return (_HEAD[LAST] + message,)
     require_room(len(message))
+    return _pieces(message)
+
+
+def _pieces(message: bytes) -> Iterator[bytes]:
     body = FRAME_BYTES - 1
-    last = max(0, (len(message) - 1) // body) * body
+    last = (len(message) - 1) // body * body
     for start in range(0, last, body):
         yield _HEAD[MORE] + message[start : start + body]
     yield _HEAD[LAST] + message[last:]

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+import msgspec
 
 from loki.clock import Clock
 from loki.messages.envelope import Failure, Message, Request
@@ -12,8 +13,7 @@ from loki.messages.envelope import Failure, Message, Request
 R = TypeVar("R", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True, kw_only=True):
     """Where a message comes from and how long its sender waits."""
 
     peer: str  # Name of the sending actor.

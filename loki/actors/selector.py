@@ -20,6 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from loki.actors.stack import on_a_piece_of_its_own
+
 Poll = select.poll
 READ = select.POLLIN | select.POLLHUP | select.POLLERR
 WRITE = select.POLLOUT | select.POLLERR | select.POLLHUP
@@ -184,6 +186,7 @@ class LaneSelector:
         events = poll.poll(None if timeout is None else max(0, timeout) * 1000)
         return [self._key(fd, event) for fd, event in events]
 
+    @on_a_piece_of_its_own
     def _select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         end = None if timeout is None else time.monotonic() + timeout
         version = -1

@@ -1,5 +1,7 @@
 """Budgets of a tool under the ceiling that the settings put over all tools."""
 
+from functools import lru_cache
+
 import msgspec
 
 from loki.messages.script import Limits
@@ -15,6 +17,7 @@ def exceeds(asked: int, ceiling: int) -> bool:
     return 0 < ceiling < asked
 
 
+@lru_cache(maxsize=1024)
 def clamp(limits: Limits, ceiling: Limits) -> Limits:
     """The limits that hold: each the smaller of what is asked and its ceiling, 0 being endless."""
     return Limits(
