@@ -23,6 +23,7 @@ from thespian.actors import Actor, ActorAddress, ActorExitRequest, ChildActorExi
 from loki.actors import lifeline
 from loki.actors.door import Door
 from loki.actors.lane import Poller
+from loki.actors.process import give_back_memory, name_process
 from loki.actors.role import Context, Handler, Role
 from loki.actors.selector import LOOP
 from loki.actors.transport import Packet
@@ -146,7 +147,7 @@ def import_role(path: str) -> type[Role]:
 
 def host(boot: Boot, family: Family) -> "Host":
     """Start the role that `boot` names, in the thread and loop it asks for."""
-    _name_process(boot.name)
+    name_process(boot.name)
     try:
         role = import_role(boot.role)
     except Exception as error:  # noqa: BLE001  # Whatever it is, the parent must hear of it.
@@ -154,12 +155,6 @@ def host(boot: Boot, family: Family) -> "Host":
         nobody.open_door(LOOP)
         nobody.refused(error)
     return AsyncHost(boot, role) if role.asynchronous else InlineHost(boot, role, family)
-
-
-def _name_process(name: str) -> None:
-    """What ps and top show. Source: proc(5), /proc/self/comm, 15 bytes."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/comm").write_text(f"loki:{name}"[:15])
 
 
 class Host:
@@ -189,6 +184,7 @@ class Host:
             detail=role.detail,
         )
         door.send(self.boot.parent, ready)
+        give_back_memory()
 
     def allowed(self, context: Context) -> bool:
         """Stop is obeyed from the family and from the starter, as the kernel knows them."""

@@ -24,6 +24,7 @@ import msgspec
 from loki.actors import selector, transport
 from loki.actors.door import Door
 from loki.actors.lifeline import Ledger, Lifeline, kill
+from loki.actors.process import share_memory
 from loki.actors.role import Context, Handler, Role
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.envelope import Message
@@ -145,6 +146,7 @@ class System:
 
         from loki.actors.shell import ShellActor
 
+        share_memory()
         capabilities = {"Admin Port": free_port(), "Process Startup Method": "fork"}
         self._thespian = ActorSystem(base, capabilities, transientUnique=True)
         root = self._thespian.createActor(ShellActor)

@@ -8,7 +8,7 @@ of the few messages we know) before Thespian sees it. Forked processes inherit a
 
 Log records stay in the process that made them: Thespian would send them to its logger process,
 and nothing on the wire may be that free. They go to the handlers that the root logger had when
-the system was started, in every process alike.
+the system was started, in every process alike. The logger process is not even started.
 """
 
 import logging
@@ -21,6 +21,8 @@ from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
+from thespian.system import multiprocCommon
+from thespian.system.messages.multiproc import LoggerConnected
 from thespian.system.multiprocCommon import multiprocessCommon
 from thespian.system.transport import (
     DEFAULT_MAX_TRANSMIT_PERIOD,
@@ -33,6 +35,7 @@ from thespian.system.transport import (
 )
 from thespian.system.transport import TCPTransport as tcp  # noqa: N813  # It is a module.
 
+from loki.actors.process import name_process
 from loki.actors.seal import FrameBuffer, Head, ReplayGuard, Seal, Verdict
 from loki.actors.wire import Packet, Wire, WireError
 from loki.errors import ConfigurationError
@@ -85,9 +88,17 @@ def install(
     tcp.ackMsg = seal.control(tcp.ackPacket.encode())
     tcp.ackDataErrMsg = seal.control(streamBuffer.ackDataErrPacket.encode())
     tcp.serializer = SimpleNamespace(loads=None)  # No way back to pickle.
+    multiprocCommon._startLogger = _start_without_logger
     _bind_to(host)
     sys.modules[f"thespian.system.{BASE_NAME}"] = sys.modules[__name__]
     return BASE_NAME
+
+
+def _start_without_logger(_class: object, transport: Any, admin: Any, *_: object) -> None:
+    """Called in the Admin's process, which serves when its logger reports: here at once."""
+    name_process("admin")
+    admin.asLogger = admin.asLogProc = None
+    admin.h_LoggerConnected(ReceiveEnvelope(transport.myAddress, LoggerConnected()))
 
 
 def _bind_to(host: str) -> None:

@@ -150,3 +150,21 @@ def test_a_taken_port_is_one_clear_line(server: LokiServer) -> None:
     assert f"grpc_port = {port}" in str(caught.value)
     assert "Traceback" not in str(caught.value)
     assert "did not start in time" not in str(caught.value)
+
+
+def test_every_process_is_there_for_a_reason(server: LokiServer) -> None:
+    """Each process costs megabytes: Thespian's logger, which nobody writes to, is none of them."""
+    actors = server.pids() - {server.pid}
+    names = {Path(f"/proc/{pid}/comm").read_text().strip().removeprefix("loki:") for pid in actors}
+    runners = {name for name in names if name.startswith("runner-")}
+    assert names - runners == {
+        "admin",
+        "loki",
+        "hel",
+        "fenrir",
+        "jormungand",
+        "library",
+        "dispatcher",
+        "gateway",
+    }
+    assert len(actors) == len(names)

@@ -1,0 +1,33 @@
+"""What a process of Loki does for itself: its name, and memory that stays shared with its kin.
+
+All actors are forks of the starter, and a page of memory is shared until somebody writes to it.
+The garbage collector would write to every object there is, also to those that a fork inherited
+and never uses: so these are taken out of its sight in the child.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+from pathlib import Path
+
+_libc = ctypes.CDLL(None)
+
+
+def name_process(name: str) -> None:
+    """What ps and top show. Source: proc(5), /proc/self/comm, 15 bytes."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/comm").write_text(f"loki:{name}"[:15])
+
+
+def share_memory() -> None:
+    """Called once by the starter, when all is imported that its forks have in common."""
+    give_back_memory()
+    os.register_at_fork(after_in_child=gc.freeze)
+
+
+def give_back_memory() -> None:
+    """To the kernel, what this process has freed; called after imports, which free much."""
+    gc.collect()
+    if hasattr(_libc, "malloc_trim"):  # Not every libc has it.
+        _libc.malloc_trim(0)

@@ -1,0 +1,31 @@
+"""A process's name, and what its forks share; each in a process of its own, for both last."""
+
+import subprocess
+import sys
+
+FORK = """
+import gc, os
+from loki.actors.process import share_memory
+share_memory()
+if not os.fork():
+    os._exit(min(1, gc.get_freeze_count()))
+frozen_in_child = os.waitstatus_to_exitcode(os.wait()[1])
+print(gc.get_freeze_count(), frozen_in_child)
+"""
+NAMED = """
+from loki.actors.process import name_process
+name_process("a-name-that-is-too-long")
+print(open("/proc/self/comm").read().strip())
+"""
+
+
+def printed(script: str) -> str:
+    return subprocess.check_output([sys.executable, "-c", script], text=True).strip()
+
+
+def test_the_collector_leaves_alone_what_a_fork_inherited() -> None:
+    assert printed(FORK) == "0 1"
+
+
+def test_a_process_is_named_in_as_many_bytes_as_the_kernel_keeps() -> None:
+    assert printed(NAMED) == "loki:a-name-tha"
