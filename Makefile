@@ -51,8 +51,8 @@ node: ## Clients for the end-to-end tests; skipped where there is no npm.
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(NODE_MODULES); \
 	else echo "npm is not installed: the tests of the Node.js client will be skipped"; fi
 
-$(NODE_MODULES): tests/e2e/node/package.json
-	cd tests/e2e/node && npm install --silent --no-audit --no-fund
+$(NODE_MODULES): tests/e2e/node/package-lock.json
+	cd tests/e2e/node && npm ci --silent --no-audit --no-fund
 	touch $@
 
 clean:

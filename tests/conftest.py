@@ -36,8 +36,10 @@ def need() -> Need:
     return need
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """One line that says how many tests did not run for want of something."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    """The last line but one says how many tests did not run for want of something."""
+    yield
     missing: Counter[str] = Counter()
     for report in terminalreporter.getreports("skipped"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
@@ -47,7 +49,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if missing:
         counts = ", ".join(f"{what} ({count})" for what, count in sorted(missing.items()))
         terminalreporter.write_line(
-            f"{missing.total()} tests did NOT run, for want of: {counts}", yellow=True, bold=True
+            f"tests that did NOT run: {missing.total()}, for want of {counts}",
+            yellow=True,
+            bold=True,
         )
 
 

@@ -21,7 +21,7 @@ RESOLVERS = [
     pytest.param(
         open_beneath,
         id="openat2",
-        marks=pytest.mark.skipif(not HAS_OPENAT2, reason="the kernel has no openat2"),
+        marks=pytest.mark.skipif(not HAS_OPENAT2, reason="needs openat2: Linux 5.6 or newer"),
     ),
     pytest.param(walk, id="walk"),
 ]

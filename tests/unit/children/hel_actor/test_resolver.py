@@ -16,7 +16,7 @@ RESOLVERS = [
     pytest.param(
         open_beneath,
         id="openat2",
-        marks=pytest.mark.skipif(not HAS_OPENAT2, reason="the kernel has no openat2"),
+        marks=pytest.mark.skipif(not HAS_OPENAT2, reason="needs openat2: Linux 5.6 or newer"),
     ),
     pytest.param(walk, id="walk"),
 ]
@@ -114,7 +114,7 @@ def test_s_8_2_3_crosses_into_no_other_file_system(resolve: Resolver) -> None:
     top = os.open("/", os.O_PATH | os.O_DIRECTORY)
     try:
         if os.stat("/proc").st_dev == os.fstat(top).st_dev:
-            pytest.skip("/proc is no file system of its own here")
+            pytest.skip("needs procfs: /proc is no file system of its own here")
         for path in (b"proc", b"proc/self/status"):
             with pytest.raises(OSError, match=r".") as refused:
                 resolve(top, path, os.O_RDONLY)

@@ -2,7 +2,6 @@
 
 import asyncio
 import gzip
-import shutil
 import socket
 import ssl
 import subprocess
@@ -412,17 +411,15 @@ def test_a_pooled_connection_serves_only_the_address_it_was_checked_for(serve, a
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
+def certificate(tmp_path_factory, need):
     """A certificate for localhost, signed by itself, and its context for a server."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command to make a certificate")
+    need("openssl", "its command makes the certificate")
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
     request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost"
     names = ["-addext", "subjectAltName=DNS:localhost"]
     subprocess.run(
-        [openssl, *request.split(), *names, "-keyout", str(key), "-out", str(cert)],
+        ["openssl", *request.split(), *names, "-keyout", str(key), "-out", str(cert)],
         check=True,
         capture_output=True,
     )

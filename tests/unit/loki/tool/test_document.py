@@ -85,7 +85,7 @@ def test_s_1_3_7_missing_files_folders_and_pipes_are_refused(tmp_path: Path) -> 
             read_text(tmp_path / name, 100)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.geteuid() == 0, reason="needs an ordinary user: root may read everything")
 def test_s_1_3_7_a_file_without_read_permission_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.toml"
     file.touch(mode=0)
