@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import select
 import shutil
 import time
 from collections import Counter
@@ -65,8 +66,9 @@ def no_process_left() -> Iterator[None]:
     before = descendants(os.getpid())
     yield
     end = time.monotonic() + DEATH_TIMEOUT_S
-    while (left := descendants(os.getpid()) - before) and time.monotonic() < end:
-        time.sleep(0.02)  # There is no event for the end of somebody else's child.
+    for pid in descendants(os.getpid()) - before:
+        ended(pid, max(0.0, end - time.monotonic()))
+    left = descendants(os.getpid()) - before
     assert not left, f"left behind: {[command_of(pid) for pid in left]}"
 
 
@@ -86,6 +88,18 @@ def descendants(ancestor: int) -> set[int]:
         frontier = {pid for pid, parent in parents.items() if parent in frontier} - found
         found |= frontier
     return found
+
+
+def ended(pid: int, timeout_s: float) -> bool:
+    """Whether the process, anybody's, is gone by then; a zombie is."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([pidfd], [], [], timeout_s)[0])
+    finally:
+        os.close(pidfd)
 
 
 def command_of(pid: int) -> str:
