@@ -7,7 +7,7 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, footprint, recovery, runaway
+from benchmarks import call, footprint, recovery, runaway, state
 from benchmarks.result import Figure
 
 SCENARIOS: dict[str, ModuleType] = {
@@ -15,6 +15,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "recovery": recovery,
     "runaway": runaway,
     "footprint": footprint,
+    "state": state,
 }
 
 

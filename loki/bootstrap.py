@@ -94,6 +94,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         warm_runners=queue.runners or os.cpu_count() or 1,
         most_runners=queue.max_runners,
         longest_queue=queue.max_length,
+        script_cache_size=loaded.settings.script_cache_size,
         run_dir=str(loaded.state_dir / "run"),
     )
     gateway = GatewayConfig(

@@ -115,6 +115,8 @@ class Settings(Table):
     grpc_host: str = "127.0.0.1"
     children: tuple[str, ...] = DEFAULT_CHILDREN  # Module names.
     script_storage_path: str = ""  # "" is the folder of the tool file.
+    script_cache_size: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """Compiled scripts that each runner keeps, within 8 MiB; 0 keeps none."""
     state_dir: str = DEFAULT_STATE_DIR
     tools: str = DEFAULT_TOOLS
     resource_limits: ResourceLimitSettings = ResourceLimitSettings()

@@ -5,7 +5,6 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -16,6 +15,7 @@ from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, has_begun, obituary
 from loki.actors.shell import ParentRole
 from loki.core import execution, library, pool, wall
+from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
 from loki.messages.engine import DescribeEngines, EnginesListed, EngineStarted
@@ -33,7 +33,6 @@ from loki.messages.execution import (
 )
 from loki.messages.library import PublishScripts, SendScripts
 from loki.messages.lifecycle import Boot, Ended, Ready, Stop
-from loki.messages.script import Script
 
 KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
 CANCEL_GRACE_S = 0.03
@@ -44,13 +43,6 @@ DEATH_LOOKS, DEATH_LOOK_S = 5, 0.002
 START_TIMEOUT_S = 10.0  # Of a runner, from its fork to its Ready.
 
 
-@dataclass(frozen=True, slots=True)
-class KnownScript:
-    script: Script
-    packed: msgspec.Raw
-    children: tuple[str, ...]  # That its text mentions.
-
-
 class Dispatcher(ParentRole):
     """DispatcherActor."""
 
@@ -58,16 +50,20 @@ class Dispatcher(ParentRole):
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
-        import loki.lua  # noqa: F401  # Before the fork: the runners share its pages.
+        from loki.lua import warm_up
 
+        warm_up()  # Before the fork: the runners share its pages.
         self._config = msgspec.msgpack.decode(config, type=DispatcherConfig)
         self._runner_config = msgspec.Raw(
             msgspec.msgpack.encode(
-                RunnerConfig(modules=self._config.modules, disabled=self._config.disabled)
+                RunnerConfig(
+                    modules=self._config.modules,
+                    disabled=self._config.disabled,
+                    script_cache_size=self._config.script_cache_size,
+                )
             )
         )
-        self._scripts: dict[str, Script] = {}
-        self._known: dict[str, KnownScript] = {}
+        self._scripts = ScriptTable(self._config.modules, self._config.script_cache_size)
         self._runs: dict[str, Run] = {}
         self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
@@ -116,25 +112,8 @@ class Dispatcher(ParentRole):
     def _published(self, message: PublishScripts, context: Context) -> Done:
         if not context.kin:
             raise PermissionRefused("only the Library publishes scripts", code=ErrorCode.ROLE)
-        if message.complete:
-            self._scripts.clear()
-        for script in message.changed:
-            self._scripts[script.name] = script
-        for name in message.removed:
-            self._scripts.pop(name, None)
-        revisions = {script.revision for script in self._scripts.values()}
-        self._known = {r: known for r, known in self._known.items() if r in revisions}
+        self._scripts.published(message)
         return Done()
-
-    def _know(self, script: Script) -> KnownScript:
-        known = self._known.get(script.revision)
-        if known is None:
-            children = execution.mentioned(script.source, self._config.modules)
-            packed = msgspec.Raw(msgspec.msgpack.encode(script))
-            known = KnownScript(script, packed, tuple(m.child for m in children))
-            if not script.revision.startswith("adhoc-"):
-                self._known[script.revision] = known
-        return known
 
     # Runs.
 
@@ -143,7 +122,9 @@ class Dispatcher(ParentRole):
             raise PermissionRefused("only the Gateway submits runs", code=ErrorCode.ROLE)
         name = message.script or (message.adhoc.name if message.adhoc else "")
         try:
-            script = message.adhoc or library.find(self._scripts, message.script, message.revision)
+            script = message.adhoc or library.find(
+                self._scripts.scripts, message.script, message.revision
+            )
             admission = execution.admit(
                 message,
                 script,
@@ -191,7 +172,7 @@ class Dispatcher(ParentRole):
         now_s = self._now_s()
         if run.timer is not None:
             run.timer.cancel()
-        known = self._know(run.admission.script)
+        known = self._scripts.know(run.admission.script)
         left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
         run.runner, run.runner_pid, run.queued_s = runner, self._pids[runner], queued_s
         run.started_s = now_s
@@ -201,8 +182,8 @@ class Dispatcher(ParentRole):
             self._open_at(run, child)
         start = StartRun(
             run=run.submitted.run,
-            revision=known.script.revision,
-            script=known.packed,
+            revision=known.revision,
+            script=self._scripts.packed_for(runner, known),
             arguments=run.admission.arguments,
             limits=run.admission.limits,
             budget_s=run.budget_s,
@@ -334,7 +315,8 @@ class Dispatcher(ParentRole):
             self._engines.setdefault(context.peer, message)
 
     def _describe_engines(self, _request: DescribeEngines, _context: Context) -> EnginesListed:
-        return EnginesListed(engines=wall.engines(self._engines.values()))
+        cache = self._scripts.statistics()
+        return EnginesListed(engines=wall.engines(self._engines.values(), cache))
 
     def _runner_said_why(self, message: Ended, _context: Context) -> None:
         if message.reason != "shutdown":
@@ -359,6 +341,7 @@ class Dispatcher(ParentRole):
         self._pids.pop(name, None)
         self._forked.pop(name, None)
         self._engines.pop(name, None)
+        self._scripts.runner_ended(name)
         flight_recorder.discard(name)
         self._wake_at(self._now_s() + pool.PATIENCE_S)
 

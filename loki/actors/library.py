@@ -5,16 +5,17 @@ in `loki.tool`. A registration is acknowledged when it is on disk and the Dispat
 """
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.core import library
-from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused
+from loki.errors import CompilationError, ErrorCode, IoError, LokiError, PermissionRefused
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
 from loki.messages.library import (
@@ -35,13 +36,14 @@ from loki.tool.file import Tools, read_tools, read_upload
 from loki.tool.rule import Rules
 
 PUBLISH_TIMEOUT_S = 2.0
+PART_BYTES = 2 * 1024 * 1024
 LANGUAGE = "lua"
 
 
-def rules_of(config: LibraryConfig) -> Rules:
+def rules_of(config: LibraryConfig, compiler: Callable[[Script], object] | None = None) -> Rules:
     """What tool files and uploads are checked against on this device."""
     return Rules(
-        compile=engine_for(LANGUAGE, config.modules).validate,
+        compile=compiler or engine_for(LANGUAGE, config.modules).validate,
         modules=config.modules,
         defaults=config.default_limits,
         ceiling=config.ceiling,
@@ -50,12 +52,12 @@ def rules_of(config: LibraryConfig) -> Rules:
     )
 
 
-def tools_of(config: LibraryConfig) -> Tools:
+def tools_of(config: LibraryConfig, rules: Rules | None = None) -> Tools:
     """What the tool file holds, good and bad. Only one that somebody named must be there."""
     path = Path(config.tools)
     if not config.tools_named and not path.exists():
         return Tools((), (), frozenset())
-    return read_tools((path,), rules_of(config))
+    return read_tools((path,), rules or rules_of(config))
 
 
 class Store:
@@ -105,7 +107,9 @@ class Library(Role):
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
         self._settings = msgspec.msgpack.decode(config, type=LibraryConfig)
-        self._rules = rules_of(self._settings)
+        self._engine = engine_for(LANGUAGE, self._settings.modules)
+        self._bytecode: dict[str, bytes] = {}  # By revision, which covers the whole source.
+        self._rules = rules_of(self._settings, self._compile)
         self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
         self._worker = shell.worker("store")
         self._changing = asyncio.Lock()
@@ -127,7 +131,7 @@ class Library(Role):
 
     async def begin(self) -> None:
         self._registered = self._load_registered()
-        tools = tools_of(self._settings)
+        tools = tools_of(self._settings, self._rules)
         self._from_files = {script.name: script for script in tools.scripts}
         hidden = sorted(self._registered.keys() & self._from_files.keys())
         problems = (
@@ -151,20 +155,50 @@ class Library(Role):
     async def _publish_to_a_dispatcher_that_is_there(self) -> None:
         """After a restart of ours. At the first start it asks by itself, later."""
         try:
-            await self._publish(PublishScripts(changed=self._all(), complete=True))
+            await self._publish_all()
         except LokiError as error:
             self.shell.log.debug("not published yet: %s", error)
 
-    def _all(self) -> tuple[Script, ...]:
-        return tuple(self._scripts.values())
+    async def _publish_all(self) -> None:
+        """In parts that fit into messages; the last one tells the Dispatcher to forget others."""
+        scripts = tuple(self._scripts.values())
+        self._compile_missing(scripts)
+        *parts, last = library.parts(scripts, self._bytecode, PART_BYTES)
+        for part in parts:
+            await self._publish(PublishScripts(changed=part))
+        others = tuple(script.name for part in parts for script in part)
+        await self._publish(PublishScripts(changed=last, complete=True, others=others))
+
+    def _compile(self, script: Script) -> None:
+        self._bytecode[script.revision] = self._engine.compile(script)
+
+    def _compile_missing(self, scripts: Iterable[Script]) -> None:
+        """Bytecode never comes from a file: another process, another version of Lua made it."""
+        for script in scripts:
+            if script.revision not in self._bytecode:
+                with contextlib.suppress(CompilationError):  # Its runs will say what is wrong.
+                    self._compile(script)
+
+    def _forget_bytecode(self) -> None:
+        """Of what was replaced, removed, or checked and not kept."""
+        current = {script.revision for script in self._scripts.values()}
+        self._bytecode = {r: code for r, code in self._bytecode.items() if r in current}
 
     async def _publish(self, message: PublishScripts) -> None:
-        await self.shell.ask(self.dispatcher, message, timeout_s=PUBLISH_TIMEOUT_S)
+        self._compile_missing(message.changed)
+        self._forget_bytecode()
+        bytecode = {
+            script.revision: self._bytecode[script.revision]
+            for script in message.changed
+            if script.revision in self._bytecode
+        }
+        whole = msgspec.structs.replace(message, bytecode=bytecode)
+        await self.shell.ask(self.dispatcher, whole, timeout_s=PUBLISH_TIMEOUT_S)
 
     async def _send_all(self, _request: SendScripts, context: Context) -> Done:
         if not context.kin:
             raise PermissionRefused("only the Dispatcher asks for all", code=ErrorCode.ROLE)
-        await self._publish(PublishScripts(changed=self._all(), complete=True))
+        await self._publish_all()
         return Done()
 
     def _get(self, request: GetScript, _context: Context) -> ScriptFound:
@@ -187,6 +221,7 @@ class Library(Role):
             if not request.validate_only:
                 await self._keep(self._registered | {script.name: script})
                 await self._publish(PublishScripts(changed=(script,)))
+        self._forget_bytecode()
         return ScriptFound(script=script)
 
     async def _unregister(self, request: UnregisterScript, context: Context) -> Done:

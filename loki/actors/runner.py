@@ -23,6 +23,7 @@ from loki.actors.role import Context, Handler, Role, Shell, Timer
 from loki.actors.watchdog import Watchdog
 from loki.core import engine, execution
 from loki.core.budget import Action, check
+from loki.core.chunk_cache import Lru
 from loki.core.engine import Session, Step
 from loki.errors import ErrorCode, LokiError
 from loki.lua import engine_for
@@ -33,6 +34,7 @@ from loki.messages.execution import (
     CancelRun,
     Cause,
     ChunkTaken,
+    CompiledScript,
     OutputWritten,
     ProgressMade,
     RunFinished,
@@ -46,12 +48,11 @@ from loki.messages.script import Script
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 WINDOW = 16  # Chunks that may be on their way to the client.
-KNOWN_SCRIPTS = 100
 OVERTIME_EXIT_CODE = 75
 SHORTEST_LOOK_S = 0.0005
 
 _encode = msgspec.msgpack.Encoder().encode
-_scripts = msgspec.msgpack.Decoder(Script)
+_scripts = msgspec.msgpack.Decoder(CompiledScript)
 
 
 @dataclass(slots=True)
@@ -101,7 +102,7 @@ class Runner(Role):
         self._disabled = frozenset(settings.disabled)
         self._engine = engine_for("lua", settings.modules)
         self._spare: Session | None = self._engine.prepare()
-        self._known: dict[str, Script] = {}
+        self._held: Lru[CompiledScript] = Lru(settings.script_cache_size)
         self._recorder = own_recorder(shell.name)
         self._watchdog = Watchdog(self._look)
         self._current: Current | None = None
@@ -121,7 +122,10 @@ class Runner(Role):
         self._recorder.accepted(start.run)
         now_s = time.monotonic()
         session, self._spare = self._spare or self._engine.prepare(), None
-        script = self._script(start)
+        compiled = self._compiled(start)
+        script = compiled.script
+        if script.limits != start.limits:  # The ceiling may have come down.
+            script = msgspec.structs.replace(script, limits=start.limits)
         run = Current(
             start=start,
             script=script,
@@ -135,17 +139,19 @@ class Runner(Role):
         run.timer = self.shell.later(start.budget_s, lambda: self._out_of_time_while_waiting(run))
         arguments = {name: unpack(value) for name, value in start.arguments.items()}
         self._recorder.begun()
-        self._compute(run, lambda: session.start(script, arguments))
+        self._compute(run, lambda: session.start(script, arguments, compiled.bytecode))
 
-    def _script(self, start: StartRun) -> Script:
-        script = self._known.get(start.revision)
-        if script is None:
-            script = _scripts.decode(start.script)
-            script = msgspec.structs.replace(script, limits=start.limits)
-            if len(self._known) >= KNOWN_SCRIPTS:
-                del self._known[next(iter(self._known))]
-            self._known[start.revision] = script
-        return script
+    def _compiled(self, start: StartRun) -> CompiledScript:
+        """Held from an earlier run, or brought along.
+
+        Raises: DecodeError where neither is so. That bug ends this runner; the run gets another.
+        """
+        held = self._held.get(start.revision)
+        if held is None:
+            held = _scripts.decode(start.script)
+            if start.revision:
+                self._held.put(start.revision, held, len(start.script))
+        return held
 
     def _compute(self, run: Current, go: Callable[[], Step]) -> None:
         """Let the script have the thread until its next step, then see to that."""
@@ -237,7 +243,7 @@ class Runner(Role):
         if isinstance(reply, Failure):
             self._fail(run, reply)
         else:
-            self._go_on(run, value_of(reply))
+            self._go_on(run, execution.value_of(reply))
 
     def _fail(self, run: Current, failure: Failure) -> None:
         if run is self._current:
@@ -391,13 +397,3 @@ class Runner(Role):
 
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-_replies: msgspec.msgpack.Decoder[dict[str, ScriptValue]] = msgspec.msgpack.Decoder()
-
-
-def value_of(reply: msgspec.Raw) -> ScriptValue:
-    """A child's reply in Lua: its one field, a table of several, nothing for none."""
-    fields = _replies.decode(reply)
-    del fields["type"]
-    if not fields:
-        return None
-    return next(iter(fields.values())) if len(fields) == 1 else fields

@@ -49,6 +49,15 @@ def _show_engine(engine: "device_pb2.EngineInfo") -> None:
         (f"walls around {engine.language} {engine.version}", "state", "detail"),
         ((wall.name, "active" if wall.active else "missing", wall.detail) for wall in engine.walls),
     )
+    if engine.HasField("chunk_cache"):
+        say(f"compiled scripts: {_cache_line(engine.chunk_cache)}")
+
+
+def _cache_line(cache: "device_pb2.ChunkCacheStatistics") -> str:
+    return (
+        f"{cache.entries} kept, {cache.hits} hits, {cache.misses} misses, "
+        f"{cache.evictions} evictions, {cache.compiles} compilations"
+    )
 
 
 def state_name(child: "device_pb2.ChildServiceInfo") -> str:
@@ -110,6 +119,7 @@ def _engine_json(engine: "device_pb2.EngineInfo") -> dict[str, Json]:
             "hits": cache.hits,
             "misses": cache.misses,
             "evictions": cache.evictions,
+            "compiles": cache.compiles,
         }
         if engine.HasField("chunk_cache")
         else None,

@@ -79,8 +79,14 @@ Step: TypeAlias = Call | CallTool | Sleep | Emit | Progress | Log | Flush | Fini
 class Session(Protocol):
     """One run of one script in its own fresh state. Used by one thread; never reused."""
 
-    def start(self, script: Script, arguments: dict[str, ScriptValue]) -> Step:
-        """Run until the first step. Arguments are valid already. Never raises for the script."""
+    def start(
+        self, script: Script, arguments: dict[str, ScriptValue], bytecode: bytes = b""
+    ) -> Step:
+        """Run until the first step. Arguments are valid already. Never raises for the script.
+
+        `bytecode` is what `Engine.compile` made of this script on this host, and of no other
+        origin; without it the source is compiled.
+        """
 
     def resume(self, value: ScriptValue) -> Step:
         """Answer the last Call, CallTool, Sleep, Emit, Progress, Log or Flush; run on."""
@@ -107,6 +113,9 @@ class Engine(Protocol):
 
     def validate(self, script: Script) -> None:
         """Compile, never execute. Raises: CompilationError with `details["line"]`."""
+
+    def compile(self, script: Script) -> bytes:
+        """As `validate`; gives what a session can start without compiling again."""
 
     def prepare(self) -> Session:
         """A fresh state, built ahead of the run that will use it."""

@@ -12,7 +12,7 @@ from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Origin, Permissions, Script
-from loki.messages.value import Packed, pack, unpack
+from loki.messages.value import Packed, ScriptValue, pack, unpack
 
 CAUSE_OF_CODE = {
     ErrorCode.SCRIPT_ERROR: Cause.SCRIPT_ERROR,
@@ -138,3 +138,15 @@ def ended_by_death(
         failure=failure or crash,
         usage=usage,
     )
+
+
+_replies: msgspec.msgpack.Decoder[dict[str, ScriptValue]] = msgspec.msgpack.Decoder()
+
+
+def value_of(reply: msgspec.Raw) -> ScriptValue:
+    """A child's reply in Lua: its one field, a table of several, nothing for none."""
+    fields = _replies.decode(reply)
+    del fields["type"]
+    if not fields:
+        return None
+    return next(iter(fields.values())) if len(fields) == 1 else fields

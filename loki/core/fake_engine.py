@@ -25,13 +25,17 @@ class FakeSession:
     output: dict[str, str]
     arguments: dict[str, ScriptValue] = field(default_factory=dict)
     answers: "list[ScriptValue | Raised]" = field(default_factory=list)
+    bytecode: bytes = b""
     closed: bool = False
     memory_bytes: int = 0
     _left: list[Step] = field(default_factory=list)
     _unread: str = ""
 
-    def start(self, script: Script, arguments: dict[str, ScriptValue]) -> Step:
+    def start(
+        self, script: Script, arguments: dict[str, ScriptValue], bytecode: bytes = b""
+    ) -> Step:
         """The first step."""
+        self.bytecode = bytecode
         self.arguments = arguments
         self._left = list(self.plays[script.source])
         self._unread = self.output.get(script.source, "")
@@ -82,6 +86,11 @@ class FakeEngine:
         """Raises: CompilationError for a source without steps."""
         if script.source not in self._plays:
             raise CompilationError(f"{script.chunk}:1: no steps", details={"line": "1"})
+
+    def compile(self, script: Script) -> bytes:
+        """The source itself."""
+        self.validate(script)
+        return script.source.encode()
 
     def prepare(self) -> FakeSession:
         """A session, also kept in `sessions`."""

@@ -1,10 +1,11 @@
 """Which scripts there are: adding, revising, removing and finding them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from loki.core.name import camel_case, suggest
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
 MAX_PAGE = 1000
@@ -88,3 +89,29 @@ def page_of(
     matching = [scripts[n] for n in names if not language or scripts[n].language == language]
     page = tuple(matching[: min(max(size, 1), MAX_PAGE)])
     return page, page[-1].name if len(page) < len(matching) else ""
+
+
+def published(scripts: Mapping[str, Script], news: PublishScripts) -> dict[str, Script]:
+    """All scripts after these news from the Library."""
+    changed = {script.name: script for script in news.changed}
+    gone = set(news.removed)
+    if news.complete:
+        gone |= scripts.keys() - news.others
+    return {name: script for name, script in scripts.items() if name not in gone} | changed
+
+
+def parts(
+    scripts: Sequence[Script], bytecode: Mapping[str, bytes], most_bytes: int
+) -> list[tuple[Script, ...]]:
+    """At least one part; with their bytecode, the scripts of none are much over `most_bytes`."""
+    found: list[tuple[Script, ...]] = []
+    part: list[Script] = []
+    size = 0
+    for script in scripts:
+        own = len(script.source.encode()) + len(bytecode.get(script.revision, b""))
+        if part and size + own > most_bytes:
+            found.append(tuple(part))
+            part, size = [], 0
+        part.append(script)
+        size += own
+    return [*found, tuple(part)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 
-from loki.messages.engine import EngineStarted, EngineStatus, Wall
+from loki.messages.engine import ChunkCacheStatistics, EngineStarted, EngineStatus, Wall
 
 
 def weakest(processes: Iterable[tuple[Wall, ...]]) -> tuple[Wall, ...]:
@@ -16,14 +16,20 @@ def weakest(processes: Iterable[tuple[Wall, ...]]) -> tuple[Wall, ...]:
     return tuple(walls.values())
 
 
-def engines(started: Collection[EngineStarted]) -> tuple[EngineStatus, ...]:
-    """One entry for each language, ordered by name; `started` is what each runner said."""
+def engines(
+    started: Collection[EngineStarted], cache: ChunkCacheStatistics | None = None
+) -> tuple[EngineStatus, ...]:
+    """One entry for each language, ordered by name; `started` is what each runner said.
+
+    `cache` tells of the scripts that all runners keep, whatever their language.
+    """
     versions = {engine.language: engine.version for engine in started}
     return tuple(
         EngineStatus(
             language=language,
             version=versions[language],
             walls=weakest(engine.walls for engine in started if engine.language == language),
+            chunk_cache=cache,
         )
         for language in sorted(versions)
     )

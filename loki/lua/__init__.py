@@ -5,7 +5,10 @@ from collections.abc import Callable
 from loki.core.engine import Engine
 from loki.errors import InvalidArgument
 from loki.lua.engine import LuaEngine
+from loki.lua.sandbox import warm_up
 from loki.messages.lua_module import LuaModule
+
+__all__ = ("ENGINES", "engine_for", "warm_up")
 
 ENGINES: dict[str, Callable[[tuple[LuaModule, ...]], Engine]] = {LuaEngine.language: LuaEngine}
 """Language -> what makes its engine. A further language is one more entry."""

@@ -239,62 +239,40 @@ local function get_map(text, at, n)
   return map, at
 end
 
-local function number(form)
-  return function(text, at)
-    return unpack(form, text, at)
-  end
-end
-
-local function sized(get, form)
-  return function(text, at)
-    local n
-    n, at = unpack(form, text, at)
-    return get(text, at, n)
-  end
-end
-
-local function constant(value)
-  return function(_, at)
-    return value, at
-  end
-end
-
-local readers = {
-  [0xc0] = constant(nil),
-  [0xc2] = constant(false),
-  [0xc3] = constant(true),
-  [0xc4] = sized(get_blob, ">I1"),
-  [0xc5] = sized(get_blob, ">I2"),
-  [0xc6] = sized(get_blob, ">I4"),
-  [0xca] = number(">f"),
-  [0xcb] = number(">d"),
-  [0xcc] = number(">I1"),
-  [0xcd] = number(">I2"),
-  [0xce] = number(">I4"),
-  [0xcf] = number(">i8"),
-  [0xd0] = number(">i1"),
-  [0xd1] = number(">i2"),
-  [0xd2] = number(">i4"),
-  [0xd3] = number(">i8"),
-  [0xd9] = sized(get_blob, ">I1"),
-  [0xda] = sized(get_blob, ">I2"),
-  [0xdb] = sized(get_blob, ">I4"),
-  [0xdc] = sized(get_array, ">I2"),
-  [0xdd] = sized(get_array, ">I4"),
-  [0xde] = sized(get_map, ">I2"),
-  [0xdf] = sized(get_map, ">I4"),
+-- Formats, not functions: each state makes these tables anew.
+local NUMBERS = {
+  [0xca] = ">f", [0xcb] = ">d", [0xcc] = ">I1", [0xcd] = ">I2", [0xce] = ">I4", [0xcf] = ">i8",
+  [0xd0] = ">i1", [0xd1] = ">i2", [0xd2] = ">i4", [0xd3] = ">i8",
 }
+local LENGTHS = {
+  [0xc4] = ">I1", [0xc5] = ">I2", [0xc6] = ">I4", [0xd9] = ">I1", [0xda] = ">I2", [0xdb] = ">I4",
+  [0xdc] = ">I2", [0xdd] = ">I4", [0xde] = ">I2", [0xdf] = ">I4",
+}
+
+local function get_marked(tag, text, at)
+  if NUMBERS[tag] then
+    return unpack(NUMBERS[tag], text, at)
+  elseif tag <= 0xc3 then -- null, false, true
+    if tag == 0xc0 then
+      return nil, at
+    end
+    return tag == 0xc3, at
+  end
+  local get = tag < 0xdc and get_blob or tag < 0xde and get_array or get_map
+  local n
+  n, at = unpack(LENGTHS[tag], text, at)
+  return get(text, at, n)
+end
 
 -- The value at byte `at`, and where the next one begins. Trusts the host to send valid msgpack.
 function decode(text, at)
   local tag = byte(text, at)
-  local reader = readers[tag]
-  if reader then
-    return reader(text, at + 1)
-  elseif tag < 0x80 then
+  if tag < 0x80 then
     return tag, at + 1
   elseif tag >= 0xe0 then
     return tag - 0x100, at + 1
+  elseif tag >= 0xc0 then
+    return get_marked(tag, text, at + 1)
   elseif tag >= 0xa0 then
     return get_blob(text, at + 1, tag - 0xa0)
   elseif tag >= 0x90 then

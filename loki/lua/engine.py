@@ -24,6 +24,10 @@ class LuaEngine:
 
     def validate(self, script: Script) -> None:
         """Compile, never execute. Raises: CompilationError with `details["line"]`."""
+        self.compile(script)
+
+    def compile(self, script: Script) -> bytes:
+        """Bytecode with line numbers. Raises: CompilationError."""
         source = source_of(script)
         chunk = chunk_name(script.chunk)
         if len(source) > MAX_SOURCE_BYTES:
@@ -33,11 +37,12 @@ class LuaEngine:
             )
         sandbox = Sandbox(self._services)
         try:
-            message = sandbox.validate(source, b"@" + chunk.encode())
+            bytecode, message = sandbox.compile(source, b"@" + chunk.encode())
         finally:
             sandbox.close()
-        if message is not None:
+        if bytecode is None:
             raise _refusal(message.decode(errors="replace"), script.source, chunk)
+        return bytecode
 
     def prepare(self) -> Session:
         """A fresh state, built ahead of the run that will use it."""

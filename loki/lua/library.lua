@@ -10,6 +10,7 @@ for name in string.gmatch(
 end
 env._G = env
 env.os = { time = os.time, clock = clock, date = os.date, difftime = os.difftime }
+local dump = string.dump -- For the host alone.
 string.dump = nil
 
 local string_meta = getmetatable("")

@@ -1,6 +1,7 @@
 -- The trusted half of the sandbox: what a script can reach, and how it reaches the host.
 --
--- It goes on in library.lua, service.lua and session.lua, which share its locals.
+-- It goes on in library.lua, service.lua and session.lua, which share its locals; what it takes
+-- from Lua is in taken.lua.
 --
 -- The host calls this chunk once per state with the names of services and their functions, and
 -- gets back its entry points. Only `go` runs the script's code, under the memory limit, in a
@@ -18,15 +19,6 @@ local LOAD_LIMIT = 256 * 1024 -- Bytes of source that `load` takes.
 local PIECE_LIMIT = 16 * 1024 -- Bytes of output that wait for the host.
 local FLUSH_S = 0.05
 local OUT_OF_MEMORY = "not enough memory" -- What Lua raises, exactly.
-
-local assert, collectgarbage, error, load, next = assert, collectgarbage, error, load, next
-local getmetatable, pcall, rawequal, rawget, select = getmetatable, pcall, rawequal, rawget, select
-local setmetatable, tostring, type, xpcall = setmetatable, tostring, type, xpcall
-local close, create, isyieldable = coroutine.close, coroutine.create, coroutine.isyieldable
-local resume, running, yield = coroutine.resume, coroutine.running, coroutine.yield
-local byte, find, format = string.byte, string.find, string.format
-local match, sub, concat, pack = string.match, string.sub, table.concat, table.pack
-local mathtype, clock, getinfo = math.type, os.clock, debug.getinfo
 
 local TAG, REFUSED = {}, {}
 local STOP = setmetatable({}, { __metatable = false, __tostring = function() return "stopped" end })

@@ -23,8 +23,12 @@ LuaFailure = lua54.LuaError
 LuaOutOfMemory = lua54.LuaMemoryError
 
 
-PARTS = ("codec.lua", "prelude.lua", "library.lua", "service.lua", "session.lua")
-"""One chunk in this order: the codec as a function of its own, the others share their locals."""
+PARTS = ("codec.lua", "taken.lua", "prelude.lua", "library.lua", "service.lua", "session.lua")
+"""One chunk in this order. The codec is a function of its own. All after taken.lua is one, too:
+
+to capture a local of the running function, Lua walks over all that were captured before; to pass
+on what that function captured is one step. A fresh state comes sooner by a twentieth.
+"""
 
 
 def _deny(*_: object) -> NoReturn:
@@ -46,12 +50,19 @@ def _runtime() -> lua54.LuaRuntime:
 @cache
 def _bytecode() -> bytes:
     """The prelude, compiled once per process. Host-made: no other bytecode is ever loaded."""
-    codec, *parts = (files(__package__).joinpath(name).read_bytes() for name in PARTS)
-    source = b"local codec = (function()\n%b\nend)()\n%b" % (codec, b"".join(parts))
+    codec, taken, *parts = (files(__package__).joinpath(name).read_bytes() for name in PARTS)
+    source = b"local codec = (function()\n%b\nend)()\n%b\nreturn (function(...)\n%b\nend)(...)"
     runtime = _runtime()
     dump = runtime.eval(b"function(f) return string.dump(f, true) end")
-    bytecode: bytes = dump(runtime.compile(source, name=b"=prelude", mode=b"t"))
+    bytecode: bytes = dump(
+        runtime.compile(source % (codec, taken, b"".join(parts)), name=b"=prelude", mode=b"t")
+    )
     return bytecode
+
+
+def warm_up() -> None:
+    """Compile the prelude now, so that processes forked from this one need not."""
+    _bytecode()
 
 
 class Sandbox:
@@ -64,24 +75,33 @@ class Sandbox:
         """
         self._runtime = _runtime()
         prelude = self._runtime.compile(_bytecode(), name=b"=prelude", mode=b"b")
-        self._validate, self._begin, self._stage, self._go, self._drain = prelude(*services)
+        self._compile, self._begin, self._stage, self._go, self._drain = prelude(*services)
         self._base: int = self._runtime.get_memory_used(total=True)
         self._ceiling = 0
 
-    def validate(self, source: bytes, chunk: bytes) -> bytes | None:
-        """What the compiler says against `source`, or None."""
-        message: bytes | None = self._validate(source, chunk)
-        return message
+    def compile(self, source: bytes, chunk: bytes) -> tuple[bytes | None, bytes]:
+        """Bytecode of `source`, which `begin` takes; or None, and what the compiler says."""
+        bytecode, message = self._compile(source, chunk)
+        return bytecode, message or b""
 
     def begin(
-        self, source: bytes, chunk: bytes, params: bytes, *, output: int, binary: bool, memory: int
+        self,
+        code: bytes,
+        chunk: bytes,
+        params: bytes,
+        *,
+        compiled: bool,
+        output: int,
+        binary: bool,
+        memory: int,
     ) -> None:
         """Load a script that may print `output` and allocate `memory` bytes; it does not run yet.
 
+        `code` is a source, or where `compiled` is said what this class made of one on this host.
         `binary` tells that a string it returns is meant as bytes.
         """
         seed = struct.unpack("qq", os.urandom(16))
-        self._begin(source, chunk, params, output, binary, *seed)
+        self._begin(code, chunk, b"b" if compiled else b"t", params, output, binary, *seed)
         self._ceiling = self._base + memory
 
     def stage(self, packed: bytes, failed: bool) -> None:
@@ -116,5 +136,5 @@ class Sandbox:
 
     def close(self) -> None:
         """Free the state. Nothing else may be called afterwards."""
-        del self._validate, self._begin, self._stage, self._go, self._drain
+        del self._compile, self._begin, self._stage, self._go, self._drain
         self._runtime = None

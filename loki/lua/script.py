@@ -58,14 +58,17 @@ class LuaSession:
         self._last: Step | None = None
         self._waiting_bytes = 0
 
-    def start(self, script: Script, arguments: dict[str, ScriptValue]) -> Step:
-        """Run until the first step. Arguments are valid already."""
+    def start(
+        self, script: Script, arguments: dict[str, ScriptValue], bytecode: bytes = b""
+    ) -> Step:
+        """Run until the first step. Arguments are valid already; bytecode is the Library's."""
         self._script = script
         self._chunk = chunk_name(script.chunk)
         self._sandbox.begin(
-            source_of(script),
+            bytecode or source_of(script),
             b"@" + self._chunk.encode(),
             to_lua(arguments),
+            compiled=bool(bytecode),
             output=script.limits.max_output_kb * 1024,
             binary=script.return_type is ValueType.BYTES,
             memory=script.limits.max_memory_mb * 1024 * 1024,

@@ -60,11 +60,11 @@ end
 
 -- The host's side ------------------------------------------------------------------------------
 
-local source, chunk_name, result_is_binary
+local code, chunk_name, code_mode, result_is_binary
 
 local function run()
-  local script, message = load(source, chunk_name, "t", env)
-  source = nil
+  local script, message = load(code, chunk_name, code_mode, env)
+  code = nil
   if not script then
     caught(false, message)
     return "invalid", message
@@ -107,15 +107,17 @@ local function step(ok, tag, ...)
   return pieces_size, ...
 end
 
--- Compiles and forgets. Gives nil, or what is wrong.
-local function validate(text, name)
-  return (select(2, load(text, name, "t", env)))
+-- Gives bytecode, with the lines that errors need; or nil, and what is wrong.
+local function compile(text, name)
+  local script, message = load(text, name, "t", env)
+  return script and dump(script), message
 end
 
--- Takes all that a run needs. `output_limit` is in bytes; 0 is no limit. The seed is two integers:
--- Lua's own is the same for all states that one process makes within a second.
-local function begin(text, name, params, output_limit, binary, ...)
-  source, chunk_name, result_is_binary = text, name, binary
+-- Takes all that a run needs. `mode` tells source from bytecode, which only `compile` of a host's
+-- state may have made: Lua does not check it. `output_limit` is in bytes; 0 is no limit. The seed
+-- is two integers: Lua's own is the same for all states that one process makes within a second.
+local function begin(text, name, mode, params, output_limit, binary, ...)
+  code, chunk_name, code_mode, result_is_binary = text, name, mode, binary
   output_left = output_limit > 0 and output_limit or nil
   randomseed(...)
   env.params = codec.decode(params, 1)
@@ -158,4 +160,4 @@ for name in next, globals do
 end
 globals.debug = false
 
-return validate, begin, stage, go, drain
+return compile, begin, stage, go, drain

@@ -15,9 +15,11 @@ class DispatcherConfig(msgspec.Struct, frozen=True, kw_only=True):
     warm_runners: int = 2
     most_runners: int = 16
     longest_queue: int = 1000
+    script_cache_size: int = 100
     run_dir: str
 
 
 class RunnerConfig(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[LuaModule, ...]
     disabled: tuple[str, ...] = ()
+    script_cache_size: int = 100  # The Dispatcher's own: what one evicts, the other evicts.

@@ -14,13 +14,14 @@ class Wall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChunkCacheStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """How the cache of compiled scripts fares, since the start."""
+    """How the caches of compiled scripts fare, of all runners, since the Dispatcher began."""
 
     entries: int
-    capacity: int
+    capacity: int  # Of one runner.
     hits: int
     misses: int
     evictions: int
+    compiles: int
 
 
 class EngineStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,12 +58,19 @@ class CancelRun(Request[Done]):
     run: str
 
 
+class CompiledScript(msgspec.Struct, frozen=True, kw_only=True):
+    """A script as runners keep it."""
+
+    script: Script
+    bytecode: bytes = b""  # Made by the Library; without it the runner compiles the source.
+
+
 class StartRun(Message):
     """Dispatcher -> Runner."""
 
     run: str
-    revision: str
-    script: msgspec.Raw  # A packed Script; opened when its revision is new to the runner.
+    revision: str  # "" for a script that is not kept.
+    script: msgspec.Raw  # A packed CompiledScript; null where the runner holds this revision.
     arguments: dict[str, Packed]  # Validated, defaults filled in.
     limits: Limits
     budget_s: float  # Wall time left of the budget or of the client's deadline.

@@ -62,6 +62,8 @@ class PublishScripts(Request[Done]):
     changed: tuple[Script, ...] = ()
     removed: tuple[str, ...] = ()
     complete: bool = False
+    others: tuple[str, ...] = ()  # Of a whole library: names that earlier messages brought.
+    bytecode: dict[str, bytes] = {}  # Revision -> what its source compiles to.
 
 
 class SendScripts(Request[Done]):

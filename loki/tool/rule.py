@@ -12,7 +12,7 @@ from loki.messages.script import Limits, Permissions, Script
 class Rules:
     """One device's rules; the same for tool files and for uploads."""
 
-    compile: Callable[[Script], None]
+    compile: Callable[[Script], object]
     """Raises: CompilationError where the language refuses the source. Executes nothing."""
 
     modules: tuple[LuaModule, ...] = ()  # Whose permission keys there are.

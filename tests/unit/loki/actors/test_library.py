@@ -231,3 +231,29 @@ def test_a_definition_that_is_no_table_is_refused(shelf: Shelf) -> None:
         assert caught.value.code is ErrorCode.SCRIPT_INVALID
 
     shelf.open(test)
+
+
+def test_s_11_1_1_what_is_published_is_compiled(shelf: Shelf) -> None:
+    shelf.tools.write_text(FILE)
+
+    async def test(library: Library) -> None:
+        await register(library, "fresh")
+
+    shelf.open(test)
+    for message in shelf.published():
+        assert message.bytecode.keys() == {script.revision for script in message.changed}
+        assert all(code.startswith(b"\x1bLua") for code in message.bytecode.values())
+
+
+def test_s_11_1_1_the_registered_are_compiled_again_by_each_library(shelf: Shelf) -> None:
+    async def first(library: Library) -> None:
+        await register(library, "kept")
+
+    async def second(library: Library) -> None:
+        await ask(library, SendScripts())
+
+    shelf.open(first)
+    before = len(shelf.published())
+    shelf.open(second)
+    for message in shelf.published()[before:]:
+        assert len(message.bytecode) == len(message.changed) == 1

@@ -61,6 +61,17 @@ def test_status_shows_which_walls_stand_around_scripts(
     assert ["landlock", "missing", "this", "kernel", "has", "none"] in words
 
 
+def test_s_4_3_2_status_shows_the_cache_of_compiled_scripts(
+    client: Any, loki: Callable[..., Any]
+) -> None:
+    figures = device_pb2.ChunkCacheStatistics(
+        entries=1, capacity=100, hits=2, misses=3, evictions=4, compiles=5
+    )
+    client.engines = [device_pb2.EngineInfo(language="lua", chunk_cache=figures)]
+    shown = "compiled scripts: 1 kept, 2 hits, 3 misses, 4 evictions, 5 compilations"
+    assert shown in loki("status").stdout.splitlines()
+
+
 def test_engines_as_json(client: Any, loki: Callable[..., Any]) -> None:
     cached = device_pb2.EngineInfo(language="x")
     cached.chunk_cache.hits = 7

@@ -2,8 +2,9 @@
 
 import pytest
 
-from loki.core.library import check_addition, check_removal, find, page_of
+from loki.core.library import check_addition, check_removal, find, page_of, parts, published
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
 
@@ -76,3 +77,23 @@ def test_s_3_1_4_pages_are_ordered_filtered_and_complete() -> None:
             break
     assert seen == [f"tool_{n:02}" for n in range(25)]
     assert page_of(scripts, "*", "python", 10, "") == ((), "")
+
+
+def sourced(name: str, size: int) -> Script:
+    return Script(name=name, source="x" * size, chunk=name, revision=name)
+
+
+def test_a_library_is_published_in_parts_that_fit() -> None:
+    a, b, c, d = (sourced(name, size) for name, size in zip("abcd", (5, 4, 200, 1), strict=True))
+    assert parts([a, b, c, d], {"b": b"12"}, 10) == [(a,), (b,), (c,), (d,)]
+    assert parts([a, b, d], {}, 10) == [(a, b, d)]
+    assert parts([], {}, 10) == [()]
+
+
+def test_s_11_1_2_news_replace_add_and_remove() -> None:
+    old = {name: script(name) for name in ("a", "b", "c")}
+    fresh = script("a", "r2")
+    news = PublishScripts(changed=(fresh, script("d")), removed=("b",))
+    assert published(old, news) == {"a": fresh, "c": old["c"], "d": script("d")}
+    whole = PublishScripts(changed=(fresh,), complete=True, others=("c",))
+    assert published(old, whole) == {"a": fresh, "c": old["c"]}

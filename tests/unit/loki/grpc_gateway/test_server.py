@@ -114,7 +114,9 @@ class TestDescribing:
                 ChildStatus(name="fenrir", state=ChildState.DISABLED, address="pi2"),
             )
         )
-        statistics = ChunkCacheStatistics(entries=1, capacity=2, hits=3, misses=4, evictions=5)
+        statistics = ChunkCacheStatistics(
+            entries=1, capacity=2, hits=3, misses=4, evictions=5, compiles=6
+        )
         walls = (Wall(name="seccomp", active=True, detail="it holds"),)
         shell.answers[DescribeEngines] = lambda _: EnginesListed(
             engines=(

@@ -129,6 +129,39 @@ def test_s_4_1_1_a_refusal_shows_file_line_and_source(engine, source, line, text
     assert caught.value.details == {"line": line}
 
 
+def test_s_11_1_1_bytecode_runs_without_its_source(either):
+    bytecode = either.compile(script("return 5"))
+    session = either.prepare()
+    if isinstance(either, FakeEngine):
+        assert session.start(script("return 5"), {}, bytecode) == Finished(5)
+        assert session.bytecode == bytecode
+    else:
+        assert session.start(script("this is no Lua"), {}, bytecode) == Finished(5)
+
+
+def test_s_11_1_1_bytecode_behaves_as_its_source_does(engine):
+    source = """local n = 0
+    for i = 1, 3 do n = n + i end
+    print(n, params.x, _G == _ENV, rawget(_G, 'debug'))
+    local function deep() error('boom') end
+    deep()"""
+    compiled = engine.prepare()
+    fresh = engine.prepare()
+    ends = [
+        compiled.start(script(source), {"x": 7}, engine.compile(script(source))),
+        fresh.start(script(source), {"x": 7}),
+    ]
+    assert ends[0] == ends[1]
+    assert (ends[0].line, ends[0].message) == (4, "s.lua:4: boom")
+    assert compiled.take_output() == fresh.take_output() == "6\t7\ttrue\tnil\n"
+
+
+def test_a_source_that_is_bytecode_is_never_loaded_as_such(engine):
+    bytecode = engine.compile(script("return 5"))
+    end = engine.prepare().start(script(bytecode.decode("latin-1")), {})
+    assert end.code is ErrorCode.SCRIPT_INVALID
+
+
 def test_huge_sources_are_refused_before_they_are_compiled(engine):
     with pytest.raises(CompilationError, match="larger than 1024 KiB"):
         engine.validate(script("-" * (MAX_SOURCE_BYTES + 1)))

@@ -1,0 +1,83 @@
+"""The scripts that the Dispatcher knows, ready to be sent to a runner that does not hold them."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from loki.core import library
+from loki.core.chunk_cache import RunnerCaches
+from loki.core.execution import mentioned
+from loki.messages.engine import ChunkCacheStatistics
+from loki.messages.execution import CompiledScript
+from loki.messages.library import PublishScripts
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Origin, Script
+from loki.messages.value import NIL, Packed
+
+
+@dataclass(frozen=True, slots=True)
+class KnownScript:
+    """One revision, and what is worked out once for all of its runs."""
+
+    script: Script
+    revision: str  # "" for what runners do not keep.
+    packed: Packed  # A CompiledScript.
+    compiled: bool
+    children: tuple[str, ...]  # That its text mentions.
+
+
+class ScriptTable:
+    """What the Library published, and what each runner holds of it."""
+
+    def __init__(self, modules: tuple[LuaModule, ...], cache_size: int) -> None:
+        self.scripts: dict[str, Script] = {}
+        self._modules = modules
+        self._bytecode: dict[str, bytes] = {}  # By revision.
+        self._known: dict[str, KnownScript] = {}
+        self._caches = RunnerCaches(cache_size)
+
+    def published(self, news: PublishScripts) -> None:
+        """The next run of a script that changed or went is a run of what is here now."""
+        self.scripts = library.published(self.scripts, news)
+        self._caches.compiles += len(news.bytecode.keys() - self._bytecode.keys())
+        revisions = {script.revision for script in self.scripts.values()}
+        bytecode = self._bytecode | news.bytecode
+        self._bytecode = {r: code for r, code in bytecode.items() if r in revisions}
+        self._known = {r: known for r, known in self._known.items() if r in revisions}
+
+    def know(self, script: Script) -> KnownScript:
+        """Also for one that is not, or not any more, in the table."""
+        known = self._known.get(script.revision)
+        if known is None:
+            revision = "" if script.origin is Origin.ADHOC else script.revision
+            bytecode = self._bytecode.get(revision, b"")
+            packed = msgspec.msgpack.encode(CompiledScript(script=script, bytecode=bytecode))
+            known = KnownScript(
+                script=script,
+                revision=revision,
+                packed=msgspec.Raw(packed),
+                compiled=bool(bytecode),
+                children=tuple(m.child for m in mentioned(script.source, self._modules)),
+            )
+            if self._is_current(script):
+                self._known[script.revision] = known
+        return known
+
+    def _is_current(self, script: Script) -> bool:
+        current = self.scripts.get(script.name)
+        return current is not None and current.revision == script.revision
+
+    def packed_for(self, runner: str, known: KnownScript) -> Packed:
+        """What a run of it brings along: null where the runner holds it. Counts as its use."""
+        lacks = self._caches.lacks(
+            runner, known.revision, len(known.packed), compiled=known.compiled
+        )
+        return known.packed if lacks else NIL
+
+    def runner_ended(self, runner: str) -> None:
+        """What it held went with it."""
+        self._caches.ended(runner)
+
+    def statistics(self) -> ChunkCacheStatistics:
+        """Of all runners, since the start."""
+        return self._caches.statistics()

@@ -1,0 +1,10 @@
+-- Part of the prelude: Lua's own functions, taken before a script can change anything.
+
+local assert, collectgarbage, error, load, next = assert, collectgarbage, error, load, next
+local getmetatable, pcall, rawequal, rawget, select = getmetatable, pcall, rawequal, rawget, select
+local setmetatable, tostring, type, xpcall = setmetatable, tostring, type, xpcall
+local close, create, isyieldable = coroutine.close, coroutine.create, coroutine.isyieldable
+local resume, running, yield = coroutine.resume, coroutine.running, coroutine.yield
+local byte, find, format = string.byte, string.find, string.format
+local match, sub, concat, pack = string.match, string.sub, table.concat, table.pack
+local mathtype, clock, getinfo = math.type, os.clock, debug.getinfo

@@ -1,0 +1,69 @@
+"""What a runner is sent, and that the next run is always one of the present revision."""
+
+import msgspec
+
+from loki.core.script_table import ScriptTable
+from loki.messages.execution import CompiledScript
+from loki.messages.library import PublishScripts
+from loki.messages.lua_module import LuaModule
+from loki.messages.script import Origin, Script
+from loki.messages.value import NIL, Packed
+
+BOARD = LuaModule(name="board", child="board_child", doc="", functions=())
+
+
+def script(revision: str, origin: Origin = Origin.FILE) -> Script:
+    source = f"return board:read('{revision}')"
+    return Script(name="a", source=source, chunk="a", revision=revision, origin=origin)
+
+
+def table(*scripts: Script) -> ScriptTable:
+    made = ScriptTable((BOARD,), 10)
+    bytecode = {each.revision: each.revision.encode() for each in scripts}
+    made.published(PublishScripts(changed=scripts, bytecode=bytecode))
+    return made
+
+
+def opened(packed: Packed) -> CompiledScript:
+    return msgspec.msgpack.decode(packed, type=CompiledScript)
+
+
+def test_s_11_1_1_a_runner_gets_a_script_once_and_compiled() -> None:
+    scripts = table(script("r1"))
+    known = scripts.know(script("r1"))
+    assert known.children == ("board_child",)
+    sent = opened(scripts.packed_for("one", known))
+    assert sent == CompiledScript(script=script("r1"), bytecode=b"r1")
+    assert scripts.packed_for("one", known) == NIL
+    assert scripts.packed_for("two", known) != NIL
+    scripts.runner_ended("one")
+    assert scripts.packed_for("one", known) != NIL
+    assert scripts.statistics().compiles == 1
+
+
+def test_s_11_1_2_a_new_revision_is_sent_at_once_and_an_old_one_still_runs() -> None:
+    scripts = table(script("r1"))
+    old = scripts.know(script("r1"))
+    scripts.packed_for("one", old)
+    scripts.published(PublishScripts(changed=(script("r2"),), bytecode={"r2": b"r2"}))
+    assert opened(scripts.packed_for("one", scripts.know(scripts.scripts["a"]))).bytecode == b"r2"
+    assert scripts.packed_for("one", scripts.know(script("r1"))) == NIL
+    assert opened(scripts.packed_for("two", scripts.know(script("r1")))).script == script("r1")
+
+
+def test_s_11_1_2_what_is_published_again_is_not_compiled_again() -> None:
+    scripts = table(script("r1"))
+    scripts.published(
+        PublishScripts(changed=(script("r1"),), complete=True, bytecode={"r1": b"r1"})
+    )
+    assert scripts.statistics().compiles == 1
+    scripts.published(PublishScripts(complete=True))
+    assert scripts.scripts == {}
+
+
+def test_what_is_sent_along_with_one_execution_is_not_kept() -> None:
+    scripts = table()
+    adhoc = scripts.know(script("adhoc-1", Origin.ADHOC))
+    assert opened(scripts.packed_for("one", adhoc)).bytecode == b""
+    assert scripts.packed_for("one", adhoc) != NIL
+    assert scripts.statistics().compiles == 2
