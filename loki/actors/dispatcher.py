@@ -12,7 +12,7 @@ from loki.actors import flight_recorder
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
-from loki.actors.run import Run, has_begun, obituary
+from loki.actors.run import Run, has_begun, is_news, obituary
 from loki.actors.shell import ParentRole
 from loki.core import execution, library, pool, wall
 from loki.core.script_table import ScriptTable
@@ -21,6 +21,7 @@ from loki.messages.dispatch import DispatcherConfig, RunnerConfig
 from loki.messages.engine import DescribeEngines, EnginesListed, EngineStarted
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.execution import (
+    BudgetWarned,
     CancelRun,
     Cause,
     DescribeRun,
@@ -80,6 +81,7 @@ class Dispatcher(ParentRole):
             SubmitRun: self._submitted,
             CancelRun: self._cancelled,
             RunnerFree: self._runner_free,
+            BudgetWarned: self._budget_warned,
             DescribeRun: self._describe,
             PublishScripts: self._published,
             DescribeEngines: self._describe_engines,
@@ -273,6 +275,15 @@ class Dispatcher(ParentRole):
             return
         self._close(run)
         self._perform(self._pool.runner_freed(run.runner, self._now_s()))
+
+    def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
+        """System events will carry it from here; until then the log does."""
+        run = self._runs.get(message.run)
+        if run is not None and run.runner_pid == context.peer_pid and is_news(run, message.limit):
+            self.shell.log.warning(
+                "run=%s script=%s used %.4g of %s = %.4g",
+                *(message.run, run.name, message.used, message.limit, message.allowed),
+            )
 
     def _close(self, run: Run) -> None:
         """The run is over: whoever knows of it lets go of what it held."""

@@ -7,6 +7,7 @@ from loki.actors.flight_recorder import Record, RunPhase
 from loki.actors.role import Timer
 from loki.core import execution
 from loki.core.execution import Admission
+from loki.core.limit import NAMES
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 
@@ -31,6 +32,7 @@ class Run:
     told: set[str] = field(default_factory=set)  # Children that know of it.
     timer: Timer | None = None
     killed_for: Failure | None = None
+    warned: set[str] = field(default_factory=set)  # Limits that are nearly used up.
 
     @property
     def name(self) -> str:
@@ -40,6 +42,14 @@ class Run:
 def has_begun(record: Record, run: Run) -> bool:
     """Whether the script of this run began; the page may still tell of the run before."""
     return record.run == run.submitted.run and record.phase >= RunPhase.BEGUN
+
+
+def is_news(run: Run, limit: str) -> bool:
+    """Whether a warning of this limit was not told yet of this run; from now on it was."""
+    if limit in run.warned or limit not in NAMES:
+        return False
+    run.warned.add(limit)
+    return True
 
 
 def obituary(run: Run, record: Record, now_s: float, killed_by: int = 0) -> RunFinished:

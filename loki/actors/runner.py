@@ -12,17 +12,18 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NoReturn
 
 import msgspec
 
+from loki.actors.activity import Activity, Current
 from loki.actors.door import Door
 from loki.actors.flight_recorder import own_recorder
-from loki.actors.role import Context, Handler, Role, Shell, Timer
+from loki.actors.outlet import Outlet
+from loki.actors.role import Context, Handler, Role, Shell
 from loki.actors.watchdog import Watchdog
-from loki.core import engine, execution
-from loki.core.budget import Action, check
+from loki.core import budget, engine, execution
+from loki.core.budget import LIMIT_OF_CAUSE, WARN_SHARE, Action, check
 from loki.core.chunk_cache import Lru
 from loki.core.engine import Session, Step
 from loki.errors import ErrorCode, LokiError
@@ -31,59 +32,23 @@ from loki.messages.dispatch import RunnerConfig
 from loki.messages.engine import EngineStarted
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.execution import (
+    BudgetWarned,
     CancelRun,
     Cause,
     ChunkTaken,
     CompiledScript,
-    OutputWritten,
-    ProgressMade,
     RunFinished,
     RunnerFree,
     StartRun,
-    Usage,
-    ValueEmitted,
 )
 from loki.messages.lua_module import LuaFunction
-from loki.messages.script import Script
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
-WINDOW = 16  # Chunks that may be on their way to the client.
 OVERTIME_EXIT_CODE = 75
 SHORTEST_LOOK_S = 0.0005
 
 _encode = msgspec.msgpack.Encoder().encode
 _scripts = msgspec.msgpack.Decoder(CompiledScript)
-
-
-@dataclass(slots=True)
-class Current:
-    """The run that this process has."""
-
-    start: StartRun
-    script: Script
-    session: Session
-    began_s: float
-    cpu_began_s: float
-    deadline_s: float
-    cpu_allowed_s: float  # Infinite is no limit.
-    output: list[str] = field(default_factory=list)
-    api_calls: int = 0
-    calls_in_flight: int = 0
-    peak_memory_bytes: int = 0
-    sequence: int = 0
-    taken: int = 0
-    held: Callable[[], None] | None = None  # What goes on when the client has read.
-    deserted: bool = False  # Nobody takes its chunks any more.
-    timer: Timer | None = None
-
-    @property
-    def id(self) -> str:
-        return self.start.run
-
-    @property
-    def cpu_s(self) -> float:
-        """Of this process since the run began. Any thread may ask."""
-        return time.process_time() - self.cpu_began_s
 
 
 class Runner(Role):
@@ -126,20 +91,22 @@ class Runner(Role):
         script = compiled.script
         if script.limits != start.limits:  # The ceiling may have come down.
             script = msgspec.structs.replace(script, limits=start.limits)
-        run = Current(
-            start=start,
+        root = Activity(
+            id=start.run,
             script=script,
+            limits=start.limits,
             session=session,
             began_s=now_s,
-            cpu_began_s=time.process_time(),
+            budget_s=start.budget_s,
             deadline_s=now_s + start.budget_s,
             cpu_allowed_s=start.limits.max_cpu_time_ms / 1000 or math.inf,
+            cpu_began_s=time.process_time(),
         )
-        self._current = run
-        run.timer = self.shell.later(start.budget_s, lambda: self._out_of_time_while_waiting(run))
+        run = self._current = Current(start, root, Outlet(start, self.shell))
+        run.timer = self.shell.later(run.look_at_s - now_s, lambda: self._time_passed(run))
         arguments = {name: unpack(value) for name, value in start.arguments.items()}
         self._recorder.begun()
-        self._compute(run, lambda: session.start(script, arguments, compiled.bytecode))
+        self._compute(root, lambda: session.start(script, arguments, compiled.bytecode))
 
     def _compiled(self, start: StartRun) -> CompiledScript:
         """Held from an earlier run, or brought along.
@@ -153,159 +120,168 @@ class Runner(Role):
                 self._held.put(start.revision, held, len(start.script))
         return held
 
-    def _compute(self, run: Current, go: Callable[[], Step]) -> None:
+    def _compute(self, activity: Activity, go: Callable[[], Step]) -> None:
         """Let the script have the thread until its next step, then see to that."""
-        self._arm(run)
+        run = self._current
+        assert run is not None  # noqa: S101
+        self._arm(run, activity)
         step = go()
         self._watchdog.disarm()
-        memory = run.session.memory_bytes
+        text = activity.session.take_output()
+        if text:
+            run.outlet.write(text)
+        memory = activity.session.memory_bytes
         run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
-        self._hand_out_output(run)
-        if run.cpu_allowed_s != math.inf and run.cpu_s > run.cpu_allowed_s:
-            self._end(run, Cause.CPU, failure=self._failure(run, Cause.CPU))
+        if (
+            memory >= run.memory_warning_bytes
+            or run.outlet.written_bytes >= run.output_warning_bytes
+        ):
+            self._warn(run)
+        if activity.cpu_allowed_s != math.inf:
+            self._look_at_cpu_time(run, activity, step)
         else:
-            self._see_to(run, step)
+            self._see_to(activity, step)
 
-    def _arm(self, run: Current) -> None:
+    def _look_at_cpu_time(self, run: Current, activity: Activity, step: Step) -> None:
+        action = check(activity.cpu_s, activity.cpu_allowed_s)
+        if action is Action.CRITICAL:
+            self._end(run, Cause.CPU, failure=self._failure(run, Cause.CPU))
+            return
+        if action is Action.WARNING:
+            self._warn(run)
+        self._see_to(activity, step)
+
+    def _arm(self, run: Current, activity: Activity) -> None:
         """CPU time cannot pass faster than the clock: until what is left of it is over, sleep."""
-        if run.cpu_allowed_s == math.inf:
-            self._watchdog.arm(run.deadline_s, run.deadline_s)
+        if activity.cpu_allowed_s == math.inf:
+            self._watchdog.arm(run.look_at_s, activity.deadline_s)
         else:
-            left_s = run.cpu_allowed_s - run.cpu_s
-            look_at_s = min(run.deadline_s, time.monotonic() + left_s)
-            self._watchdog.arm(look_at_s, run.deadline_s, left_s)
+            left_s = activity.cpu_allowed_s - activity.cpu_s
+            look_at_s = self._next_look_s(run, time.monotonic())
+            self._watchdog.arm(look_at_s, activity.deadline_s, left_s)
+
+    @staticmethod
+    def _next_look_s(run: Current, now_s: float) -> float:
+        if run.root.cpu_allowed_s == math.inf:
+            return run.look_at_s
+        share = 1 if "max_cpu_time_ms" in run.warned else WARN_SHARE
+        left_s = run.root.cpu_allowed_s * share - run.root.cpu_s
+        return min(run.look_at_s, now_s + max(left_s, SHORTEST_LOOK_S))
 
     def _look(self) -> float:
         """In the watchdog's thread, while Lua has the other: end a run that used too much."""
         run = self._current
         if run is None:
             return math.inf
-        now_s, cpu_s = time.monotonic(), run.cpu_s
-        if now_s >= run.deadline_s:
-            self._answer_and_die(run, Cause.TIME)
-        elif cpu_s > run.cpu_allowed_s:
-            self._answer_and_die(run, Cause.CPU)
-        return min(run.deadline_s, now_s + max(run.cpu_allowed_s - cpu_s, SHORTEST_LOOK_S))
+        now_s = time.monotonic()
+        cause = run.root.exhausted(now_s)
+        if cause is not None:
+            self._answer_and_die(run, cause)
+        self._warn(run)
+        return self._next_look_s(run, now_s)
 
-    def _see_to(self, run: Current, step: Step) -> None:
+    def _warn(self, run: Current, cause: Cause | None = None) -> None:
+        """Of each budget that nears its end, once; of the one that ended the run in any case."""
+        uses = run.uses(time.monotonic())
+        for use in budget.due(uses, run.warned, ended=LIMIT_OF_CAUSE.get(cause)):
+            run.has_warned(use.limit)
+            warned = BudgetWarned(run=run.id, limit=use.limit, used=use.used, allowed=use.allowed)
+            self.shell.send(self.dispatcher, warned, run=run.id)
+
+    def _see_to(self, activity: Activity, step: Step) -> None:
+        run = self._current
+        assert run is not None  # noqa: S101
         match step:
             case engine.Call(module, function, arguments):
-                self._call(run, module, function, arguments)
+                self._call(run, activity, module, function, arguments)
             case engine.CallTool():
-                self._fail_soon(run, ErrorCode.UNSUPPORTED, "loki.call is not available yet")
+                self._fail_soon(activity, ErrorCode.UNSUPPORTED, "loki.call is not available yet")
             case engine.Sleep(duration_s):
-                self.shell.later(duration_s, lambda: self._go_on(run, None))
-            case engine.Emit(value):
-                self._emit(run, value)
-            case engine.Progress(fraction, text):
-                self._chunk(
-                    run,
-                    lambda n: ProgressMade(run=run.id, sequence=n, fraction=fraction, text=text),
-                )
-                self._go_on_when_read(run)
-            case engine.Log(level, text):
-                self.shell.log.log(
-                    _LEVELS.get(level, 20), "%s run=%s %s", run.script.name, run.id, text
-                )
-                self._go_on_when_read(run)
-            case engine.Flush():
-                self._go_on_when_read(run)
+                self._sleep(activity, duration_s)
+            case engine.AskBudget():
+                left = budget.left(run.uses(time.monotonic()))
+                self.shell.later(0, lambda: self._go_on(activity, left))
             case engine.Finished(value):
                 self._finished(run, value)
             case engine.Failed():
                 self._failed(run, step)
+            case _:
+                run.outlet.show(activity.script.name, step)
+                run.outlet.when_read(lambda: self._go_on(activity, None))
 
     # Waiting.
 
+    def _sleep(self, activity: Activity, duration_s: float) -> None:
+        """One that lasts beyond the time budget needs no timer: that ends it."""
+        if time.monotonic() + duration_s < activity.deadline_s:
+            self.shell.later(duration_s, lambda: self._go_on(activity, None))
+
     def _call(
-        self, run: Current, module: str, function: str, arguments: dict[str, ScriptValue]
+        self,
+        run: Current,
+        activity: Activity,
+        module: str,
+        function: str,
+        arguments: dict[str, ScriptValue],
     ) -> None:
-        allowed = run.start.limits.max_calls_in_flight
-        if check(run.calls_in_flight + 1, allowed) is Action.CRITICAL:
-            self._fail_later(run, execution.calls_failure(run.script.name, allowed))
+        if not activity.may_call():
+            allowed = activity.limits.max_calls_in_flight
+            self._fail_later(activity, execution.calls_failure(activity.script.name, allowed))
             return
         run.api_calls += 1
         if module in self._disabled:
             why = f"{module} is switched off in the settings"
-            self._fail_soon(run, ErrorCode.CHILD_DISABLED, why)
+            self._fail_soon(activity, ErrorCode.CHILD_DISABLED, why)
             return
         child, declared = self._functions[module, function]
         body = _encode({"type": declared.request, **arguments})
-        left_s = max(0.001, run.deadline_s - time.monotonic())
+        left_s = max(0.001, activity.deadline_s - time.monotonic())
         assert isinstance(self.shell, Door)  # noqa: S101
-        run.calls_in_flight += 1
+        activity.calls_in_flight += 1
         self.shell.call(
-            child, body, lambda reply: self._answered(run, reply), timeout_s=left_s, run=run.id
+            child,
+            body,
+            lambda reply: self._answered(activity, reply),
+            timeout_s=left_s,
+            run=activity.id,
         )
 
-    def _answered(self, run: Current, reply: msgspec.Raw | Failure) -> None:
-        run.calls_in_flight -= 1
+    def _answered(self, activity: Activity, reply: msgspec.Raw | Failure) -> None:
+        activity.calls_in_flight -= 1
         if isinstance(reply, Failure):
-            self._fail(run, reply)
+            self._fail(activity, reply)
         else:
-            self._go_on(run, execution.value_of(reply))
+            self._go_on(activity, execution.value_of(reply))
 
-    def _fail(self, run: Current, failure: Failure) -> None:
-        if run is self._current:
-            details = dict(failure.details)
-            self._compute(run, lambda: run.session.fail(failure.code, failure.message, details))
+    def _lives(self, activity: Activity) -> bool:
+        return self._current is not None and activity is self._current.root
 
-    def _fail_soon(self, run: Current, code: ErrorCode, message: str) -> None:
-        self._fail_later(run, Failure(code=code, message=message))
+    def _fail(self, activity: Activity, failure: Failure) -> None:
+        if self._lives(activity):
+            details, session = dict(failure.details), activity.session
+            self._compute(activity, lambda: session.fail(failure.code, failure.message, details))
 
-    def _fail_later(self, run: Current, failure: Failure) -> None:
+    def _fail_soon(self, activity: Activity, code: ErrorCode, message: str) -> None:
+        self._fail_later(activity, Failure(code=code, message=message))
+
+    def _fail_later(self, activity: Activity, failure: Failure) -> None:
         """In the next turn: a script that tries for ever must not nest our calls for ever."""
-        self.shell.later(0, lambda: self._fail(run, failure))
+        self.shell.later(0, lambda: self._fail(activity, failure))
 
-    def _go_on(self, run: Current, value: ScriptValue) -> None:
-        if run is self._current:
-            self._compute(run, lambda: run.session.resume(value))
-
-    # Chunks.
-
-    def _emit(self, run: Current, value: ScriptValue) -> None:
-        packed = pack(value)
-        self._chunk(run, lambda n: ValueEmitted(run=run.id, sequence=n, value=packed))
-        self._go_on_when_read(run)
-
-    def _hand_out_output(self, run: Current) -> None:
-        text = run.session.take_output()
-        if not text:
-            return
-        if run.start.stream:
-            self._chunk(run, lambda n: OutputWritten(run=run.id, sequence=n, text=text))
-        else:
-            run.output.append(text)
-
-    def _chunk(self, run: Current, message: Callable[[int], Message]) -> None:
-        if run.start.stream and not run.deserted:
-            run.sequence += 1
-            self.shell.send(run.start.gateway, message(run.sequence), run=run.id)
-
-    def _go_on_when_read(self, run: Current) -> None:
-        """A client that reads slowly slows its script; it does not fill memory."""
-        if run.deserted or run.sequence - run.taken < WINDOW:
-            self.shell.later(0, lambda: self._go_on(run, None))
-        else:
-            run.held = lambda: self._go_on(run, None)
+    def _go_on(self, activity: Activity, value: ScriptValue) -> None:
+        if self._lives(activity):
+            self._compute(activity, lambda: activity.session.resume(value))
 
     def _taken(self, message: ChunkTaken, _context: Context) -> None:
         run = self._current
-        if run is None or message.run != run.id:
-            return
-        run.taken = max(run.taken, message.sequence)
-        if run.held is not None and run.sequence - run.taken < WINDOW:
-            held, run.held = run.held, None
-            held()
+        if run is not None and message.run == run.id:
+            run.outlet.taken(message.sequence)
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         """Without its gateway a run goes on to its end; there is nobody to wait for."""
         run = self._current
         if run is not None and peer == run.start.gateway:
-            run.deserted = True
-            held, run.held = run.held, None
-            if held is not None:
-                held()
+            run.outlet.desert()
 
     # Ends.
 
@@ -313,7 +289,7 @@ class Runner(Role):
         self._end(run, Cause.FINISHED, value=pack(value))
 
     def _failed(self, run: Current, failed: engine.Failed) -> None:
-        details = {"script": run.script.name, **dict(failed.details)}
+        details = {"script": run.name, **dict(failed.details)}
         if failed.line:
             details["line"] = str(failed.line)
         if failed.traceback:
@@ -325,15 +301,21 @@ class Runner(Role):
     def _cancel(self, request: CancelRun, _context: Context) -> Done:
         run = self._current
         if run is not None and run.id == request.run:
-            failure = Failure(
-                code=ErrorCode.CANCELLED, message=f"'{run.script.name}' was cancelled"
-            )
+            failure = Failure(code=ErrorCode.CANCELLED, message=f"'{run.name}' was cancelled")
             self._end(run, Cause.CANCELLED, failure=failure)
         return Done()
 
-    def _out_of_time_while_waiting(self, run: Current) -> None:
-        if run is self._current:
+    def _time_passed(self, run: Current) -> None:
+        """While it waits: most of its wall time has passed, or all of it."""
+        now_s = time.monotonic()
+        if run is not self._current:
+            return
+        if run.root.exhausted(now_s) is Cause.TIME:
             self._end(run, Cause.TIME, failure=self._failure(run, Cause.TIME))
+            return
+        self._warn(run)
+        left_s = max(0.0, run.root.deadline_s - now_s)
+        run.timer = self.shell.later(left_s, lambda: self._time_passed(run))
 
     def _end(
         self,
@@ -350,50 +332,39 @@ class Runner(Role):
         finished = self._result(run, cause, value, failure)
         self.shell.send(run.start.gateway, finished, run=run.id)
         self.shell.send(self.dispatcher, RunnerFree(run=run.id, cause=cause, failure=failure))
-        run.session.close()
+        run.root.session.close()
         self._spare = self._engine.prepare()
 
     def _result(
         self, run: Current, cause: Cause, value: Packed, failure: Failure | None
     ) -> RunFinished:
-        wall_s, cpu_s = time.monotonic() - run.began_s, run.cpu_s
-        over_s = cpu_s - run.cpu_allowed_s if cause is Cause.CPU else wall_s - run.start.budget_s
+        now_s = time.monotonic()
+        if cause is not Cause.FINISHED or now_s >= run.look_at_s:
+            self._warn(run, cause)
         return RunFinished(
             run=run.id,
-            script=run.script.name,
+            script=run.name,
             cause=cause,
             value=value,
             failure=failure,
-            output="".join(run.output),
-            output_truncated=cause is Cause.OUTPUT,
-            usage=Usage(
-                wall_ms=wall_s * 1000,
-                cpu_ms=cpu_s * 1000,
-                peak_memory_bytes=run.peak_memory_bytes,
-                api_calls=run.api_calls,
-                queue_ms=run.start.queue_ms,
-                overshoot_ms=max(0.0, over_s) * 1000,
-                budgets=run.start.limits,
-            ),
+            output=run.outlet.kept,
+            output_truncated=cause is Cause.OUTPUT or run.outlet.truncated,
+            usage=run.usage(now_s, cause),
         )
 
     @staticmethod
     def _failure(run: Current, cause: Cause) -> Failure:
         if cause is Cause.CPU:
-            return execution.cpu_failure(run.script.name, run.start.limits.max_cpu_time_ms)
-        return execution.time_failure(
-            run.script.name, run.start.budget_s, run.start.deadline_is_clients
-        )
+            return execution.cpu_failure(run.name, run.start.limits.max_cpu_time_ms)
+        return execution.time_failure(run.name, run.start.budget_s, run.start.deadline_is_clients)
 
     def _answer_and_die(self, run: Current, cause: Cause) -> NoReturn:
         """In the watchdog's thread: Lua has the other, and cannot be stopped."""
-        run.peak_memory_bytes = max(run.peak_memory_bytes, run.session.memory_bytes)
-        finished = self._result(run, cause, NIL, self._failure(run, cause))
-        self._recorder.stopped(cause, finished.usage)
         try:
+            memory = run.root.session.memory_bytes
+            run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
+            finished = self._result(run, cause, NIL, self._failure(run, cause))
+            self._recorder.stopped(cause, finished.usage)
             self.shell.send(run.start.gateway, finished, run=run.id)
         finally:
             os._exit(OVERTIME_EXIT_CODE)
-
-
-_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}

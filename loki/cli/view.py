@@ -70,6 +70,8 @@ def usage_line(usage: "Usage") -> str:
     ]
     if usage.overshoot_ms:
         parts.append(f"{usage.overshoot_ms:.1f} ms over the budget")
+    elif usage.warnings:
+        parts.append(f"near {', '.join(usage.warnings)}")
     return " · ".join(parts)
 
 

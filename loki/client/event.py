@@ -19,6 +19,7 @@ class Usage:
     queue_ms: float = 0.0
     overshoot_ms: float = 0.0
     budgets: dict[str, int] = field(default_factory=dict)  # Such as "max_memory_mb".
+    warnings: tuple[str, ...] = ()  # Limits of which 80 % were used.
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def usage_of(usage: execution_pb2.Usage) -> Usage:
         queue_ms=usage.queue_ms,
         overshoot_ms=usage.overshoot_ms,
         budgets={limit.name: value for limit, value in usage.budgets.ListFields()},
+        warnings=tuple(usage.warnings),
     )
 
 

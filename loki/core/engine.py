@@ -32,6 +32,11 @@ class Sleep:
 
 
 @dataclass(frozen=True, slots=True)
+class AskBudget:
+    """The script asks what is left of its budgets: `loki.budget()`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Emit:
     value: ScriptValue
 
@@ -73,7 +78,9 @@ class Failed:
     details: tuple[tuple[str, str], ...] = ()
 
 
-Step: TypeAlias = Call | CallTool | Sleep | Emit | Progress | Log | Flush | Finished | Failed
+Step: TypeAlias = (
+    Call | CallTool | Sleep | AskBudget | Emit | Progress | Log | Flush | Finished | Failed
+)
 
 
 class Session(Protocol):
@@ -89,7 +96,7 @@ class Session(Protocol):
         """
 
     def resume(self, value: ScriptValue) -> Step:
-        """Answer the last Call, CallTool, Sleep, Emit, Progress, Log or Flush; run on."""
+        """Answer the last step, with None where nothing was asked; run on."""
 
     def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
         """Answer the last Call or CallTool with an error that the script may catch."""

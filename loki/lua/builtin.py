@@ -1,10 +1,13 @@
 """What `loki` offers to every script: its functions as data, and the steps that they ask for."""
 
-from loki.core.engine import CallTool, Emit, Log, Progress, Sleep, Step
+import re
+
+from loki.core.engine import AskBudget, CallTool, Emit, Log, Progress, Sleep, Step
 from loki.errors import InvalidArgument
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType
 from loki.messages.value import ScriptValue
 
+LOGGED = 2000  # Characters of a text.
 LEVELS = ("debug", "info", "warning", "error")
 
 LOKI = LuaModule(
@@ -44,7 +47,11 @@ LOKI = LuaModule(
                 LuaParameter(
                     name="level", type=LuaType.STRING, doc="debug, info, warning or error"
                 ),
-                LuaParameter(name="text", type=LuaType.STRING, doc="One line"),
+                LuaParameter(
+                    name="text",
+                    type=LuaType.STRING,
+                    doc="One line; control characters become spaces, and 2000 characters count",
+                ),
             ),
             doc="Writes to the log of the device.",
         ),
@@ -60,6 +67,14 @@ LOKI = LuaModule(
             returns=LuaType.ANY,
             doc="Runs another script under its own permissions and the caller's budgets, and "
             "gives its result.",
+        ),
+        LuaFunction(
+            name="budget",
+            request="",
+            returns=LuaType.OBJECT,
+            doc="What is left of the budgets: wall_ms, cpu_ms, memory_bytes, output_bytes and "
+            "calls_in_flight, and under `allowed` the same names with all of each. A budget "
+            "without limit is nil.",
         ),
         LuaFunction(
             name="now",
@@ -82,19 +97,24 @@ def step_of(function: str, arguments: dict[str, ScriptValue]) -> Step:
     match function, arguments:
         case "sleep", {"ms": float(ms)} if ms >= 0:
             return Sleep(ms / 1000)
+        case "budget", _:
+            return AskBudget()
         case "emit", _:
             return Emit(arguments.get("value"))
-        case "progress", {"fraction": float(fraction), "text": str(text)}:
-            return Progress(min(max(fraction, 0.0), 1.0), text)
-        case "progress", {"fraction": float(fraction)}:
-            return Progress(min(max(fraction, 0.0), 1.0), "")
+        case "progress", {"fraction": float(fraction), **rest}:
+            return Progress(min(max(fraction, 0.0), 1.0), str(rest.get("text", "")))
         case "log", {"level": str(level), "text": str(text)} if level in LEVELS:
-            return Log(level, text)
+            return Log(level, one_line(text))
         case "call", {"tool": str(tool), "params": dict(params)}:
             return CallTool(tool, params)
         case "call", {"tool": str(tool)}:
             return CallTool(tool, {})
     raise InvalidArgument(_OUT_OF_RANGE[function])
+
+
+def one_line(text: str) -> str:
+    """As a log shows it: no script can begin a line of its own there, or fill the disk at once."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text[:LOGGED])
 
 
 _OUT_OF_RANGE = {

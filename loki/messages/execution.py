@@ -35,6 +35,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     queue_ms: float = 0.0
     overshoot_ms: float = 0.0  # Past the CPU budget where that ended it, else the wall budget.
     budgets: Limits = Limits()
+    warnings: tuple[str, ...] = ()  # Limits of which 80 % were used, in the order of reaching it.
 
 
 class SubmitRun(Message):
@@ -106,6 +107,18 @@ class RunnerReady(Message):
 
     runner: str
     pid: int
+
+
+class BudgetWarned(Message):
+    """Runner -> Dispatcher: a run used 80 % of a budget, or more. Once for each limit and run.
+
+    `used` and `allowed` are in the unit of the limit.
+    """
+
+    run: str
+    limit: str  # Its name, such as "max_memory_mb".
+    used: float
+    allowed: float
 
 
 class OutputWritten(Message):

@@ -3,7 +3,7 @@ from loki.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -30,7 +30,7 @@ class ScriptInput(_message.Message):
     def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., revision: _Optional[str] = ..., language: _Optional[str] = ..., arguments: _Optional[_Mapping[str, _value_pb2.ScriptValue]] = ...) -> None: ...
 
 class Usage(_message.Message):
-    __slots__ = ("wall_ms", "cpu_ms", "peak_memory_bytes", "api_calls", "queue_ms", "overshoot_ms", "budgets")
+    __slots__ = ("wall_ms", "cpu_ms", "peak_memory_bytes", "api_calls", "queue_ms", "overshoot_ms", "budgets", "warnings")
     WALL_MS_FIELD_NUMBER: _ClassVar[int]
     CPU_MS_FIELD_NUMBER: _ClassVar[int]
     PEAK_MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +38,7 @@ class Usage(_message.Message):
     QUEUE_MS_FIELD_NUMBER: _ClassVar[int]
     OVERSHOOT_MS_FIELD_NUMBER: _ClassVar[int]
     BUDGETS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     wall_ms: float
     cpu_ms: float
     peak_memory_bytes: int
@@ -45,7 +46,8 @@ class Usage(_message.Message):
     queue_ms: float
     overshoot_ms: float
     budgets: _script_pb2.ResourceLimits
-    def __init__(self, wall_ms: _Optional[float] = ..., cpu_ms: _Optional[float] = ..., peak_memory_bytes: _Optional[int] = ..., api_calls: _Optional[int] = ..., queue_ms: _Optional[float] = ..., overshoot_ms: _Optional[float] = ..., budgets: _Optional[_Union[_script_pb2.ResourceLimits, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, wall_ms: _Optional[float] = ..., cpu_ms: _Optional[float] = ..., peak_memory_bytes: _Optional[int] = ..., api_calls: _Optional[int] = ..., queue_ms: _Optional[float] = ..., overshoot_ms: _Optional[float] = ..., budgets: _Optional[_Union[_script_pb2.ResourceLimits, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScriptOutput(_message.Message):
     __slots__ = ("text", "truncated")

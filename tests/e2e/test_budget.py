@@ -7,7 +7,7 @@ import pytest
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
 
-TOOLS = """
+TOOLS = '''
 [[tools]]
 name = "one"
 return_type = "integer"
@@ -49,7 +49,48 @@ name = "late"
 return_type = "void"
 script = { inline = "while true do end" }
 limits = { max_cpu_time_ms = 5000, max_execution_time_ms = 100 }
-"""
+
+[[tools]]
+name = "frugal"
+return_type = "object"
+script = { inline = "return loki.budget()" }
+limits = { max_cpu_time_ms = 200, max_memory_mb = 2, max_output_kb = 4, max_calls_in_flight = 3 }
+
+[[tools]]
+name = "hoarder"
+return_type = "integer"
+script = { inline = """
+local t = {}
+for i = 1, 18 do t[i] = ('x'):rep(100000) end
+loki.sleep(0)
+loki.sleep(0)
+return #t""" }
+limits = { max_memory_mb = 2 }
+
+[[tools]]
+name = "writer"
+return_type = "void"
+script = { inline = "print(('x'):rep(900)) loki.sleep(0) print('more')" }
+limits = { max_output_kb = 1 }
+
+[[tools]]
+name = "dawdler"
+return_type = "integer"
+script = { inline = "loki.sleep(260) return 1" }
+limits = { max_execution_time_ms = 300 }
+
+[[tools]]
+name = "thinker"
+return_type = "integer"
+script = { inline = "local stop = os.clock() + 0.26 while os.clock() < stop do end return 1" }
+limits = { max_execution_time_ms = 3000, max_cpu_time_ms = 300 }
+
+[[tools]]
+name = "eternal"
+return_type = "void"
+script = { inline = "loki.sleep(1e300)" }
+limits = { max_execution_time_ms = 100 }
+'''
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +124,7 @@ def test_s_5_3_1_cpu_time_ends_a_run_with_its_own_cause(client: LokiClient, tool
     assert error.usage.budgets["max_cpu_time_ms"] == 100
     assert error.usage.cpu_ms > 100
     assert error.usage.overshoot_ms == pytest.approx(error.usage.cpu_ms - 100)
+    assert "max_cpu_time_ms" in error.usage.warnings
 
 
 def test_waiting_costs_no_cpu_time(client: LokiClient) -> None:
@@ -94,3 +136,54 @@ def test_waiting_costs_no_cpu_time(client: LokiClient) -> None:
 
 def test_wall_time_that_is_shorter_comes_first(client: LokiClient) -> None:
     assert ended(client, "late").reason == "TIME_BUDGET"
+
+
+def test_a_sleep_of_ages_ends_with_the_time_budget(client: LokiClient) -> None:
+    error = ended(client, "eternal")
+    assert error.reason == "TIME_BUDGET"
+    assert error.usage is not None
+    assert error.usage.warnings == ("max_execution_time_ms",)
+
+
+@pytest.mark.parametrize(
+    ("tool", "limit"),
+    [
+        ("hoarder", "max_memory_mb"),
+        ("writer", "max_output_kb"),
+        ("dawdler", "max_execution_time_ms"),
+        ("thinker", "max_cpu_time_ms"),
+    ],
+)
+def test_s_5_3_2_one_warning_of_a_limit_and_run(
+    server: LokiServer, client: LokiClient, tool: str, limit: str
+) -> None:
+    execution = client.execute(tool)
+    warnings = execution.usage.warnings
+    assert limit in warnings
+    line = f"run={execution.id} script={tool} used"
+    for _ in range(100):  # The log may come after the result.
+        if server.log.count(line) >= len(warnings):
+            break
+        client.execute("one")
+    assert server.log.count(line) == len(warnings)
+    assert f"of {limit} = {execution.usage.budgets[limit]}" in server.log
+
+
+def test_a_frugal_run_is_not_warned(client: LokiClient) -> None:
+    assert client.execute("one").usage.warnings == ()
+
+
+def test_a_script_knows_its_budgets(client: LokiClient) -> None:
+    left = client.execute("frugal").value
+    assert isinstance(left, dict)
+    allowed = left.pop("allowed")
+    assert allowed == {
+        "wall_ms": 5000.0,
+        "cpu_ms": 200.0,
+        "memory_bytes": 2 * 1024 * 1024,
+        "output_bytes": 4096,
+        "calls_in_flight": 3,
+    }
+    assert left.keys() == allowed.keys()
+    assert all(0 < left[name] <= allowed[name] for name in left)
+    assert (left["output_bytes"], left["calls_in_flight"]) == (4096, 3)

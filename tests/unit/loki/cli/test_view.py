@@ -74,3 +74,5 @@ def test_usage_is_one_line_and_tells_of_overshoot() -> None:
     usage = Usage(wall_ms=100.44, cpu_ms=99.9, peak_memory_bytes=35840)
     assert usage_line(usage) == "100.4 ms wall · 99.9 ms CPU · 35 KiB memory"
     assert usage_line(Usage(overshoot_ms=1.5)).endswith("1.5 ms over the budget")
+    near = Usage(warnings=("max_memory_mb", "max_output_kb"))
+    assert usage_line(near).endswith("near max_memory_mb, max_output_kb")

@@ -177,12 +177,14 @@ def test_every_figure_of_usage_is_told() -> None:
         queue_ms=5.5,
         overshoot_ms=6.5,
         budgets=Limits(max_output_kb=9),
+        warnings=("max_memory_mb",),
     )
     told = convert.usage_to_proto(usage)
     figures = msgspec.structs.asdict(usage)
     for field, value in figures.items():
-        if field != "budgets":
+        if field not in ("budgets", "warnings"):
             assert getattr(told, field) == value
+    assert tuple(told.warnings) == usage.warnings
     assert {f.name: v for f, v in told.budgets.ListFields()} == msgspec.structs.asdict(
         usage.budgets
     )

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from loki.core.engine import Call, CallTool, Emit, Failed, Finished, Log, Progress, Sleep
+from loki.core.engine import AskBudget, Call, CallTool, Emit, Failed, Finished, Log, Progress, Sleep
 from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.lua.script import chunk_name, line_in
@@ -68,7 +68,10 @@ def test_what_loki_offers_becomes_steps(play):
         ("loki.emit('\\xff')", "wrap binary data in loki.bytes(s)"),
         ("loki.array(5)", "loki.array(t): t must be a table, got number"),
         ("loki.bytes({})", "loki.bytes(s): s must be a string, got table"),
-        ("loki.budget()", "loki has no function 'budget'"),
+        ("loki.budget(1)", "loki.budget(): takes no arguments, got 1"),
+        ("loki.sleep(math.huge)", "loki.sleep: argument 1: "),
+        ("loki.sleep(-0x7fffffffffffffff)", "loki.sleep(ms): ms must be 0 or more"),
+        ("loki.progress(0/0)", "loki.progress: argument 1: "),
     ],
 )
 def test_misuse_of_loki_is_named(play, call, complaint):
@@ -77,6 +80,26 @@ def test_misuse_of_loki_is_named(play, call, complaint):
     assert failed.message.startswith("probe.lua:2: ")
     assert (failed.code, failed.line) == (ErrorCode.SCRIPT_ERROR, 2)
     assert ("code", "ARGUMENT_INVALID") in failed.details
+
+
+def test_a_log_text_stays_one_line(play):
+    run = play("loki.log('info', 'a\\nb\\r\\27[2Jc\\0') loki.log('info', ('x'):rep(5000))")
+    first, second, _ = run.steps
+    assert first == Log("info", "a b  [2Jc ")
+    assert second == Log("info", "x" * 2000)
+
+
+def test_a_script_sleeps_for_as_long_as_it_likes(play):
+    run = play("loki.sleep(0) loki.sleep(-0.0) loki.sleep(1e300) loki.sleep(math.maxinteger)")
+    assert [step.duration_s for step in run.steps[:-1]] == [0, 0, 1e297, 2**63 / 1000]
+
+
+def test_what_is_left_of_the_budgets_is_a_table(play):
+    run = play(
+        "local b = loki.budget() return b.wall_ms + b.allowed.wall_ms",
+        {"wall_ms": 1.5, "allowed": {"wall_ms": 5.0}},
+    )
+    assert run.steps == [AskBudget(), Finished(6.5)]
 
 
 def test_now_is_the_wall_clock(play):

@@ -1,0 +1,100 @@
+"""What a run hands out before its end: its output, and the chunks of a stream, in order."""
+
+import logging
+from collections.abc import Callable
+
+from loki.actors.role import Shell
+from loki.core import engine
+from loki.messages.envelope import Message
+from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
+from loki.messages.value import pack
+
+WINDOW = 16  # Chunks that may be on their way to the client.
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+
+class Outlet:
+    """A client that reads slowly slows its script; it does not fill memory."""
+
+    def __init__(self, start: StartRun, shell: Shell) -> None:
+        self.written_bytes = 0
+        self.truncated = False
+        self._run = start.run
+        self._gateway = start.gateway
+        self._streams = start.stream
+        self._left_bytes = start.limits.max_output_kb * 1024 or None  # None is no limit.
+        self._shell = shell
+        self._kept: list[str] = []
+        self._sequence = 0
+        self._taken = 0
+        self._held: list[Callable[[], None]] = []  # What goes on when the client has read.
+
+    @property
+    def kept(self) -> str:
+        """Output that no chunk carried."""
+        return "".join(self._kept)
+
+    def write(self, text: str) -> None:
+        """Hand out what was printed, as far as the limit allows."""
+        size = len(text.encode())
+        if self._left_bytes is not None and size > self._left_bytes:
+            text = text.encode()[: self._left_bytes].decode(errors="ignore")
+            size, self.truncated = self._left_bytes, True
+        if self._left_bytes is not None:
+            self._left_bytes -= size
+        self.written_bytes += size
+        if not self._streams:
+            self._kept.append(text)
+        elif text:
+            self.chunk(lambda n: OutputWritten(run=self._run, sequence=n, text=text))
+
+    def show(self, script: str, step: engine.Step) -> None:
+        """What a script lets people know."""
+        run = self._run
+        match step:
+            case engine.Emit(value):
+                packed = pack(value)
+                self.chunk(lambda n: ValueEmitted(run=run, sequence=n, value=packed))
+            case engine.Progress(fraction, text):
+                self.chunk(
+                    lambda n: ProgressMade(run=run, sequence=n, fraction=fraction, text=text)
+                )
+            case engine.Log(level, text):
+                self._shell.log.log(LEVELS[level], "%s run=%s %s", script, run, text)
+
+    def chunk(self, message: Callable[[int], Message]) -> None:
+        """Send the message of the next number, if this is a stream that somebody reads."""
+        if self._streams:
+            self._sequence += 1
+            self._shell.send(self._gateway, message(self._sequence), run=self._run)
+
+    def when_read(self, action: Callable[[], None]) -> None:
+        """Do it soon, or when the client has read enough of what it got."""
+        if self._open():
+            self._shell.later(0, action)
+        else:
+            self._held.append(action)
+
+    def _open(self) -> bool:
+        return not self._streams or self._sequence - self._taken < WINDOW
+
+    def taken(self, sequence: int) -> None:
+        """The client has everything up to that one."""
+        self._taken = max(self._taken, sequence)
+        if self._open():
+            self._release()
+
+    def desert(self) -> None:
+        """Nobody takes chunks any more; there is nobody to wait for."""
+        self._streams = False
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for action in held:
+            action()

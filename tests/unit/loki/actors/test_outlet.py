@@ -1,0 +1,128 @@
+"""What a run hands out, and how a slow reader slows it."""
+
+import logging
+from collections.abc import Callable
+
+import pytest
+
+from loki.actors.outlet import WINDOW, Outlet
+from loki.core.engine import Emit, Log, Progress
+from loki.messages.envelope import Message
+from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
+from loki.messages.script import Limits
+from loki.messages.value import NIL, pack
+
+
+class FakeShell:
+    """Keeps what is sent, and what is to be done later."""
+
+    log = logging.getLogger("loki.test")
+
+    def __init__(self) -> None:
+        self.sent: list[Message] = []
+        self.soon: list[Callable[[], None]] = []
+
+    def send(self, peer: str, message: Message, *, run: str) -> None:
+        assert (peer, run) == ("gateway", "r1")
+        self.sent.append(message)
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        assert delay_s == 0
+        self.soon.append(action)
+
+
+def outlet_of(shell: FakeShell, *, stream: bool, max_output_kb: int = 1) -> Outlet:
+    start = StartRun(
+        run="r1",
+        revision="",
+        script=NIL,
+        arguments={},
+        limits=Limits(max_output_kb=max_output_kb),
+        budget_s=1.0,
+        deadline_is_clients=False,
+        queue_ms=0.0,
+        stream=stream,
+        gateway="gateway",
+    )
+    return Outlet(start, shell)  # type: ignore[arg-type]  # As much of a shell as it needs.
+
+
+@pytest.fixture
+def shell() -> FakeShell:
+    return FakeShell()
+
+
+def test_without_a_stream_output_is_kept(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=False)
+    outlet.write("one ")
+    outlet.write("two")
+    outlet.show("x", Emit(1))
+    assert (outlet.kept, outlet.written_bytes, shell.sent) == ("one two", 7, [])
+
+
+def test_a_stream_gets_everything_in_order(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=True)
+    outlet.write("one")
+    outlet.show("x", Emit([2]))
+    outlet.show("x", Progress(0.5, "half"))
+    assert outlet.kept == ""
+    assert shell.sent == [
+        OutputWritten(run="r1", sequence=1, text="one"),
+        ValueEmitted(run="r1", sequence=2, value=pack([2])),
+        ProgressMade(run="r1", sequence=3, fraction=0.5, text="half"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit_kb", "texts", "kept", "truncated"),
+    [
+        (1, ("x" * 1024,), 1024, False),
+        (1, ("x" * 1000, "y" * 25), 1024, True),
+        (1, ("x" * 1024, "y"), 1024, True),
+        (1, ("ü" * 512, "ü"), 1024, True),
+        (1, ("x" + "ü" * 512,), 1023, True),
+        (0, ("x" * 9999,), 9999, False),
+    ],
+)
+def test_s_5_1_1_all_of_the_output_limit_may_be_used(
+    shell: FakeShell, limit_kb: int, texts: tuple[str, ...], kept: int, truncated: bool
+) -> None:
+    outlet = outlet_of(shell, stream=False, max_output_kb=limit_kb)
+    for text in texts:
+        outlet.write(text)
+    assert len(outlet.kept.encode()) == kept
+    assert outlet.truncated is truncated
+
+
+def test_a_slow_reader_holds_the_script(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=True)
+    went_on: list[int] = []
+    for n in range(WINDOW):
+        outlet.show("x", Emit(n))
+    outlet.when_read(lambda: went_on.append(1))
+    outlet.when_read(lambda: went_on.append(2))
+    assert (went_on, shell.soon) == ([], [])
+    outlet.taken(1)
+    assert went_on == [1, 2]
+    outlet.when_read(lambda: went_on.append(3))
+    assert len(shell.soon) == 1
+
+
+def test_a_deserted_stream_goes_on_and_sends_nothing(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=True)
+    went_on: list[int] = []
+    for n in range(WINDOW):
+        outlet.show("x", Emit(n))
+    outlet.when_read(lambda: went_on.append(1))
+    outlet.desert()
+    outlet.show("x", Emit(0))
+    assert went_on == [1]
+    assert len(shell.sent) == WINDOW
+
+
+def test_a_log_line_names_script_and_run(
+    shell: FakeShell, caplog: pytest.LogCaptureFixture
+) -> None:
+    outlet_of(shell, stream=False).show("blink", Log("warning", "hot"))
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "blink run=r1 hot")
