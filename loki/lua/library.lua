@@ -13,21 +13,30 @@ env.os = { time = os.time, clock = clock, date = os.date, difftime = os.difftime
 local dump = string.dump -- For the host alone.
 string.dump = nil
 
+-- Here Lua finds the names of functions for its errors, once the true globals are empty.
+local named = {}
+for name, value in next, _G do
+  named[name] = value
+end
+package.loaded._G = named
+
 local string_meta = getmetatable("")
 string_meta.__index, string_meta.__metatable = string, false
 
-local function check(value, wanted, index, name)
-  if type(value) ~= wanted then
-    local problem = format("%s expected, got %s", wanted, type(value))
-    error(format("bad argument #%d to '%s' (%s)", index, name, problem), 3)
-  end
+local function misfit(wanted, index, name, ...)
+  local got = select("#", ...) < index and "no value" or type((select(index, ...)))
+  error(format("bad argument #%d to '%s' (%s expected, got %s)", index, name, wanted, got), 3)
 end
 
 -- Past `__newindex` leads only this way; what shows no metatable is not the script's to change.
 local rawset, getmetatable = rawset, getmetatable
-function env.rawset(table, key, value)
-  check(table, "table", 1, "rawset")
-  if getmetatable(table) == false then
+function env.rawset(...)
+  local table, key, value = ...
+  if type(table) ~= "table" then
+    misfit("table", 1, "rawset", ...)
+  elseif select("#", ...) < 3 then
+    error(format("bad argument #%d to 'rawset' (value expected)", select("#", ...) + 1), 2)
+  elseif getmetatable(table) == false then
     error("this table cannot be changed", 2)
   end
   return rawset(table, key, value)
@@ -50,13 +59,14 @@ function env.assert(...)
   error(unforged(message), 2)
 end
 
-function env.setmetatable(object, meta)
-  check(object, "table", 1, "setmetatable")
-  if meta ~= nil then
-    check(meta, "table", 2, "setmetatable")
-    if rawget(meta, "__gc") ~= nil then
-      error("__gc is not available in scripts; use a <close> variable", 2)
-    end
+function env.setmetatable(...)
+  local object, meta = ...
+  if type(object) ~= "table" then
+    misfit("table", 1, "setmetatable", ...)
+  elseif type(meta) ~= "table" and (meta ~= nil or select("#", ...) < 2) then
+    misfit("nil or table", 2, "setmetatable", ...)
+  elseif meta and rawget(meta, "__gc") ~= nil then
+    error("__gc is not available in scripts; use a <close> variable", 2)
   end
   return setmetatable(object, meta)
 end
@@ -74,33 +84,40 @@ local function joined(reader)
     local part = reader()
     if part == nil or part == "" then
       return concat(parts)
-    elseif type(part) ~= "string" then
-      error("reader function must return a string", 3)
+    elseif type(part) ~= "string" and type(part) ~= "number" then
+      error("reader function must return a string", 4)
     end
+    part = part .. ""
     size = size + #part
     if size > LOAD_LIMIT then
-      return nil
+      return part .. concat(parts)
     end
     parts[#parts + 1] = part
   end
 end
 
-function env.load(chunk, name, mode, ...)
-  local source = chunk
+function env.load(...)
+  local chunk, name, mode = ...
+  local read, source = true, chunk
   if type(chunk) == "function" then
-    source = joined(chunk)
+    read, source = caught(pcall(joined, chunk))
+    if not read then
+      return nil, source
+    end
     name = name or "=(load)"
+  elseif type(chunk) == "number" then
+    source = chunk .. ""
   elseif type(chunk) ~= "string" then
-    check(chunk, "function", 1, "load")
+    misfit("function", 1, "load", ...)
   end
-  if not source or #source > LOAD_LIMIT then
+  if #source > LOAD_LIMIT then
     return nil, format("chunk is larger than %d KiB", LOAD_LIMIT // 1024)
   elseif type(mode) == "string" and not find(mode, "t", 1, true) then
     return nil, format("attempt to load a text chunk (mode is '%s')", mode)
   end
   local scope = env
-  if select("#", ...) > 0 then
-    scope = (...)
+  if select("#", ...) > 3 then
+    scope = select(4, ...)
   end
   local f, message = load(source, name or source, "t", scope)
   if not f then
@@ -116,17 +133,19 @@ function env.pcall(...)
   return caught(pcall(...))
 end
 
-function env.xpcall(f, handler, ...)
+function env.xpcall(...)
+  local f, handler = ...
   if stopped then
     stop()
+  elseif type(handler) ~= "function" then
+    misfit("function", 2, "xpcall", ...)
   end
-  check(handler, "function", 2, "xpcall")
-  return caught(xpcall(f, function(...)
+  return caught(xpcall(f, function(e)
     if stopped then
       return STOP
     end
-    return handler(...)
-  end, ...))
+    return (unforged(handler(e)))
+  end, select(3, ...)))
 end
 
 -- Coroutines -----------------------------------------------------------------------------------
@@ -153,7 +172,7 @@ local function unwrapped(co, ok, ...)
   error(message, type(message) == "string" and 2 or 0)
 end
 
-env.coroutine = { create = create, isyieldable = isyieldable, status = coroutine.status }
+env.coroutine = { create = create, isyieldable = isyieldable, status = status }
 
 function env.coroutine.running()
   local co = running()
@@ -175,15 +194,19 @@ function env.coroutine.yield(...)
 end
 
 function env.coroutine.resume(co, ...)
-  check(co, "thread", 1, "resume")
-  if stopped then
+  if type(co) ~= "thread" then
+    misfit("thread", 1, "resume", co)
+  elseif stopped then
     stop()
   end
   return passed(co, resume(co, ...))
 end
 
-function env.coroutine.wrap(f)
-  check(f, "function", 1, "wrap")
+function env.coroutine.wrap(...)
+  local f = ...
+  if type(f) ~= "function" then
+    misfit("function", 1, "wrap", ...)
+  end
   local co = create(f)
   return function(...)
     if stopped then
@@ -193,7 +216,14 @@ function env.coroutine.wrap(f)
   end
 end
 
-function env.coroutine.close(co)
-  check(co, "thread", 1, "close")
+function env.coroutine.close(...)
+  local co = ...
+  if type(co) ~= "thread" then
+    misfit("thread", 1, "close", ...)
+  end
+  local state = status(co)
+  if state ~= "suspended" and state ~= "dead" then
+    error(format("cannot close a %s coroutine", state), 2)
+  end
   return caught(close(co))
 end

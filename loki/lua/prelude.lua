@@ -39,8 +39,8 @@ local function stop(why)
   error(STOP, 0)
 end
 
--- The results of a protected call. Nothing but Lua itself raises OUT_OF_MEMORY: `env.error` and
--- `env.assert` see to that.
+-- The results of a protected call. Nothing but Lua itself raises OUT_OF_MEMORY: `env.error`,
+-- `env.assert` and what handlers return see to that.
 local function caught(ok, ...)
   if stopped or (not ok and rawequal((...), OUT_OF_MEMORY)) then
     stop("memory")

@@ -46,16 +46,18 @@ local function message_of(e)
   return ok and text or "an error that cannot be shown"
 end
 
--- Handler of the script's uncaught errors: runs where they were raised.
+-- Handler of the script's uncaught errors: runs where they were raised. `__close` handlers get
+-- what it returns.
 local function describe(e)
   if stopped then
-    return
+    return STOP
   end
   failure.trace, failure.line = trace()
   failure.text = cut(message_of(e), TEXT_LIMIT)
   local record = issued[e]
   failure.code = record and record.code
   failure.details = record and codec.encode(record.details, "details")
+  return unforged(e)
 end
 
 -- The host's side ------------------------------------------------------------------------------
