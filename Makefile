@@ -14,7 +14,7 @@ run: $(INSTALLED) ## Serve the examples on simulated hardware.
 demo: $(INSTALLED) ## Serve, call every example once, stop.
 	$(BIN)/loki demo --config examples/loki.toml
 
-test: $(INSTALLED_DEV) node ## All set-up, all tests.
+test: $(INSTALLED_DEV) node lua ## All set-up, all tests.
 	$(BIN)/python -m pytest
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
@@ -54,6 +54,17 @@ node: ## Clients for the end-to-end tests; skipped where there is no npm.
 $(NODE_MODULES): tests/e2e/node/package-lock.json
 	cd tests/e2e/node && npm ci --silent --no-audit --no-fund
 	touch $@
+
+.PHONY: lua
+lua: ## Plain Lua, which scripts are compared with; installed where root and apt are there.
+	@if command -v lua5.4 >/dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing Debian's lua5.4 for the conformance tests"; \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install -qq lua5.4 >/dev/null 2>&1 \
+			|| { apt-get update -qq && apt-get install -qq lua5.4 >/dev/null; } && exit 0; \
+	fi; \
+	echo "lua5.4 is not installed: the conformance tests will be skipped"
 
 clean:
 	rm -rf .venv tests/e2e/node/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

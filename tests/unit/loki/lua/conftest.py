@@ -86,6 +86,7 @@ def played(
     params: dict[str, ScriptValue] | None = None,
     returns: ValueType = ValueType.ANY,
     steps: int = 10_000,
+    compiled: bool = False,
     **limits: int,
 ) -> Played:
     """Run `source`; each of its requests gets the next of `answers`, then None."""
@@ -99,7 +100,7 @@ def played(
     session = engine.prepare()
     left = list(answers)
     run = Played()
-    step = session.start(script, params or {})
+    step = session.start(script, params or {}, engine.compile(script) if compiled else b"")
     for _ in range(steps):
         run.chunks.append(session.take_output())
         run.memory_bytes = max(run.memory_bytes, session.memory_bytes)
