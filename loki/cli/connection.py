@@ -41,6 +41,9 @@ def report(error: "LokiClientError", server: str, as_json: bool) -> None:
     if error.output:
         say(error.output, end="" if error.output.endswith("\n") else "\n")
     complain(error_line(error, server))
+    source_line = error.details.get("source_line", "")
+    if source_line and source_line not in error.message:
+        note(f"    {source_line}")
     if error.traceback:
         note(error.traceback.rstrip())
     if error.usage and error.usage.wall_ms:  # Else it never started.

@@ -34,6 +34,10 @@ class Bindings:
             for module in (LOKI, *modules)
         }
 
+    @property
+    def module_names(self) -> tuple[str, ...]:
+        return tuple(self._modules)
+
     def services(self) -> Iterator[bytes]:
         """What the prelude wants: functions of `loki`, then name and functions of each child."""
         for module, functions in self._modules.items():

@@ -3,6 +3,7 @@
 from loki.core.engine import Session
 from loki.errors import CompilationError
 from loki.lua.bindings import Bindings
+from loki.lua.hint import compile_hint, explained, line_of
 from loki.lua.sandbox import VERSION, Sandbox
 from loki.lua.script import LuaSession, chunk_name, line_in, source_of
 from loki.messages.lua_module import LuaModule
@@ -51,6 +52,6 @@ class LuaEngine:
 
 def _refusal(message: str, source: str, chunk: str) -> CompilationError:
     line = line_in(message, chunk)
-    lines = source.splitlines()
-    shown = f"\n    {lines[line - 1].strip()[:200]}" if 0 < line <= len(lines) else ""
-    return CompilationError(message + shown, details={"line": str(line)})
+    told = explained(message, compile_hint(message, source, line), line_of(source, line))
+    shown = f"\n    {told.details['source_line']}" if "source_line" in told.details else ""
+    return CompilationError(told.message + shown, details={"line": str(line), **told.details})

@@ -10,6 +10,7 @@ from loki.errors import ErrorCode, ExecutionError, InvalidArgument
 from loki.lua.bindings import Bindings
 from loki.lua.builtin import LOKI, step_of
 from loki.lua.convert import arguments_from_lua, as_declared, from_lua, mismatch, to_lua
+from loki.lua.hint import Explained, Names, compile_hint, explained, line_of, run_hint
 from loki.lua.sandbox import LuaFailure, LuaOutOfMemory, Sandbox
 from loki.messages.script import Script, ValueType
 from loki.messages.value import INT64, ScriptValue
@@ -22,6 +23,7 @@ KEPT_CODES = frozenset(
 CHUNK_BYTES = 59  # More would be cut by Lua itself, in the middle of a character.
 
 NIL = to_lua(None)
+NO_DETAILS: tuple[tuple[str, str], ...] = ()
 
 
 def chunk_name(chunk: str) -> str:
@@ -32,7 +34,7 @@ def chunk_name(chunk: str) -> str:
     return "..." + clean.encode()[3 - CHUNK_BYTES :].decode(errors="ignore")
 
 
-KEEP_FRAME = "local _keep_frame <close> = nil "
+KEEP_FRAME = "local _keep_frame <close> = nil; "
 """Begins every script: with it, `return f()` is no tail call, so that errors know its line."""
 
 
@@ -55,6 +57,7 @@ class LuaSession:
         self._bindings = bindings
         self._script: Script
         self._chunk = ""
+        self._names = Names()
         self._last: Step | None = None
         self._waiting_bytes = 0
 
@@ -64,6 +67,11 @@ class LuaSession:
         """Run until the first step. Arguments are valid already; bytecode is the Library's."""
         self._script = script
         self._chunk = chunk_name(script.chunk)
+        self._names = Names(
+            modules=self._bindings.module_names,
+            parameters=tuple(parameter.name for parameter in script.parameters),
+            given=tuple(name for name, value in arguments.items() if value is not None),
+        )
         self._sandbox.begin(
             bytecode or source_of(script),
             b"@" + self._chunk.encode(),
@@ -186,21 +194,29 @@ class LuaSession:
         )
 
     def _invalid(self, raw: bytes) -> Step:
-        message = raw.decode(errors="replace")
-        return Failed(ErrorCode.SCRIPT_INVALID, message, line_in(message, self._chunk))
+        message, source = raw.decode(errors="replace"), self._script.source
+        line = line_in(message, self._chunk)
+        told = self._explained(message, line, compile_hint(message, source, line))
+        return Failed(ErrorCode.SCRIPT_INVALID, told.message, line, "", tuple(told.details.items()))
 
     def _failed(
         self, raw: bytes, line: int, trace: bytes, code: bytes | None, details: bytes | None
     ) -> Step:
         """An error that the script did not catch; `code` and `details` are a failed call's."""
         message, traceback = raw.decode(errors="replace"), trace.decode(errors="replace")
-        named = line_in(message, self._chunk)
-        if code is None or details is None:
-            return Failed(ErrorCode.SCRIPT_ERROR, message, named or line, traceback)
-        if line and not named:
-            message = f"{self._chunk}:{line}: {message}"
-        kept, extra = _of_call(ErrorCode(code.decode()), from_lua(details))
-        return Failed(kept, message, named or line, traceback, extra)
+        line = line_in(message, self._chunk) or line
+        hint = run_hint(message, self._script.source, line, self._names)
+        kept, extra = ErrorCode.SCRIPT_ERROR, NO_DETAILS
+        if code is not None and details is not None:
+            kept, extra = _of_call(ErrorCode(code.decode()), from_lua(details))
+            if line and not line_in(message, self._chunk):
+                message = f"{self._chunk}:{line}: {message}"
+        told = self._explained(message, line, hint)
+        return Failed(kept, told.message, line, traceback, (*extra, *told.details.items()))
+
+    def _explained(self, message: str, line: int, hint: str) -> Explained:
+        shown = line_of(self._script.source, line)
+        return explained(message, hint, shown, self._chunk if line else "")
 
     def _broken(self, message: bytes) -> Step:
         return Failed(ErrorCode.BUG, f"the sandbox failed: {message.decode(errors='replace')}")

@@ -99,8 +99,20 @@ def test_a_script_error_shows_line_and_traceback(loki: Run) -> None:
     assert first.startswith("SCRIPT_ERROR: ")
     assert "no such thing" in first
     assert "3" in first
-    assert any("inner" in line for line in rest)
+    assert rest[0] == "    error('no such thing')"
+    assert [line.split(":", 2)[1:] for line in rest[1:3]] == [
+        ["3", " in function 'inner'"],
+        ["5", " in main chunk"],
+    ]
     assert "/loki/" not in done.stderr
+
+
+def test_a_beginners_mistake_gets_a_hint(loki: Run) -> None:
+    done = loki("run", "-", stdin="x = 1\nx += 1")
+    first, line, *_ = done.stderr.splitlines()
+    assert first.startswith("SCRIPT_INVALID: ")
+    assert "Lua has no +=; write x = x + ..." in first
+    assert line == "    x += 1"
 
 
 def test_an_error_as_json_says_code_and_reason(loki: Run) -> None:

@@ -92,16 +92,20 @@ def described(value: ScriptValue) -> str:
     return str(value)
 
 
+def without_hint(message: str, details: dict[str, str]) -> str:
+    return message.removesuffix(f"; {details.get('hint', '')}")
+
+
 def ours(play, source: str) -> tuple[str, str]:
     try:
         run = play(source, max_output_kb=0, max_memory_mb=128, compiled=True)
     except CompilationError as error:
-        return "", f"error {error.message.splitlines()[0]}"
+        return "", f"error {without_hint(error.message.splitlines()[0], error.details)}"
     match run.end:
         case Finished(value):
             return run.output, f"value {described(value)}"
-        case Failed(message=message):
-            return run.output, f"error {message}"
+        case Failed(message=message, details=details):
+            return run.output, f"error {without_hint(message, dict(details))}"
     raise AssertionError(run.end)
 
 

@@ -126,7 +126,8 @@ def test_s_4_1_1_a_refusal_shows_file_line_and_source(engine, source, line, text
     assert first.startswith(f"s.lua:{line}: ")
     assert text in first
     assert second.strip() == shown.strip()
-    assert caught.value.details == {"line": line}
+    assert caught.value.details["line"] == line
+    assert caught.value.details.get("source_line", "") == shown.strip()
 
 
 def test_s_11_1_1_bytecode_runs_without_its_source(either):
