@@ -12,7 +12,8 @@ FLOATS = (
 )  # fmt: skip
 STRINGS = (
     "''", "'a'", "'abc'", "'hello world'", "'12'", "'key=value'", "'  pad '", "'a,b,,c'",
-    "'(x(y)z)'", "'A1_b2'", "'\\0\\1'", "'grün €'", "'%d'", "'x\\ny'", "[[[long]]]", "'THE end.'",
+    "'(x(y)z)'", "'A1_b2'", "'\\0\\1'", "'grün €'", "'%d'", "'x\\ny'",
+    "[=[[[long]]]=]", "'THE end.'",
 )  # fmt: skip
 BOOLEANS = ("true", "false", "nil", "not nil", "1 == 1.0", "'1' == 1")
 TABLES = ("{}", "{1, 2, 3}", "{1, nil, 3}", "{x = 1, y = 'z'}", "{{1}, {2}}", "{3, 1, 2, n = 3}")
@@ -86,7 +87,7 @@ class Expressions:
             return self.random.choice(INTEGERS)
         match self.random.randrange(8):
             case 0:
-                return f"{self.random.choice(('-', '~', '- -'))}{self._integer(0)}"
+                return f"{self.random.choice(('-', '~', '- -'))} {self._integer(0)}"
             case 1:
                 return f"#{self.of(self.random.choice(('string', 'table')), depth - 1)}"
             case 2:
@@ -194,7 +195,7 @@ class Expressions:
                 return f"{{{self.any(depth - 1)}, {self.any(depth - 1)}}}"
             case 1:
                 key = self.of(self.random.choice(("integer", "string")), 0)
-                return f"{{[{key}] = {self.any(depth - 1)}, {self.any(0)}}}"
+                return f"{{[ {key} ] = {self.any(depth - 1)}, {self.any(0)}}}"
             case 2:
                 return self._call("table.pack", self.any(depth - 1), self.any(depth - 1))
             case _:

@@ -39,10 +39,25 @@ class _Writer:
     def program(self) -> str:
         lines = [PROLOGUE]
         for _ in range(self._random.randint(4, 10)):
-            lines += self._protected(1) if self._random.random() < 0.5 else self._statement(1)
+            draw = self._random.random()
+            if draw < 0.7:
+                lines += self._protected(1)
+            elif draw < 0.97:
+                lines += self._kept()
+            else:
+                lines += self._statement(1)
         if self._random.random() < 0.7:
-            lines.append(f"return tostring({self._write.any(2)})")
+            lines.append(f"return tostring({self._tried()})")
         return "\n".join(lines) + "\n"
+
+    def _tried(self) -> str:
+        """An expression that raises nothing, whatever is in it."""
+        return f"(select(2, pcall(function() return {self._write.any(2)} end)))"
+
+    def _kept(self) -> list[str]:
+        value, name = self._tried(), self._name()
+        self._write.variables.append(name)
+        return [f"local {name} = clip({value})"]
 
     def _name(self) -> str:
         self._names += 1
@@ -147,8 +162,8 @@ class _Writer:
         self._write.variables.append(name)
         return [
             f"local {name} = {self._random.choice(('{}', '{1, 2}', 'setmetatable({}, V)'))}",
-            f"{name}[{key}] = clip({value})",
-            f"print(rawlen({name}), {name}[{key}], {name}.x, {name}[1])",
+            f"{name}[ {key} ] = clip({value})",
+            f"print(rawlen({name}), {name}[ {key} ], {name}.x, {name}[1])",
         ]
 
     def _each(self, depth: int) -> list[str]:

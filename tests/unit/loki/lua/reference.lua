@@ -3,7 +3,7 @@
 -- In: programs, each as an s4 string. Out, for each: what it printed, MARK, then "value " or
 -- "error " and a description, MARK.
 
-local MARK = "\0\1\0"
+local MARK = "\0next\0"
 local read, write, unpack = io.read, io.write, string.unpack
 local LONG = 50000000 -- Instructions.
 local CHUNK = ...
