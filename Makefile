@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 NODE_MODULES := tests/e2e/node/node_modules/.installed
 
-.PHONY: run demo test check format bench proto clean
+.PHONY: run demo test fuzz check format bench proto clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## Serve the examples on simulated hardware.
@@ -16,6 +16,9 @@ demo: $(INSTALLED) ## Serve, call every example once, stop.
 
 test: $(INSTALLED_DEV) node lua ## All set-up, all tests.
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
+	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
 	$(BIN)/ruff format --check .

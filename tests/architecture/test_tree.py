@@ -44,6 +44,7 @@ COVERED_ELSEWHERE = {
 NO_ONE_MODULE = {
     "tests/unit/loki/lua/test_abuse.py": "the whole engine against hostile scripts",
     "tests/unit/loki/lua/test_conformance.py": "the whole engine against plain Lua",
+    "tests/unit/loki/lua/test_fuzz.py": "the whole engine against random attacks",
     "tests/unit/loki/lua/test_library.py": "library.lua",
     "tests/unit/loki/lua/test_walls.py": "the whole engine against attempts to break out",
 }
