@@ -7,13 +7,14 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, footprint, recovery, runaway, state
+from benchmarks import call, engine, footprint, recovery, runaway, state
 from benchmarks.result import Figure
 
 SCENARIOS: dict[str, ModuleType] = {
     "call": call,
     "recovery": recovery,
     "runaway": runaway,
+    "engine": engine,
     "footprint": footprint,
     "state": state,
 }
