@@ -1,15 +1,18 @@
 """What a run hands out before its end: its output, and the chunks of a stream, in order."""
 
 import logging
+import time
 from collections.abc import Callable
 
 from loki.actors.role import Shell
 from loki.core import engine
+from loki.core.allowance import Allowance
 from loki.messages.envelope import Message
 from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
 from loki.messages.value import pack
 
 WINDOW = 16  # Chunks that may be on their way to the client.
+LOGGED_AT_ONCE, LOGGED_PER_S = 100, 20  # Lines of one run: logs outlive their scripts.
 LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -29,6 +32,8 @@ class Outlet:
         self._streams = start.stream
         self._left_bytes = start.limits.max_output_kb * 1024 or None  # None is no limit.
         self._shell = shell
+        self._log_allowance = Allowance(LOGGED_AT_ONCE, LOGGED_PER_S, time.monotonic())
+        self._log_overflows = False
         self._kept: list[str] = []
         self._sequence = 0
         self._taken = 0
@@ -65,7 +70,18 @@ class Outlet:
                     lambda n: ProgressMade(run=run, sequence=n, fraction=fraction, text=text)
                 )
             case engine.Log(level, text):
-                self._shell.log.log(LEVELS[level], "%s run=%s %s", script, run, text)
+                self._log(LEVELS[level], script, text)
+
+    def _log(self, level: int, script: str, text: str) -> None:
+        """Of lines beyond the allowance only the first shows, as one that says so."""
+        log, run = self._shell.log, self._run
+        if self._log_allowance.take(time.monotonic()):
+            log.log(level, "%s run=%s %s", script, run, text)
+            return
+        if not self._log_overflows:
+            many = f"more than {LOGGED_PER_S} lines a second; what is beyond is left out"
+            log.warning("%s run=%s logs %s", script, run, many)
+        self._log_overflows = True
 
     def chunk(self, message: Callable[[int], Message]) -> None:
         """Send the message of the next number, if this is a stream that somebody reads."""

@@ -53,7 +53,8 @@ LOKI = LuaModule(
                     doc="One line; control characters become spaces, and 2000 characters count",
                 ),
             ),
-            doc="Writes to the log of the device.",
+            doc="Writes to the log of the device. A run may write 100 lines at once and 20 a "
+            "second; what is beyond is left out, and the log says so.",
         ),
         LuaFunction(
             name="call",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loki.actors.outlet import WINDOW, Outlet
+from loki.actors.outlet import LOGGED_AT_ONCE, WINDOW, Outlet
 from loki.core.engine import Emit, Log, Progress
 from loki.messages.envelope import Message
 from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
@@ -126,3 +126,15 @@ def test_a_log_line_names_script_and_run(
     outlet_of(shell, stream=False).show("blink", Log("warning", "hot"))
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.WARNING, "blink run=r1 hot")
+
+
+def test_a_flood_of_log_lines_is_cut_short_and_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    outlet = outlet_of(FakeShell(), stream=False)
+    for number in range(10 * LOGGED_AT_ONCE):
+        outlet.show("chatty", Log("error", f"line {number}"))
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[:2] == ["chatty run=r1 line 0", "chatty run=r1 line 1"]
+    assert LOGGED_AT_ONCE < len(lines) < 5 * LOGGED_AT_ONCE
+    assert sum("is left out" in line for line in lines) == 1
