@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from loki.actors.module import ModuleShelf
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.core import library
 from loki.errors import CompilationError, ErrorCode, IoError, LokiError, PermissionRefused
@@ -30,9 +31,11 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
+from loki.messages.module import LoadModule
 from loki.messages.script import Script
 from loki.messages.value import unpack
 from loki.tool.file import Tools, read_tools, read_upload
+from loki.tool.module import ModuleFolder
 from loki.tool.rule import Rules
 
 PUBLISH_TIMEOUT_S = 2.0
@@ -112,6 +115,15 @@ class Library(Role):
         self._rules = rules_of(self._settings, self._compile)
         self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
         self._worker = shell.worker("store")
+        self._modules = ModuleShelf(
+            ModuleFolder(
+                Path(self._settings.script_storage_path),
+                tools=Path(self._settings.tools),
+                closed=Path(self._settings.state_dir),
+            ),
+            self._engine,
+            shell.worker("modules"),
+        )
         self._changing = asyncio.Lock()
         self._from_files: dict[str, Script] = {}
         self._registered: dict[str, Script] = {}
@@ -127,6 +139,7 @@ class Library(Role):
             RegisterScript: self._register,
             UnregisterScript: self._unregister,
             SendScripts: self._send_all,
+            LoadModule: self._modules.load,
         }
 
     async def begin(self) -> None:

@@ -19,6 +19,7 @@ import msgspec
 from loki.actors.activity import Activity, Current
 from loki.actors.door import Door
 from loki.actors.flight_recorder import own_recorder
+from loki.actors.module import ModuleStock
 from loki.actors.outlet import Outlet
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.actors.watchdog import Watchdog
@@ -42,6 +43,7 @@ from loki.messages.execution import (
     StartRun,
 )
 from loki.messages.lua_module import LuaFunction
+from loki.messages.module import CompiledModule
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 OVERTIME_EXIT_CODE = 75
@@ -68,6 +70,7 @@ class Runner(Role):
         self._engine = engine_for("lua", settings.modules)
         self._spare: Session | None = self._engine.prepare()
         self._held: Lru[CompiledScript] = Lru(settings.script_cache_size)
+        self._modules = ModuleStock(shell)
         self._recorder = own_recorder(shell.name)
         self._watchdog = Watchdog(self._look)
         self._current: Current | None = None
@@ -196,6 +199,8 @@ class Runner(Role):
                 self._call(run, activity, module, function, arguments)
             case engine.CallTool():
                 self._fail_soon(activity, ErrorCode.UNSUPPORTED, "loki.call is not available yet")
+            case engine.Require(name):
+                self._require(activity, name)
             case engine.Sleep(duration_s):
                 self._sleep(activity, duration_s)
             case engine.AskBudget():
@@ -245,6 +250,16 @@ class Runner(Role):
             timeout_s=left_s,
             run=activity.id,
         )
+
+    def _require(self, activity: Activity, name: str) -> None:
+        def loaded(module: CompiledModule | Failure) -> None:
+            if isinstance(module, Failure):
+                self._fail(activity, module)
+            elif self._lives(activity):
+                self._compute(activity, lambda: activity.session.provide(module))
+
+        left_s = max(0.001, activity.deadline_s - time.monotonic())
+        self._modules.load(name, loaded, timeout_s=left_s, run=activity.id)
 
     def _answered(self, activity: Activity, reply: msgspec.Raw | Failure) -> None:
         activity.calls_in_flight -= 1

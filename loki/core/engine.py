@@ -5,6 +5,7 @@ from typing import Protocol, TypeAlias
 
 from loki.errors import ErrorCode
 from loki.messages.lua_module import LuaModule
+from loki.messages.module import CompiledModule
 from loki.messages.script import Script
 from loki.messages.value import ScriptValue
 
@@ -54,6 +55,13 @@ class Log:
 
 
 @dataclass(frozen=True, slots=True)
+class Require:
+    """The script waits for a module: `require(name)`, where `name` may be anything."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flush:
     """Nothing to do but to hand out what was printed so far."""
 
@@ -79,7 +87,17 @@ class Failed:
 
 
 Step: TypeAlias = (
-    Call | CallTool | Sleep | AskBudget | Emit | Progress | Log | Flush | Finished | Failed
+    Call
+    | CallTool
+    | Require
+    | Sleep
+    | AskBudget
+    | Emit
+    | Progress
+    | Log
+    | Flush
+    | Finished
+    | Failed
 )
 
 
@@ -99,7 +117,10 @@ class Session(Protocol):
         """Answer the last step, with None where nothing was asked; run on."""
 
     def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
-        """Answer the last Call or CallTool with an error that the script may catch."""
+        """Answer the last Call, CallTool or Require with an error that the script may catch."""
+
+    def provide(self, module: CompiledModule) -> Step:
+        """Answer the last Require; run on."""
 
     def take_output(self) -> str:
         """What was printed since the last time."""

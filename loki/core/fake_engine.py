@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from loki.core.engine import Failed, Step
 from loki.errors import CompilationError, ErrorCode
+from loki.messages.module import CompiledModule
 from loki.messages.script import Script
 from loki.messages.value import ScriptValue
 
@@ -24,7 +25,7 @@ class FakeSession:
     plays: dict[str, tuple[Step, ...]]
     output: dict[str, str]
     arguments: dict[str, ScriptValue] = field(default_factory=dict)
-    answers: "list[ScriptValue | Raised]" = field(default_factory=list)
+    answers: "list[ScriptValue | CompiledModule | Raised]" = field(default_factory=list)
     bytecode: bytes = b""
     closed: bool = False
     memory_bytes: int = 0
@@ -51,6 +52,11 @@ class FakeSession:
         self.answers.append(Raised(code, message, details))
         if not self._left:
             return Failed(code, message, details=tuple(details.items()))
+        return self._next()
+
+    def provide(self, module: CompiledModule) -> Step:
+        """Keep the module; the next step."""
+        self.answers.append(module)
         return self._next()
 
     def take_output(self) -> str:

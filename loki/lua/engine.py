@@ -4,8 +4,9 @@ from loki.core.engine import Session
 from loki.errors import CompilationError
 from loki.lua.bindings import Bindings
 from loki.lua.hint import compile_hint, explained, line_of
+from loki.lua.place import line_in
 from loki.lua.sandbox import VERSION, Sandbox
-from loki.lua.script import LuaSession, chunk_name, line_in, source_of
+from loki.lua.script import LuaSession, chunk_name, source_of
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Script
 

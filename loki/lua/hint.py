@@ -11,8 +11,8 @@ from difflib import get_close_matches
 
 GLOBALS = (
     "_G _VERSION assert collectgarbage coroutine error getmetatable ipairs load math next os pairs "
-    "params pcall print rawequal rawget rawlen rawset select setmetatable string table tonumber "
-    "tostring type utf8 xpcall"
+    "params pcall print rawequal rawget rawlen rawset require select setmetatable string table "
+    "tonumber tostring type utf8 xpcall"
 )
 """What every script finds, beside `loki` and the children."""
 
@@ -34,6 +34,7 @@ WORDS = {
     **dict.fromkeys(
         ("io", "dofile", "loadfile"), "scripts reach files by hel:fs_read and hel:fs_write"
     ),
+    "package": 'require "name" finds the files of the scripts folder',
     "len": "#x is the length of x",
     "loadstring": "Lua 5.4 calls it load",
     "unpack": "Lua 5.4 calls it table.unpack",
@@ -187,6 +188,8 @@ def run_hint(message: str, source: str, line: int, names: Names) -> str:
     if _MISSING.search(message):
         used = set(_PARAMETER.findall(_code(source, line))) - set(names.given)
         return _of_parameter(used.pop(), names.parameters) if len(used) == 1 else ""
+    if _of_empty_module(message, source):
+        return "what require gives is what the module returns, and this one returns no table"
     if found := _NOTHING.search(message):
         name, code = found["name"], _code(source, line)
         if found["kind"] == "global":
@@ -261,6 +264,13 @@ def _of_global(name: str, source: str, line: int, known: Collection[str]) -> str
             return f"'{name}' is defined at line {number}, which comes later"
     own = re.findall(r"\bfunction\s+(\w+)\s*\(|\blocal\s+(\w+)\s*=", source)
     return _did_you_mean(name, (*known, *(one or other for one, other in own)))
+
+
+def _of_empty_module(message: str, source: str) -> bool:
+    found = re.search(r"a boolean value \((?:local|upvalue|global) '(\w+)'\)", message)
+    lines = range(1, len(source.splitlines()) + 1) if found else ()
+    required = rf"\b{found[1]}\s*=\s*require\b" if found else ""
+    return any(re.search(required, _code(source, line)) for line in lines)
 
 
 def _of_library(library: str, name: str) -> str:

@@ -23,7 +23,15 @@ LuaFailure = lua54.LuaError
 LuaOutOfMemory = lua54.LuaMemoryError
 
 
-PARTS = ("codec.lua", "taken.lua", "prelude.lua", "library.lua", "service.lua", "session.lua")
+PARTS = (
+    "codec.lua",
+    "taken.lua",
+    "prelude.lua",
+    "library.lua",
+    "service.lua",
+    "module.lua",
+    "session.lua",
+)
 """One chunk in this order. The codec is a function of its own. All after taken.lua is one, too:
 
 to capture a local of the running function, Lua walks over all that were captured before; to pass

@@ -5,13 +5,15 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from loki.core.engine import Call, Failed, Finished, Flush, Step
+from loki.core.engine import Call, Failed, Finished, Flush, Require, Step
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
 from loki.lua.bindings import Bindings
 from loki.lua.builtin import LOKI, step_of
 from loki.lua.convert import arguments_from_lua, as_declared, from_lua, mismatch, to_lua
 from loki.lua.hint import Explained, Names, compile_hint, explained, line_of, run_hint
+from loki.lua.place import Place, Sources
 from loki.lua.sandbox import LuaFailure, LuaOutOfMemory, Sandbox
+from loki.messages.module import CompiledModule
 from loki.messages.script import Script, ValueType
 from loki.messages.value import INT64, ScriptValue
 
@@ -23,7 +25,6 @@ KEPT_CODES = frozenset(
 CHUNK_BYTES = 59  # More would be cut by Lua itself, in the middle of a character.
 
 NIL = to_lua(None)
-NO_DETAILS: tuple[tuple[str, str], ...] = ()
 
 
 def chunk_name(chunk: str) -> str:
@@ -43,12 +44,6 @@ def source_of(script: Script) -> bytes:
     return (KEEP_FRAME + script.source.removeprefix("\ufeff")).encode()
 
 
-def line_in(message: str, chunk: str) -> int:
-    """The line that a message of Lua begins with, or 0."""
-    found = re.match(re.escape(chunk) + r":(\d+): ", message)
-    return int(found[1]) if found else 0
-
-
 class LuaSession:
     """One run of one script in its own fresh state."""
 
@@ -56,7 +51,7 @@ class LuaSession:
         self._sandbox = sandbox
         self._bindings = bindings
         self._script: Script
-        self._chunk = ""
+        self._sources: Sources
         self._names = Names()
         self._last: Step | None = None
         self._waiting_bytes = 0
@@ -66,7 +61,8 @@ class LuaSession:
     ) -> Step:
         """Run until the first step. Arguments are valid already; bytecode is the Library's."""
         self._script = script
-        self._chunk = chunk_name(script.chunk)
+        chunk = chunk_name(script.chunk)
+        self._sources = Sources(chunk, script.source)
         self._names = Names(
             modules=self._bindings.module_names,
             parameters=tuple(parameter.name for parameter in script.parameters),
@@ -74,7 +70,7 @@ class LuaSession:
         )
         self._sandbox.begin(
             bytecode or source_of(script),
-            b"@" + self._chunk.encode(),
+            b"@" + chunk.encode(),
             to_lua(arguments),
             compiled=bool(bytecode),
             output=script.limits.max_output_kb * 1024,
@@ -95,6 +91,13 @@ class LuaSession:
         A detail that is a whole number in decimal, such as a status, is an integer in Lua.
         """
         self._stage_error(code, message, details)
+        return self._advance()
+
+    def provide(self, module: CompiledModule) -> Step:
+        """Answer the last Require; run on."""
+        file = chunk_name(module.file)
+        self._sources.add(file, module.source)
+        self._stage({"file": file, "code": module.bytecode})
         return self._advance()
 
     def take_output(self) -> str:
@@ -164,6 +167,9 @@ class LuaSession:
             self._stage_error(error.code, error.message, error.details)
         return None
 
+    def _module(self, name: bytes) -> Step:
+        return Require(name.decode(errors="replace"))
+
     def _flush(self) -> Step:
         return Flush()
 
@@ -194,35 +200,38 @@ class LuaSession:
         )
 
     def _invalid(self, raw: bytes) -> Step:
-        message, source = raw.decode(errors="replace"), self._script.source
-        line = line_in(message, self._chunk)
-        told = self._explained(message, line, compile_hint(message, source, line))
-        return Failed(ErrorCode.SCRIPT_INVALID, told.message, line, "", tuple(told.details.items()))
+        message = raw.decode(errors="replace")
+        place = self._sources.place_in(message)
+        told = _explained(message, place, compile_hint(message, place.source, place.line))
+        details = tuple(told.details.items())
+        return Failed(ErrorCode.SCRIPT_INVALID, told.message, place.line, "", details)
 
-    def _failed(
-        self, raw: bytes, line: int, trace: bytes, code: bytes | None, details: bytes | None
-    ) -> Step:
+    def _failed(self, raw: bytes, trace: bytes, code: bytes | None, details: bytes | None) -> Step:
         """An error that the script did not catch; `code` and `details` are a failed call's."""
         message, traceback = raw.decode(errors="replace"), trace.decode(errors="replace")
-        line = line_in(message, self._chunk) or line
-        hint = run_hint(message, self._script.source, line, self._names)
-        kept, extra = ErrorCode.SCRIPT_ERROR, NO_DETAILS
-        if code is not None and details is not None:
+        place = self._sources.place_of(message, traceback)
+        hint = run_hint(message, place.source, place.line, self._names)
+        if code is None or details is None:
+            told = _explained(message, place, hint)
+            kept, extra = ErrorCode.SCRIPT_ERROR, told.details
+        else:
             kept, extra = _of_call(ErrorCode(code.decode()), from_lua(details))
-            if line and not line_in(message, self._chunk):
-                message = f"{self._chunk}:{line}: {message}"
-        told = self._explained(message, line, hint)
-        return Failed(kept, told.message, line, traceback, (*extra, *told.details.items()))
-
-    def _explained(self, message: str, line: int, hint: str) -> Explained:
-        shown = line_of(self._script.source, line)
-        return explained(message, hint, shown, self._chunk if line else "")
+            if extra.get("code") == ErrorCode.SCRIPT_INVALID.value and "file" in extra:
+                # A module that does not compile: the Library says where.
+                line = int(extra.get("line", 0))
+                return Failed(kept, message, line, traceback, tuple(extra.items()))
+            if place.line and self._sources.place_in(message) != place:
+                message = f"{place.file}:{place.line}: {message}"
+            told = _explained(message, place, hint)
+            extra = {**extra, **told.details}
+        return Failed(kept, told.message, place.line, traceback, tuple(extra.items()))
 
     def _broken(self, message: bytes) -> Step:
         return Failed(ErrorCode.BUG, f"the sandbox failed: {message.decode(errors='replace')}")
 
     _READ: ClassVar[dict[bytes, Callable[..., Step | None]]] = {
         b"call": _called,
+        b"module": _module,
         b"flush": _flush,
         b"done": _done,
         b"unsendable": _unsendable,
@@ -233,15 +242,17 @@ class LuaSession:
     }
 
 
-def _of_call(
-    code: ErrorCode, details: ScriptValue
-) -> tuple[ErrorCode, tuple[tuple[str, str], ...]]:
+def _explained(message: str, place: Place, hint: str) -> Explained:
+    return explained(message, hint, line_of(place.source, place.line), place.file)
+
+
+def _of_call(code: ErrorCode, details: ScriptValue) -> tuple[ErrorCode, dict[str, str]]:
     """The run's code and details after a failed call that it did not catch."""
     told = details if isinstance(details, dict) else {}
     if code is not ErrorCode.SCRIPT_ERROR:
         told = {"code": code.value, **told}
     kept = code if code in KEPT_CODES else ErrorCode.SCRIPT_ERROR
-    return kept, tuple((key, str(value)) for key, value in told.items())
+    return kept, {key: str(value) for key, value in told.items()}
 
 
 def _failed_by(error: ExecutionError) -> Failed:

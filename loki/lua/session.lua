@@ -2,7 +2,7 @@
 
 local randomseed = math.randomseed
 local LEVELS, FRAMES, TEXT_LIMIT = 200, 20, 2000
-local failure = {} -- Of the script, once it raised: text, line, trace, code, details.
+local failure = {} -- Of the script, once it raised: text, trace, code, details.
 
 local function frame(info)
   if info.what == "main" then
@@ -15,22 +15,20 @@ local function frame(info)
 end
 
 local function trace()
-  local lines, line = {}, 0
+  local lines = {}
   for level = 3, 3 + LEVELS do
     local info = getinfo(level, "Sln")
     if not info then
       break
     elseif info.what ~= "C" and info.source ~= own_source then
-      if #lines == 0 then
-        line = info.currentline
-      elseif #lines == FRAMES then
+      if #lines == FRAMES then
         lines[FRAMES + 1] = "..."
         break
       end
       lines[#lines + 1] = frame(info)
     end
   end
-  return cut(concat(lines, "\n"), TEXT_LIMIT), line
+  return cut(concat(lines, "\n"), TEXT_LIMIT)
 end
 
 local function message_of(e)
@@ -52,7 +50,7 @@ local function describe(e)
   if stopped then
     return STOP
   end
-  failure.trace, failure.line = trace()
+  failure.trace = trace()
   failure.text = cut(message_of(e), TEXT_LIMIT)
   local record = issued[e]
   failure.code = record and record.code
@@ -90,7 +88,7 @@ local function ended(ok, ...)
   elseif rawequal((...), OUT_OF_MEMORY) then
     stopped = stopped or "memory"
   end
-  return TAG, "failed", failure.text, failure.line, failure.trace, failure.code, failure.details
+  return TAG, "failed", failure.text, failure.trace, failure.code, failure.details
 end
 
 local function live()
@@ -152,6 +150,7 @@ do
   for i = 2, names.n, 2 do
     service(names[i], ":", names[i + 1])
   end
+  preload()
 end
 
 -- The host looks up `debug` in the true globals at each of its calls and must find it without

@@ -46,6 +46,7 @@ NO_ONE_MODULE = {
     "tests/unit/loki/lua/test_conformance.py": "the whole engine against plain Lua",
     "tests/unit/loki/lua/test_fuzz.py": "the whole engine against random attacks",
     "tests/unit/loki/lua/test_library.py": "library.lua",
+    "tests/unit/loki/lua/test_module.py": "module.lua",
     "tests/unit/loki/lua/test_walls.py": "the whole engine against attempts to break out",
 }
 

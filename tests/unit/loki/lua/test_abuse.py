@@ -11,7 +11,7 @@ from loki.errors import ErrorCode
 GLOBALS = [
     f"return {name} == nil"
     for name in (
-        *("require", "dofile", "loadfile", "debug", "io", "package", "python", "warn", "jit"),
+        *("dofile", "loadfile", "debug", "io", "package", "python", "warn", "jit"),
         *("string.dump", "os.execute", "os.exit", "os.getenv", "os.remove", "os.rename", "ffi"),
         *("os.tmpname", "os.setlocale", "loadstring", "unpack"),
     )

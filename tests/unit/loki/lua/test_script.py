@@ -8,7 +8,7 @@ import pytest
 from loki.core.engine import AskBudget, Call, CallTool, Emit, Failed, Finished, Log, Progress, Sleep
 from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
-from loki.lua.script import chunk_name, line_in
+from loki.lua.script import chunk_name
 from loki.messages.script import Limits, Script, ValueType
 
 
@@ -343,8 +343,6 @@ def test_names_of_chunks_are_clean_and_short():
     cut = chunk_name("ü" * 60)
     assert cut.startswith("...ü")
     assert len(cut.encode()) <= 59
-    assert line_in("a[.lua:12: x", "a[.lua") == 12
-    assert line_in("b.lua:12: x", "a.lua") == 0
 
 
 def test_long_chunk_names_keep_the_line(engine: LuaEngine):

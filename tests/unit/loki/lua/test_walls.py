@@ -123,7 +123,7 @@ def test_s_3_1_5_validation_does_not_execute() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["io", "debug", "package", "require", "dofile", "loadfile", "python", "warn", "string.dump",
+    ["io", "debug", "package", "dofile", "loadfile", "python", "warn", "string.dump",
      "os.execute", "os.getenv", "os.exit", "os.remove", "os.tmpname"],
 )  # fmt: skip
 def test_what_reaches_outside_is_not_there(name: str) -> None:
