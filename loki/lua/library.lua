@@ -59,6 +59,21 @@ function env.assert(...)
   error(unforged(message), 2)
 end
 
+local guards = setmetatable({}, WEAK)
+
+-- A `__close` handler that never sees, and so cannot replace, the error that ends the run. One that
+-- is put into a metatable afterwards passes by here: Lua tells nobody of it.
+local function guarded(handler)
+  local function guard(object, e)
+    if stopped or rawequal(e, OUT_OF_MEMORY) then
+      stop("memory")
+    end
+    return handler(object, e)
+  end
+  guards[guard] = true
+  return guard
+end
+
 function env.setmetatable(...)
   local object, meta = ...
   if type(object) ~= "table" then
@@ -67,6 +82,10 @@ function env.setmetatable(...)
     misfit("nil or table", 2, "setmetatable", ...)
   elseif meta and rawget(meta, "__gc") ~= nil then
     error("__gc is not available in scripts; use a <close> variable", 2)
+  end
+  local handler = meta and rawget(meta, "__close")
+  if handler and not guards[handler] then
+    rawset(meta, "__close", guarded(handler))
   end
   return setmetatable(object, meta)
 end

@@ -93,3 +93,41 @@ def test_an_answer_that_is_no_value_fails_the_call(play):
         deep = [deep]
     failed = play("return board:ping()", deep).failed
     assert f"nested deeper than {MAX_DEPTH}" in failed.message
+
+
+MASK = "local mask = setmetatable({}, {__close = function() hog = nil error('mine', 0) end})\n"
+HOG = "hog = {} while true do hog[#hog + 1] = ('x'):rep(1000) .. #hog end"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"pcall(function() local c <close> = mask {HOG} end)",
+        f"xpcall(function() local c <close> = mask {HOG} end, print)",
+        f"pcall(coroutine.wrap(function() local c <close> = mask {HOG} end))",
+        f"local co = coroutine.create(function() local c <close> = mask {HOG} end)"
+        " coroutine.resume(co) coroutine.close(co)",
+        f"local c <close> = mask {HOG}",
+        f"pcall(function() for _ in next, {{1}}, nil, mask do {HOG} end end)",
+        f"local c <close> = mask pcall(function() local d <close> = mask {HOG} end)",
+        "pcall(function() local c <close> = mask local s = ('x'):rep(1 << 30) end)",
+        "setmetatable(mask, getmetatable(setmetatable({}, getmetatable(mask))))"
+        f" pcall(function() local c <close> = mask {HOG} end)",
+    ],
+)
+def test_s_5_3_1_no_close_handler_replaces_the_end_for_memory(play, source):
+    failed = play(f"{MASK}{source} return 'survived'", max_memory_mb=4).failed
+    assert failed.code is ErrorCode.MEMORY_BUDGET
+
+
+def test_a_close_handler_still_gets_the_scripts_own_errors(play):
+    source = """
+    local seen = {}
+    local function guard(n)
+      return setmetatable({}, {__close = function(_, e) seen[n] = tostring(e) end})
+    end
+    do local a <close> = guard(1) end
+    local ok, e = pcall(function() local b <close> = guard(2) error("oh", 0) end)
+    return {seen[1], seen[2], e}
+    """
+    assert play(source).value == ["nil", "oh", "oh"]
