@@ -158,6 +158,9 @@ RUN_RULES = (
     Rule("stack overflow", "a function calls itself without an end"),
 )
 
+MOST_LINES, LONGEST_LINE, LONGEST_MESSAGE, MOST_NAMES = 5000, 300, 1000, 500
+"""Of a source, and of what is said about it, as far as hints are looked for."""
+
 _NOTHING = re.compile(
     r"attempt to (?P<what>[\w ]+?) a nil value \((?P<kind>global|field) '(?P<name>\w+)'\)"
 )
@@ -169,7 +172,8 @@ _STRING = re.compile(r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|\[\[.*?\]\]|--.*")
 
 def compile_hint(message: str, source: str, line: int) -> str:
     """For what the compiler said of line `line` of `source`; "" where nothing is certain."""
-    return _by_rule(COMPILE_RULES, message, source, line) or _open_block(message, source)
+    message, lines = message[:LONGEST_MESSAGE], _lines(source)
+    return _by_rule(COMPILE_RULES, message, lines, line) or _open_block(message, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,17 +187,18 @@ class Names:
 
 def run_hint(message: str, source: str, line: int, names: Names) -> str:
     """The same for an error of a run."""
-    if hint := _by_rule(RUN_RULES, message, source, line):
+    message, lines = message[:LONGEST_MESSAGE], _lines(source)
+    if hint := _by_rule(RUN_RULES, message, lines, line):
         return hint
     if _MISSING.search(message):
-        used = set(_PARAMETER.findall(_code(source, line))) - set(names.given)
+        used = set(_PARAMETER.findall(_code(lines, line))) - set(names.given)
         return _of_parameter(used.pop(), names.parameters) if len(used) == 1 else ""
-    if _of_empty_module(message, source):
+    if _of_empty_module(message, lines):
         return "what require gives is what the module returns, and this one returns no table"
     if found := _NOTHING.search(message):
-        name, code = found["name"], _code(source, line)
+        name, code = found["name"], _code(lines, line)
         if found["kind"] == "global":
-            return _of_global(name, source, line, (*GLOBALS.split(), *names.modules))
+            return _of_global(name, lines, line, (*GLOBALS.split(), *names.modules))
         if re.search(rf"\bparams\.{name}\b", code):
             return _of_parameter(name, names.parameters)
         if library := re.search(rf"\b({'|'.join(LIBRARIES)})\.{name}\b", code):
@@ -222,9 +227,13 @@ def line_of(source: str, line: int) -> str:
     return lines[line - 1].strip()[:200] if 0 < line <= len(lines) else ""
 
 
-def _code(source: str, line: int) -> str:
+def _lines(source: str) -> list[str]:
+    """As far as they are read: no source may cost more than it can gain."""
+    return [line[:LONGEST_LINE] for line in source.splitlines()[:MOST_LINES]]
+
+
+def _code(lines: Sequence[str], line: int) -> str:
     """A line without its comment; what its strings hold becomes nothing."""
-    lines = source.splitlines()
     return _STRING.sub(_emptied, lines[line - 1]) if 0 < line <= len(lines) else ""
 
 
@@ -232,10 +241,10 @@ def _emptied(found: re.Match[str]) -> str:
     return "" if found[0].startswith("--") else "''"
 
 
-def _by_rule(rules: Sequence[Rule], message: str, source: str, line: int) -> str:
-    code, before = _code(source, line), ""
+def _by_rule(rules: Sequence[Rule], message: str, lines: Sequence[str], line: int) -> str:
+    code, before = _code(lines, line), ""
     for number in range(line - 1, 0, -1):
-        before = _code(source, number)
+        before = _code(lines, number)
         if before.strip():
             break
     for rule in rules:
@@ -246,31 +255,31 @@ def _by_rule(rules: Sequence[Rule], message: str, source: str, line: int) -> str
     return ""
 
 
-def _open_block(message: str, source: str) -> str:
+def _open_block(message: str, lines: Sequence[str]) -> str:
     found = _OPEN.search(message)
     if not found:
         return ""
-    for number in range(1, len(source.splitlines()) + 1):
-        if re.search(r"\belse\s+if\b", _code(source, number)):
+    for number in range(1, len(lines) + 1):
+        if re.search(r"\belse\s+if\b", _code(lines, number)):
             return f"'else if' at line {number} opens an if with an end of its own; use elseif"
     return f"the '{found['word']}' of line {found['line']} has no end" if found["line"] else ""
 
 
-def _of_global(name: str, source: str, line: int, known: Collection[str]) -> str:
+def _of_global(name: str, lines: Sequence[str], line: int, known: Collection[str]) -> str:
     if name in WORDS:
         return WORDS[name]
-    for number in range(1, len(source.splitlines()) + 1):
-        if re.search(rf"\bfunction\s+{name}\s*\(", _code(source, number)) and number > line:
+    for number in range(line + 1, len(lines) + 1):
+        if re.search(rf"\bfunction\s+{name}\s*\(", _code(lines, number)):
             return f"'{name}' is defined at line {number}, which comes later"
-    own = re.findall(r"\bfunction\s+(\w+)\s*\(|\blocal\s+(\w+)\s*=", source)
-    return _did_you_mean(name, (*known, *(one or other for one, other in own)))
+    own = re.findall(r"\bfunction\s+(\w+)\s*\(|\blocal\s+(\w+)\s*=", "\n".join(lines))
+    return _did_you_mean(name, (*known, *(one or other for one, other in own[:MOST_NAMES])))
 
 
-def _of_empty_module(message: str, source: str) -> bool:
+def _of_empty_module(message: str, lines: Sequence[str]) -> bool:
     found = re.search(r"a boolean value \((?:local|upvalue|global) '(\w+)'\)", message)
-    lines = range(1, len(source.splitlines()) + 1) if found else ()
+    numbers = range(1, len(lines) + 1) if found else ()
     required = rf"\b{found[1]}\s*=\s*require\b" if found else ""
-    return any(re.search(required, _code(source, line)) for line in lines)
+    return any(re.search(required, _code(lines, number)) for number in numbers)
 
 
 def _of_library(library: str, name: str) -> str:

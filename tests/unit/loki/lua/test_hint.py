@@ -218,3 +218,19 @@ def test_lines_that_are_not_there() -> None:
     assert line_of("a", 0) == line_of("a", 9) == ""
     assert compile_hint("near '!'", "", 7) == ""
     assert run_hint("stack overflow", "", 0, Names()) == "a function calls itself without an end"
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "if x = 1 then " + "a" * 900_000,
+        "x = = 1" + " ." * 400_000,
+        "\n" * 1_000_000 + "x = = 1",
+        "if x then\n" + "y()\n" * 200_000 + "else if z then end",
+    ],
+    ids=lambda source: source[:20],
+)
+def test_a_source_made_to_be_slow_is_refused_like_any_other(engine, source):
+    with pytest.raises(CompilationError):
+        engine.compile(Script(name="slow", source=source, chunk="slow"))
