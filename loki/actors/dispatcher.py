@@ -51,6 +51,7 @@ class Dispatcher(ParentRole):
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
+        import loki.actors.walls  # noqa: F401
         from loki.lua import warm_up
 
         warm_up()  # Before the fork: the runners share its pages.
@@ -61,6 +62,8 @@ class Dispatcher(ParentRole):
                     modules=self._config.modules,
                     disabled=self._config.disabled,
                     script_cache_size=self._config.script_cache_size,
+                    walled=True,
+                    ceiling=self._config.ceiling,
                 )
             )
         )

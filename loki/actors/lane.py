@@ -28,6 +28,7 @@ from loki.actors.frame import (
 )
 from loki.actors.peer import Peer, is_kin, peer_credentials
 from loki.actors.role import Timer
+from loki.actors.run_directory import RunDirectory
 from loki.clock import Clock
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
@@ -36,7 +37,6 @@ RECONNECT_FIRST_S = 0.002
 RECONNECT_LONGEST_S = 0.05
 RECONNECT_WINDOW_S = 1.0
 AGE_BYTES = 8  # By which a message may grow when what is left of its budget is written anew.
-BACKLOG = 128
 LANES_PER_PROCESS = 8  # Of three that it may need: each side connects once, and asks once.
 
 
@@ -72,6 +72,10 @@ class Lane:
     @property
     def closed(self) -> bool:
         return self._fd < 0
+
+    @property
+    def descriptor(self) -> int:
+        return self._fd
 
     def may_be_to(self, peer: Peer) -> bool:
         """Whether this is a lane to that process, or one that has not said so yet."""
@@ -151,7 +155,8 @@ class Lane:
             self._exchange.received(self, message)
 
     def _greeted(self, name: str) -> None:
-        if not self.peer.kin and self._exchange.listener_pid(name) not in (self.peer.pid, 0):
+        listens = self._exchange.directory.listener_pid
+        if not self.peer.kin and listens(name) not in (self.peer.pid, 0):
             raise FrameError(f"says it is {name}, and is not")
         self.peer = Peer(name, self.peer.pid, self.peer.kin)
         self._exchange.lane_named(self)
@@ -219,26 +224,17 @@ class Exchange:
         self._unreachable = unreachable
         self._clock = clock
         self._aged = aged
-        self._directory = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.directory = RunDirectory(run_dir)
         self._lanes: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
         self._waiting: dict[str, Waiting] = {}
-        self._listener = self._listen()
+        self._listener = self.directory.listen(name)
         _open_exchanges.add(self)
 
-    def _path(self, name: str) -> str:
-        """Short however deep the run directory is: sun_path holds 108 bytes."""
-        return f"/proc/self/fd/{self._directory}/{name}.lane"
-
-    def _listen(self) -> socket.socket:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        listener.setblocking(False)
-        path = self._path(self.name)
-        if os.path.lexists(path):
-            os.unlink(path)
-        listener.bind(path)
-        listener.listen(BACKLOG)
-        return listener
+    def descriptors(self) -> set[int]:
+        """All that are open for it now."""
+        lanes = {lane.descriptor for lane in self._lanes}
+        return {self.directory.descriptor, self._listener.fileno(), *lanes}
 
     def open(self) -> None:
         """Accept from now on; who connected before has waited."""
@@ -259,14 +255,6 @@ class Exchange:
         else:
             self.log(f"refused a lane: pid {lane.peer.pid} has enough")
             lane.close()
-
-    def listener_pid(self, name: str) -> int:
-        """Who listens under a name, as the kernel knows it; 0 when nobody does."""
-        try:
-            with self._reach(name) as probe:
-                return peer_credentials(probe)[0]
-        except OSError:
-            return 0
 
     def lane_named(self, lane: Lane) -> None:
         """A process that connected to us said who it is; from now on we reach it there.
@@ -311,20 +299,9 @@ class Exchange:
             self._wait(peer, message)
         return lane
 
-    def _reach(self, name: str) -> socket.socket:
-        """Raises: OSError when nobody listens there, or has no room."""
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            connection.setblocking(False)
-            connection.connect(self._path(name))
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
     def _connect(self, peer: str) -> Lane | None:
         try:
-            lane = Lane(self, self._reach(peer), peer)
+            lane = Lane(self, self.directory.reach(peer), peer)
         except OSError:
             return None
         lane.send_frame(hello(self.name))
@@ -369,14 +346,14 @@ class Exchange:
         self._lanes.clear()
         self._by_name.clear()
         self._waiting.clear()
-        os.close(self._directory)
+        self.directory.close()
 
     def abandon(self) -> None:
         """In a forked child: close the descriptors that belong to our parent's conversations."""
         self._listener.close()
         for lane in self._lanes:
             lane.abandon()
-        os.close(self._directory)
+        self.directory.close()
 
 
 _open_exchanges: set[Exchange] = set()

@@ -228,6 +228,11 @@ def _after_fork_in_child() -> None:
             os._exit(1)
 
 
+def descriptors() -> set[int]:
+    """What ties this process to its starter."""
+    return set() if _tie is None else {_tie.fileno()}
+
+
 def starter_pid() -> int:
     """Who holds the other end of our tie, as the kernel knows it; 0 when we are not tied."""
     return 0 if _tie is None else peer_credentials(_tie)[0]

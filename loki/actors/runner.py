@@ -16,7 +16,9 @@ from typing import NoReturn
 
 import msgspec
 
+from loki.actors import walls
 from loki.actors.activity import Activity, Current
+from loki.actors.cpu_limit import CpuLimit
 from loki.actors.door import Door
 from loki.actors.flight_recorder import own_recorder
 from loki.actors.module import ModuleStock
@@ -72,7 +74,9 @@ class Runner(Role):
         self._held: Lru[CompiledScript] = Lru(settings.script_cache_size)
         self._modules = ModuleStock(shell)
         self._recorder = own_recorder(shell.name)
-        self._watchdog = Watchdog(self._look)
+        with walls.around(shell, settings) as self._walls:
+            self._watchdog = Watchdog(self._look)  # The last thread that this process starts.
+        self._cpu_limit = CpuLimit()
         self._current: Current | None = None
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -80,7 +84,7 @@ class Runner(Role):
 
     def started(self) -> None:
         engine_started = EngineStarted(
-            language=self._engine.language, version=self._engine.version, walls=()
+            language=self._engine.language, version=self._engine.version, walls=tuple(self._walls)
         )
         self.shell.send(self.dispatcher, engine_started)
 
@@ -106,6 +110,7 @@ class Runner(Role):
             cpu_began_s=time.process_time(),
         )
         run = self._current = Current(start, root, Outlet(start, self.shell))
+        self._cpu_limit.allow(root.cpu_began_s, min(root.cpu_allowed_s, start.budget_s))
         run.timer = self.shell.later(run.look_at_s - now_s, lambda: self._time_passed(run))
         arguments = {name: unpack(value) for name, value in start.arguments.items()}
         self._recorder.begun()
@@ -369,9 +374,7 @@ class Runner(Role):
 
     @staticmethod
     def _failure(run: Current, cause: Cause) -> Failure:
-        if cause is Cause.CPU:
-            return execution.cpu_failure(run.name, run.start.limits.max_cpu_time_ms)
-        return execution.time_failure(run.name, run.start.budget_s, run.start.deadline_is_clients)
+        return execution.budget_failure(run.name, run.start, cause)
 
     def _answer_and_die(self, run: Current, cause: Cause) -> NoReturn:
         """In the watchdog's thread: Lua has the other, and cannot be stopped."""

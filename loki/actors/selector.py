@@ -17,7 +17,7 @@ import select
 import selectors
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from loki.actors.stack import on_a_piece_of_its_own
@@ -62,6 +62,7 @@ class InlineLoop:
         self.version = 0  # Grows with every change of the two tables.
         self.used_thespian = False
         self.serving = False
+        self.thespian: Mapping[int, int] = {}  # What its last selector watched, by descriptor.
         self._timers: list[InlineTimer] = []
         self._cancelled = 0  # Of the timers, and counted only since they were last swept.
         self._from_threads: deque[Callable[[], Any]] = deque()
@@ -161,7 +162,7 @@ class LaneSelector:
         self._interest[fd] = self._interest.get(fd, 0) | mask
 
     def close(self) -> None:
-        self._interest.clear()
+        self._interest = {}
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As `selectors.BaseSelector.select`; serves lanes and timers meanwhile.
@@ -191,6 +192,7 @@ class LaneSelector:
         end = None if timeout is None else time.monotonic() + timeout
         version = -1
         LOOP.used_thespian = False
+        LOOP.thespian = self._interest
         while True:
             wait = LOOP.run_due_timers()
             if LOOP.used_thespian:

@@ -34,6 +34,7 @@ from thespian.system.transport import (
     streamBuffer,
 )
 from thespian.system.transport import TCPTransport as tcp  # noqa: N813  # It is a module.
+from thespian.system.utilis import thesplog_control
 
 from loki.actors.process import name_process
 from loki.actors.seal import FrameBuffer, Head, ReplayGuard, Seal, Verdict
@@ -112,9 +113,11 @@ def forget_key() -> None:
     """For a process that is done with Thespian: it can neither send nor receive any more.
 
     Its death is still told to its parent, by the kernel. Best called before it runs strangers'
-    code, which could else speak for any actor.
+    code, which could else speak for any actor. Thespian's own log file, which may be out of reach
+    from then on, is given up too.
     """
     _shared().seal.forget()
+    thesplog_control(logging.CRITICAL, False, 0)
 
 
 def _shared() -> _Installed:

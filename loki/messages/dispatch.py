@@ -23,3 +23,5 @@ class RunnerConfig(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[LuaModule, ...]
     disabled: tuple[str, ...] = ()
     script_cache_size: int = 100  # The Dispatcher's own: what one evicts, the other evicts.
+    walled: bool = False  # For good: only for a process of its own, which does nothing else.
+    ceiling: Limits = Limits()

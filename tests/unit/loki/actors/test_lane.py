@@ -168,14 +168,14 @@ def test_a_peer_that_dies_while_we_connect_is_lost_not_a_bug(
 ) -> None:
     listener = world.listener("b")
     a = world.post("a")
-    reach = a.exchange._reach
+    reach = a.exchange.directory.reach
 
     def reach_and_die(name: str) -> socket.socket:
         connection = reach(name)
         listener.accept()[0].close()
         return connection
 
-    monkeypatch.setattr(a.exchange, "_reach", reach_and_die)
+    monkeypatch.setattr(a.exchange.directory, "reach", reach_and_die)
     a.exchange.post("b", b"hello")
     world.driver.until(lambda: bool(a.lost))
 

@@ -1,0 +1,27 @@
+"""The kernel's limits are always behind the budgets."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loki.core import rlimit
+
+
+@given(used=st.floats(0, 1e6), bound=st.floats(0, 3600), more=st.floats(0, 10))
+def test_cpu_ends_between_one_and_three_seconds_behind_the_bound(
+    used: float, bound: float, more: float
+) -> None:
+    soft_s = rlimit.cpu_soft_s(used, bound)
+    assert used + bound + 1 <= soft_s + 1e-6 * used
+    assert soft_s < used + bound + 2 + 1e-6
+    assert rlimit.cpu_soft_s(used + more, bound) >= soft_s
+
+
+def test_short_runs_in_one_process_mostly_have_the_same_cpu_limit() -> None:
+    limits = {rlimit.cpu_soft_s(used_ms / 1000, 5) for used_ms in range(1, 1001)}
+    assert limits == {7}
+
+
+@given(used=st.integers(0, 2**40), ceiling_mb=st.integers(1, 4096))
+def test_a_heap_at_its_ceiling_fits_with_its_result_beside_it(used: int, ceiling_mb: int) -> None:
+    left = rlimit.data_bytes(used, ceiling_mb) - used
+    assert left >= 3 * ceiling_mb * rlimit.MIB + 128 * rlimit.MIB
