@@ -6,14 +6,14 @@ import logging
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from loki import __version__
-from loki.actors.library import tools_of
+from loki.actors.library import rules_of, tools_of
 from loki.actors.system import Instance, System
 from loki.child import Child
 from loki.config import LoadedSettings, load_settings
@@ -22,6 +22,10 @@ from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.tree import ActorPlan, RootConfig
+from loki.tool.file import Tools
+
+if TYPE_CHECKING:
+    from loki.lua.check import Checked, Checker
 
 GRACE_S = 1.5  # Of the two seconds that a stop may take.
 CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
@@ -121,9 +125,30 @@ def _part(loaded: LoadedSettings, name: str) -> Part:
     return Part(child, enabled, config, str(values.get("backend", "")))
 
 
-def check(setup: Setup) -> tuple[str, ...]:
-    """Every problem of the tool file, scripts that do not compile included."""
-    return tuple(map(str, tools_of(setup.library).problems))
+def check(setup: Setup) -> "Checked":
+    """Everything that is wrong with the tool file and with the scripts of its tools."""
+    from loki.lua.check import Checked
+
+    checker, tools = _checked_tools(setup)
+    return Checked(tools.problems, checker.check_tools(tools.scripts))
+
+
+def check_source(setup: Setup, file: Path, source: str) -> "Checked":
+    """Everything that is wrong with one script; the tools that run `file` tell what it may use."""
+    from loki.lua.check import Checked, file_of
+
+    checker, tools = _checked_tools(setup)
+    users = [tool for tool in tools.scripts if file_of(tool) == file.resolve()]
+    return Checked((), (checker.check_source(file, source, users),))
+
+
+def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
+    """Tools whose entries are good, whether or not their scripts compile."""
+    from loki.lua.check import Checker, accept  # Serving needs none of it.
+
+    rules = rules_of(setup.library)
+    checker = Checker(rules.compile, rules.modules)
+    return checker, tools_of(setup.library, replace(rules, compile=accept))
 
 
 def plan(setup: Setup) -> RootConfig:

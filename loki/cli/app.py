@@ -2,7 +2,7 @@
 
 import typer
 
-from loki.cli import demo, execution, library, serve, status
+from loki.cli import check, demo, execution, library, serve, status
 
 app = typer.Typer(
     name="loki",
@@ -12,7 +12,7 @@ app = typer.Typer(
 )
 for command in (
     serve.serve,
-    serve.check,
+    check.check,
     demo.demo,
     execution.call,
     execution.run,

@@ -1,4 +1,4 @@
-"""Commands of the device itself: serve, and check the files that serving needs."""
+"""The command of the device itself: serve."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loki.cli.connection import complain, fail
+from loki.cli.connection import fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Config
 from loki.cli.view import say, say_json
 
@@ -38,27 +38,6 @@ def serve(
     except LokiError as error:
         fail(error.message)
     raise typer.Exit(code)
-
-
-def check(
-    tools: Annotated[
-        Path | None, typer.Argument(metavar="TOOLS", help="The tool file to check.")
-    ] = None,
-    config: Config = None,
-) -> None:
-    """Check settings, tools and scripts without serving them; tells every problem at once."""
-    from loki import bootstrap
-    from loki.errors import LokiError
-
-    try:
-        problems = bootstrap.check(bootstrap.load(config, tools))
-    except LokiError as error:
-        fail(error.message)
-    for problem in problems:
-        complain(problem)
-    if problems:
-        fail("1 problem" if len(problems) == 1 else f"{len(problems)} problems")
-    say("no problems")
 
 
 def _announce_json(running: "Running") -> None:

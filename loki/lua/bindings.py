@@ -29,7 +29,7 @@ class Bindings:
     def __init__(self, modules: tuple[LuaModule, ...]) -> None:
         self._modules = {
             module.name: {
-                function.name: _Binding(module.name, function) for function in module.functions
+                function.name: Binding(module.name, function) for function in module.functions
             }
             for module in (LOKI, *modules)
         }
@@ -64,7 +64,7 @@ class Bindings:
         return f"{module} has no function '{function}'; {hint}"
 
 
-class _Binding:
+class Binding:
     """One function, ready to check and convert what a script gives it."""
 
     def __init__(self, module: str, function: LuaFunction) -> None:
@@ -72,7 +72,7 @@ class _Binding:
         self._slots = tuple((p, _CONVERT[p.type]) for p in function.parameters)
         separator = "." if module == LOKI.name else ":"
         names = ", ".join(p.name if p.required else f"[{p.name}]" for p in function.parameters)
-        self._signature = f"{module}{separator}{function.name}({names})"
+        self.signature = f"{module}{separator}{function.name}({names})"
 
     def arguments(self, given: list[Argument]) -> dict[str, ScriptValue]:
         if len(given) != len(self._slots):
@@ -87,13 +87,23 @@ class _Binding:
                 raise self._refusal(parameter, value) from None
         return arguments
 
+    def complaint(self, parameter: LuaParameter, value: Argument) -> str:
+        """What `arguments` would say against one value, or nothing."""
+        if value is None and not parameter.required:
+            return ""
+        try:
+            _CONVERT[parameter.type](value)
+        except _Refused:
+            return self._refusal(parameter, value).message
+        return ""
+
     def _filled(self, given: list[Argument]) -> list[Argument]:
         """Nothing for each optional parameter that was left out."""
         count = len(self._parameters)
         if len(given) > count:
             plural = "" if count == 1 else "s"
             raise InvalidArgument(
-                f"{self._signature}: takes {count or 'no'} argument{plural}, got {len(given)}"
+                f"{self.signature}: takes {count or 'no'} argument{plural}, got {len(given)}"
             )
         left_out = self._parameters[len(given) :]
         for parameter in left_out:
@@ -110,7 +120,7 @@ class _Binding:
             else f"must be {wanted}, got {describe(value)}{hint}"
         )
         return InvalidArgument(
-            f"{self._signature}: {parameter.name} {complaint}", details={"field": parameter.name}
+            f"{self.signature}: {parameter.name} {complaint}", details={"field": parameter.name}
         )
 
 

@@ -27,10 +27,13 @@ class Document:
 
     def where(self, place: Place) -> str:
         """File and line of the value there, or of the nearest thing around it."""
-        for end in range(len(place), 0, -1):
-            if place[:end] in self.lines:
-                return f"{self.path}:{self.lines[place[:end]]}"
-        return str(self.path)
+        line = self.line(place)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+    def line(self, place: Place) -> int:
+        """Line of the value there, or of the nearest thing around it; 0 where nobody knows."""
+        around = (place[:end] for end in range(len(place), 0, -1))
+        return next((self.lines[at] for at in around if at in self.lines), 0)
 
 
 def read_document(path: Path) -> Document:

@@ -58,8 +58,12 @@ class Problem:
     text: str  # What is allowed instead.
 
     def __str__(self) -> str:
+        return ": ".join(part for part in (self.where, self.say()) if part)
+
+    def say(self) -> str:
+        """All but its place."""
         key = " = ".join(part for part in (self.key, self.value) if part)
-        return ": ".join(part for part in (self.where, self.entry, key, self.text) if part)
+        return ": ".join(part for part in (self.entry, key, self.text) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,3 +14,10 @@ def test_s_13_2_1_every_example_tool_passes_the_check() -> None:
     tools = tools_of(setup.library)
     assert tools.problems == ()
     assert {script.name for script in tools.scripts} == TOOLS
+
+
+def test_s_13_2_1_the_lint_finds_nothing_in_the_examples() -> None:
+    checked = bootstrap.check(bootstrap.load(EXAMPLES / "loki.toml", None))
+    assert checked.problems == ()
+    assert len(checked.reports) == len(TOOLS)
+    assert [report for report in checked.reports if report.findings] == []

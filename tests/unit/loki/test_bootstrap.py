@@ -8,6 +8,7 @@ import pytest
 
 from loki import bootstrap
 from loki.errors import ConfigurationError
+from loki.lua.check import Checked
 from loki.messages.library import LibraryReport
 
 Load = Callable[[str], bootstrap.Setup]
@@ -74,14 +75,14 @@ def test_the_children_are_told_where_the_state_is(load: Load, tmp_path: Path) ->
 
 def test_check_tells_what_is_wrong_with_the_tool_file(load: Load, tmp_path: Path) -> None:
     setup = load("children = []")
-    assert bootstrap.check(setup) == ()
+    assert bootstrap.check(setup) == Checked()
     (tmp_path / "tools.toml").write_text('[[tools]]\nname = "9"\n')
-    assert any("tools.toml:2" in problem for problem in bootstrap.check(setup))
+    assert any("tools.toml:2" in str(problem) for problem in bootstrap.check(setup).problems)
 
 
 def test_a_tool_file_that_was_named_must_be_there(load: Load) -> None:
-    (problem,) = bootstrap.check(load('children = []\ntools = "mine.toml"'))
-    assert "mine.toml" in problem
+    (problem,) = bootstrap.check(load('children = []\ntools = "mine.toml"')).problems
+    assert "mine.toml" in str(problem)
 
 
 def test_what_is_announced_is_what_the_actors_said(load: Load, tmp_path: Path) -> None:

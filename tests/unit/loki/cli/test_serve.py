@@ -1,4 +1,4 @@
-"""serve and check, around a bootstrap that only remembers what it was asked."""
+"""serve, around a bootstrap that only remembers what it was asked."""
 
 import json
 import os
@@ -20,7 +20,6 @@ class FakeBootstrap:
 
     def __init__(self) -> None:
         self.loaded: list[tuple[Path | None, Path | None]] = []
-        self.problems: tuple[str, ...] = ()
         self.error: ConfigurationError | None = None
         self.port: str | None = None
         self.code = 0
@@ -38,10 +37,6 @@ class FakeBootstrap:
         if self.error:
             raise self.error
         return "setup"
-
-    def check(self, setup: str) -> tuple[str, ...]:
-        assert setup == "setup"
-        return self.problems
 
     def serve(self, setup: str, announce: Callable[[Any], None]) -> int:
         assert setup == "setup"
@@ -106,31 +101,18 @@ def test_s_1_3_7_settings_that_cannot_be_used_end_it(
     bootstrap: FakeBootstrap, loki: Callable[..., Any]
 ) -> None:
     bootstrap.error = ConfigurationError("loki.toml:1: grpc_port = 70000: must be at most 65535")
-    for command in ("serve", "check"):
-        result = loki(command)
-        assert result.exit_code == 1
-        assert result.stderr == "loki.toml:1: grpc_port = 70000: must be at most 65535\n"
-        assert result.stdout == ""
+    result = loki("serve")
+    assert result.exit_code == 1
+    assert result.stderr == "loki.toml:1: grpc_port = 70000: must be at most 65535\n"
+    assert result.stdout == ""
 
 
 def test_settings_and_tools_are_those_of_the_command_line(
     bootstrap: FakeBootstrap, loki: Callable[..., Any]
 ) -> None:
     loki("serve")
-    loki("check", "--config", "other.toml", "mine.toml")
     loki("serve", "--config", "other.toml", "--tools", "mine.toml")
-    other = (Path("other.toml"), Path("mine.toml"))
-    assert bootstrap.loaded == [(None, None), other, other]
-
-
-def test_s_2_3_1_check_prints_every_problem(
-    bootstrap: FakeBootstrap, loki: Callable[..., Any]
-) -> None:
-    assert loki("check").stdout == "no problems\n"
-    bootstrap.problems = ("tools.toml:3: one", "tools.toml:9: two")
-    result = loki("check", "tools.toml")
-    assert result.exit_code == 1
-    assert result.stderr.splitlines() == [*bootstrap.problems, "2 problems"]
+    assert bootstrap.loaded == [(None, None), (Path("other.toml"), Path("mine.toml"))]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,151 @@
+"""check, with the real children and compiler, on files of the test's own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loki.cli.check import WIDTH, excerpt
+from loki.lua.lint import Finding, Severity
+
+Loki = Callable[..., Any]
+
+TOOL = """
+[[tools]]
+name = "{name}"
+return_type = "number"
+script.path = "{path}"
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty one to work in; without settings the defaults hold."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(folder: Path, **scripts: str) -> None:
+    for name, source in scripts.items():
+        (folder / f"{name}.lua").write_text(source)
+
+
+def test_a_good_script_has_no_problems(folder: Path, loki: Loki) -> None:
+    write(folder, good="return fenrir:gpio_read(params.pin)")
+    result = loki("check", "good.lua")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "no problems\n", "")
+
+
+def test_every_problem_has_place_message_line_and_caret(folder: Path, loki: Loki) -> None:
+    write(folder, bad="local led = 17\n\tfenrir:gpio_raed(led)\nprint(lde)\n")
+    result = loki("check", "bad.lua")
+    assert result.exit_code == 1
+    assert result.stderr.split("\n") == [
+        "bad.lua:2:2: error: fenrir has no function 'gpio_raed'; did you mean 'gpio_read'?",
+        "    \tfenrir:gpio_raed(led)",
+        "    \t^^^^^^^^^^^^^^^^",
+        "bad.lua:3:7: error: unknown name 'lde'; did you mean 'led'?",
+        "    print(lde)",
+        "          ^^^",
+        "2 errors",
+        "",
+    ]
+
+
+def test_warnings_alone_are_no_failure(folder: Path, loki: Loki) -> None:
+    write(folder, warn="count = 1\nreturn count")
+    result = loki("check", "warn.lua")
+    assert result.exit_code == 0
+    assert "warn.lua:1:1: warning: 'count' becomes a global" in result.stderr
+    assert result.stderr.endswith("\n1 warning\n")
+
+
+def test_several_files_are_checked_at_once(folder: Path, loki: Loki) -> None:
+    write(folder, one="retrun 1", two="total = xyzzy")
+    result = loki("check", "one.lua", "two.lua")
+    assert "one.lua:1:8: error: syntax error near '1'" in result.stderr
+    assert "two.lua:1:9: error: unknown name 'xyzzy'" in result.stderr
+    assert result.stderr.endswith("\n2 errors, 1 warning\n")
+
+
+def test_json_is_one_list_for_editors(folder: Path, loki: Loki) -> None:
+    write(folder, bad="print(xyzzy)")
+    result = loki("check", "bad.lua", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [
+        {
+            "file": "bad.lua",
+            "line": 1,
+            "column": 7,
+            "end_column": 12,
+            "severity": "error",
+            "rule": "unknown-name",
+            "message": "unknown name 'xyzzy'",
+        }
+    ]
+    write(folder, good="return 1")
+    assert json.loads(loki("check", "good.lua", "--json").stdout) == []
+
+
+def test_stdin_is_a_script(loki: Loki) -> None:
+    result = loki("check", "-", stdin="print(xyzzy)")
+    assert result.stderr.startswith("stdin:1:7: error: unknown name 'xyzzy'")
+
+
+def test_s_2_3_1_a_tool_file_is_checked_with_its_scripts(folder: Path, loki: Loki) -> None:
+    write(folder, a="return params.n")
+    text = TOOL.format(name="a", path="a.lua") + TOOL.format(name="9", path="a.lua")
+    (folder / "my.toml").write_text(text)
+    result = loki("check", "my.toml")
+    assert result.exit_code == 1
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith(f"{folder}/my.toml:8: tools[2] '9': name = \"9\": must be")
+    assert lines[1] == "a.lua:1:8: error: 'a' has no parameter 'n'; it has none"
+    assert lines[-1] == "2 errors"
+    (first, second) = json.loads(loki("check", "my.toml", "--json").stdout)
+    assert (first["file"], first["line"]) == (f"{folder}/my.toml", 8)
+    assert first["message"].startswith("tools[2] '9': name")
+    assert (second["file"], second["rule"]) == ("a.lua", "unknown-parameter")
+
+
+def test_a_script_of_a_tool_knows_its_tool(folder: Path, loki: Loki) -> None:
+    write(folder, a="return params.n")
+    (folder / "tools.toml").write_text(TOOL.format(name="average", path="a.lua"))
+    assert "'average' has no parameter 'n'" in loki("check", "a.lua").stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "complaint"),
+    [
+        ("none.lua", "none.lua: no such file\n"),
+        ("latin.lua", "is not UTF-8"),
+        ("none.toml", "none.toml: no such file\n"),
+        ("bad.toml", "is no valid TOML"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(
+    folder: Path, loki: Loki, file: str, complaint: str
+) -> None:
+    (folder / "latin.lua").write_bytes(b"-- \xe4")
+    (folder / "bad.toml").write_text("[[tools]")
+    result = loki("check", file)
+    assert result.exit_code == 1
+    assert complaint in result.stderr
+
+
+def test_s_1_3_7_settings_that_cannot_be_used_end_it(folder: Path, loki: Loki) -> None:
+    (folder / "loki.toml").write_text("grpc_port = 70000")
+    result = loki("check")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("loki.toml:1: grpc_port = 70000: must be at most 65535")
+
+
+def test_a_very_long_line_is_cut_around_its_problem() -> None:
+    text = "x" * 1000 + "bad" + "y" * 1000
+    found = Finding(1, 1001, 1004, Severity.ERROR, "rule", "message")
+    line, caret = excerpt(text, found)
+    assert len(line) == WIDTH
+    assert line[caret.index("^") :].startswith("bady")
+    assert caret.count("^") == 3
