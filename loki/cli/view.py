@@ -56,7 +56,8 @@ def jsonable(value: "Value") -> Json:
         case None | bool() | int() | float() | str():
             return value
         case Mapping():
-            return {key: jsonable(item) for key, item in value.items()}
+            # Protobuf keeps no order of its own: sorted, the same answer looks the same every time.
+            return {key: jsonable(item) for key, item in sorted(value.items())}
         case _:
             return [jsonable(item) for item in value]
 

@@ -41,6 +41,12 @@ def test_every_value_is_strict_json(value: object) -> None:
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
 
 
+def test_keys_come_in_order_however_the_wire_had_them() -> None:
+    shown = text_of({"b": 1, "a": {"d": 2, "c": 3}})
+    assert shown == text_of({"a": {"c": 3, "d": 2}, "b": 1})
+    assert [line.strip()[:3] for line in shown.splitlines()][1:3] == ['"a"', '"c"']
+
+
 def test_infinities_have_names() -> None:
     assert jsonable([math.inf, -math.inf, math.nan]) == ["Infinity", "-Infinity", "NaN"]
 
