@@ -122,6 +122,7 @@ local function begin(text, name, mode, params, output_limit, binary, ...)
   randomseed(...)
   env.params = codec.decode(params, 1)
   root = create(live)
+  began = clock()
 end
 
 -- Takes the host's answer to the last request.

@@ -320,6 +320,14 @@ LEAKS = [
     ("table.insert(table, 1)", "return table[1] == nil"),
     ("params.x = 1", "return params.x == nil"),
     ("error('x')", "return true"),
+    ("local t = os.clock() while os.clock() - t < 0.3 do end", "return os.clock() < 0.2"),
+    (
+        "coroutine.create(print)",
+        "return coroutine.running() ~= nil and coroutine.isyieldable() == false",
+    ),
+    ("loki.emit({leaked = 1})", "return #loki.array() == 0 and next(params) == nil"),
+    ("error(setmetatable({}, {__index = {leaked = 1}}))", "return getmetatable(params) == nil"),
+    ("loki.array(_G) _G.leaked = 1", "return leaked == nil"),
     ("while true do print('flood') end", "print('ok') return true"),
     (BOMB, "return collectgarbage('count') < 300"),
 ]
