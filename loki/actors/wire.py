@@ -147,7 +147,7 @@ class Wire:
         """Raises: WireError for anything but a message of the list, well formed."""
         try:
             letter: Any = _decode(body)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise WireError(str(error)) from error
         return self._from_wire(letter.sender), self._from_wire(letter.message)
 

@@ -140,6 +140,7 @@ class Exploit:
         encode([SENDER, ["PendingActor", MAY_BE_CREATED, None, 1, None, None, None, [1]]]),
         encode([SENDER, ["QueryExists"]]) + b"\xc0",
         b"\x92" + encode(SENDER) + b"\x94" * 100_000,
+        b"\x92\x92\xa1\x80",
     ],
 )
 def test_nothing_else_is_built_from_what_arrives(body: bytes) -> None:
