@@ -1,7 +1,7 @@
 """The `check` command: everything that is wrong with tools and scripts, without running any."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +26,8 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="FILE…",
-            help="Scripts (.lua; - is stdin) or tool files; without any, the tool file that "
-            "`loki serve` would read.",
+            help="Scripts (.lua; - is stdin), folders of scripts, or tool files; without any, the "
+            "tool file that `loki serve` would read.",
         ),
     ] = None,
     config: Config = None,
@@ -41,7 +41,7 @@ def check(
     from loki.errors import LokiError
 
     try:
-        checked = [_check(file, config) for file in files or (None,)]
+        checked = [_check(file, config) for file in _expanded(files or ())]
     except LokiError as error:
         fail(error.message)
     if as_json:
@@ -53,6 +53,22 @@ def check(
     if not as_json:
         _conclude(errors, warnings)
     raise typer.Exit(1 if errors else 0)
+
+
+def _expanded(files: Sequence[Path]) -> Iterator[Path | None]:
+    """Folders become the scripts in and below them.
+
+    Raises: ConfigurationError for a folder without any.
+    """
+    from loki.errors import ConfigurationError
+
+    for file in files:
+        inside = sorted(file.rglob("*.lua")) if file.is_dir() else [file]
+        if not inside:
+            raise ConfigurationError(f"{file}: no script (.lua) in this folder or below it")
+        yield from inside
+    if not files:
+        yield None
 
 
 def _check(file: Path | None, config: Path | None) -> "Checked":

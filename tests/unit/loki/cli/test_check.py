@@ -54,6 +54,24 @@ def test_every_problem_has_place_message_line_and_caret(folder: Path, loki: Loki
     ]
 
 
+def test_a_folder_is_the_scripts_in_and_below_it(folder: Path, loki: Loki) -> None:
+    (folder / "all" / "deep").mkdir(parents=True)
+    write(folder / "all", a="return xyzzy", b="return 1")
+    write(folder / "all" / "deep", c="return plugh")
+    (folder / "all" / "note.txt").write_text("no script")
+    result = loki("check", "all")
+    assert result.exit_code == 1
+    places = [line.split(" ")[0] for line in result.stderr.splitlines() if ".lua:" in line]
+    assert places == ["all/a.lua:1:8:", "all/deep/c.lua:1:8:"]
+
+
+def test_a_folder_without_scripts_is_told(folder: Path, loki: Loki) -> None:
+    (folder / "none").mkdir()
+    result = loki("check", "none")
+    assert result.exit_code == 1
+    assert result.stderr == "none: no script (.lua) in this folder or below it\n"
+
+
 def test_warnings_alone_are_no_failure(folder: Path, loki: Loki) -> None:
     write(folder, warn="count = 1\nreturn count")
     result = loki("check", "warn.lua")
