@@ -1,6 +1,8 @@
 """The command of the device itself: serve."""
 
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,15 +61,25 @@ def _announce(running: "Running") -> None:
 def suggestions(tools: tuple[str, ...], address: str) -> list[str]:
     """Three commands that work with the tools that are served."""
     there = [
-        ("hello", "loki call hello name=Ada"),
-        ("countdown", "loki call countdown --stream"),
+        ("hello", "{loki} call hello name=Ada"),
+        ("countdown", "{loki} call countdown --stream"),
     ]
     commands = [command for tool, command in there if tool in tools]
     if len(commands) < len(there) and tools:
-        commands.append(f"loki describe {tools[0]}")
+        commands.append(f"{{loki}} describe {tools[0]}")
     option = _server_option(address)
-    commands += ["loki list", "loki status", "echo 'return 6 * 7' | loki run -"]
-    return [command + option for command in commands[:3]]
+    commands += ["{loki} list", "{loki} status", "echo 'return 6 * 7' | {loki} run -"]
+    return [command.format(loki=program()) + option for command in commands[:3]]
+
+
+def program() -> str:
+    """How this program was called, where the shell would not find it as `loki`."""
+    called = Path(sys.argv[0])
+    found = shutil.which("loki")
+    if called.name != "loki" or (found and Path(found).resolve() == called.resolve()):
+        return "loki"
+    here = Path.cwd()
+    return str(called.relative_to(here) if called.is_relative_to(here) else called)
 
 
 def _server_option(address: str) -> str:

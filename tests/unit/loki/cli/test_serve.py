@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import loki as package
+from loki.cli.option import DEFAULT_SERVER
 from loki.cli.serve import suggestions
 from loki.errors import ConfigurationError
 
@@ -113,6 +114,21 @@ def test_settings_and_tools_are_those_of_the_command_line(
     loki("serve")
     loki("serve", "--config", "other.toml", "--tools", "mine.toml")
     assert bootstrap.loaded == [(None, None), (Path("other.toml"), Path("mine.toml"))]
+
+
+def test_the_commands_are_as_this_one_was_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "loki"
+    program.touch(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program), "serve"])
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert suggestions((), DEFAULT_SERVER)[0] == f"{program} list"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert suggestions((), DEFAULT_SERVER)[0] == "loki list"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["./loki", "serve"])
+    assert suggestions((), DEFAULT_SERVER)[0] == "loki list"
 
 
 @pytest.mark.parametrize(
