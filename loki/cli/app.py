@@ -2,7 +2,7 @@
 
 import typer
 
-from loki.cli import check, demo, execution, library, serve, status
+from loki.cli import check, demo, execution, library, lua_api, serve, status
 
 app = typer.Typer(
     name="loki",
@@ -13,6 +13,7 @@ app = typer.Typer(
 for command in (
     serve.serve,
     check.check,
+    lua_api.lua_api,
     demo.demo,
     execution.call,
     execution.run,
@@ -23,4 +24,4 @@ for command in (
     status.status,
     status.version,
 ):
-    app.command(command.__name__.rstrip("_"))(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
