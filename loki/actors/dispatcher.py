@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from loki.actors import flight_recorder
+from loki.actors.calls import Calls
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
@@ -69,6 +70,7 @@ class Dispatcher(ParentRole):
         )
         self._scripts = ScriptTable(self._config.modules, self._config.script_cache_size)
         self._runs: dict[str, Run] = {}
+        self._calls = Calls(shell, self._runs, self._scripts, self._config.ceiling)
         self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
         self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
@@ -91,6 +93,7 @@ class Dispatcher(ParentRole):
             Ready: self._runner_ready,
             EngineStarted: self._engine_started,
             Ended: self._runner_said_why,
+            **self._calls.handlers(),
         }
 
     def started(self) -> None:
@@ -218,7 +221,7 @@ class Dispatcher(ParentRole):
     def _describe(self, request: DescribeRun, context: Context) -> RunOpened:
         run = self._runs.get(request.run)
         if run is None or not run.runner:
-            raise LokiError("no such run is running", code=ErrorCode.EXECUTION_NOT_FOUND)
+            return self._calls.describe(request.run, context.peer)
         run.told.add(context.peer)
         return self._opened(run)
 
@@ -293,6 +296,7 @@ class Dispatcher(ParentRole):
         del self._runs[run.submitted.run]
         if run.timer is not None:
             run.timer.cancel()
+        self._calls.run_ended(run)
         for child in run.told:
             self.shell.send(child, RunClosed(run=run.submitted.run))
 
@@ -361,6 +365,7 @@ class Dispatcher(ParentRole):
 
     def _forget_runner_of(self, run: Run) -> None:
         """It goes to another runner, perhaps; no child may serve the dead one's."""
+        self._calls.run_ended(run)
         for child in run.told:
             self.shell.send(child, RunClosed(run=run.submitted.run))
         run.told.clear()

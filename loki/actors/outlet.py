@@ -44,8 +44,8 @@ class Outlet:
         """Output that no chunk carried."""
         return "".join(self._kept)
 
-    def write(self, text: str) -> None:
-        """Hand out what was printed, as far as the limit allows."""
+    def write(self, text: str) -> int:
+        """Hand out what was printed, as far as the limit allows. Gives the bytes of that."""
         size = len(text.encode())
         if self._left_bytes is not None and size > self._left_bytes:
             text = text.encode()[: self._left_bytes].decode(errors="ignore")
@@ -57,6 +57,7 @@ class Outlet:
             self._kept.append(text)
         elif text:
             self.chunk(lambda n: OutputWritten(run=self._run, sequence=n, text=text))
+        return size
 
     def show(self, script: str, step: engine.Step) -> None:
         """What a script lets people know."""

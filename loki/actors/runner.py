@@ -17,20 +17,28 @@ from typing import NoReturn
 import msgspec
 
 from loki.actors import walls
-from loki.actors.activity import Activity, Current
+from loki.actors.activity import (
+    Activity,
+    Current,
+    Waiting,
+    called_by,
+    failure_of,
+    root_of,
+    under,
+)
 from loki.actors.cpu_limit import CpuLimit
-from loki.actors.door import Door
 from loki.actors.flight_recorder import own_recorder
-from loki.actors.module import ModuleStock
 from loki.actors.outlet import Outlet
 from loki.actors.role import Context, Handler, Role, Shell
+from loki.actors.steps import Steps
 from loki.actors.watchdog import Watchdog
-from loki.core import budget, engine, execution
-from loki.core.budget import LIMIT_OF_CAUSE, WARN_SHARE, Action, check
+from loki.core import budget, call, engine, execution
+from loki.core.budget import LIMIT_OF_CAUSE, Action, check
 from loki.core.chunk_cache import Lru
 from loki.core.engine import Session, Step
 from loki.errors import ErrorCode, LokiError
 from loki.lua import engine_for
+from loki.messages.call import CallOpened, CloseCall
 from loki.messages.dispatch import RunnerConfig
 from loki.messages.engine import EngineStarted
 from loki.messages.envelope import Done, Failure, Message
@@ -44,14 +52,11 @@ from loki.messages.execution import (
     RunnerFree,
     StartRun,
 )
-from loki.messages.lua_module import LuaFunction
 from loki.messages.module import CompiledModule
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 OVERTIME_EXIT_CODE = 75
-SHORTEST_LOOK_S = 0.0005
 
-_encode = msgspec.msgpack.Encoder().encode
 _scripts = msgspec.msgpack.Decoder(CompiledScript)
 
 
@@ -63,20 +68,22 @@ class Runner(Role):
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
         settings = msgspec.msgpack.decode(config, type=RunnerConfig)
-        self._functions: dict[tuple[str, str], tuple[str, LuaFunction]] = {
-            (module.name, function.name): (module.child, function)
-            for module in settings.modules
-            for function in module.functions
-        }
-        self._disabled = frozenset(settings.disabled)
         self._engine = engine_for("lua", settings.modules)
         self._spare: Session | None = self._engine.prepare()
         self._held: Lru[CompiledScript] = Lru(settings.script_cache_size)
-        self._modules = ModuleStock(shell)
         self._recorder = own_recorder(shell.name)
+        self._steps = Steps(
+            shell,
+            settings,
+            go_on=self._go_on,
+            fail=self._fail,
+            opened=self._opened,
+            provide=self._provide,
+        )
         with walls.around(shell, settings) as self._walls:
             self._watchdog = Watchdog(self._look)  # The last thread that this process starts.
         self._cpu_limit = CpuLimit()
+        self._computing: Activity | None = None
         self._current: Current | None = None
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -94,203 +101,166 @@ class Runner(Role):
         self._recorder.accepted(start.run)
         now_s = time.monotonic()
         session, self._spare = self._spare or self._engine.prepare(), None
-        compiled = self._compiled(start)
-        script = compiled.script
-        if script.limits != start.limits:  # The ceiling may have come down.
-            script = msgspec.structs.replace(script, limits=start.limits)
-        root = Activity(
-            id=start.run,
-            script=script,
-            limits=start.limits,
-            session=session,
-            began_s=now_s,
-            budget_s=start.budget_s,
-            deadline_s=now_s + start.budget_s,
-            cpu_allowed_s=start.limits.max_cpu_time_ms / 1000 or math.inf,
-            cpu_began_s=time.process_time(),
-        )
+        compiled = self._compiled(start.revision, start.script)
+        script = under(compiled.script, start.limits)
+        root = root_of(start, script, session, now_s)
         run = self._current = Current(start, root, Outlet(start, self.shell))
         self._cpu_limit.allow(root.cpu_began_s, min(root.cpu_allowed_s, start.budget_s))
-        run.timer = self.shell.later(run.look_at_s - now_s, lambda: self._time_passed(run))
+        self._look_later(run, root, run.look_at_s)
         arguments = {name: unpack(value) for name, value in start.arguments.items()}
         self._recorder.begun()
         self._compute(root, lambda: session.start(script, arguments, compiled.bytecode))
 
-    def _compiled(self, start: StartRun) -> CompiledScript:
+    def _compiled(self, revision: str, packed: msgspec.Raw) -> CompiledScript:
         """Held from an earlier run, or brought along.
 
         Raises: DecodeError where neither is so. That bug ends this runner; the run gets another.
         """
-        held = self._held.get(start.revision)
+        held = self._held.get(revision)
         if held is None:
-            held = _scripts.decode(start.script)
-            if start.revision:
-                self._held.put(start.revision, held, len(start.script))
+            held = _scripts.decode(packed)
+            if revision:
+                self._held.put(revision, held, len(packed))
         return held
 
+    # Computing.
+
     def _compute(self, activity: Activity, go: Callable[[], Step]) -> None:
-        """Let the script have the thread until its next step, then see to that."""
+        """Let the script have the thread until it ends or waits, and see to what it asks for."""
         run = self._current
         assert run is not None  # noqa: S101
+        step = self._step(run, activity, go)
+        while self._may_go_on(run, activity):
+            if not isinstance(step, engine.Started):
+                self._see_to(run, activity, step)
+                return
+            self._steps.see_to(run, Waiting(activity, step.ticket), step.step)
+            step = self._step(run, activity, lambda: activity.session.resume(None))
+
+    def _step(self, run: Current, activity: Activity, go: Callable[[], Step]) -> Step:
         self._arm(run, activity)
         step = go()
         self._watchdog.disarm()
         text = activity.session.take_output()
         if text:
-            run.outlet.write(text)
+            activity.written_bytes += run.outlet.write(text)
         memory = activity.session.memory_bytes
+        if run.has_called:
+            memory = run.memory_bytes
+            if activity is not run.root:
+                activity.step_ended()
         run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
         if (
             memory >= run.memory_warning_bytes
             or run.outlet.written_bytes >= run.output_warning_bytes
         ):
             self._warn(run)
-        if activity.cpu_allowed_s != math.inf:
-            self._look_at_cpu_time(run, activity, step)
-        else:
-            self._see_to(activity, step)
-
-    def _look_at_cpu_time(self, run: Current, activity: Activity, step: Step) -> None:
-        action = check(activity.cpu_s, activity.cpu_allowed_s)
-        if action is Action.CRITICAL:
-            self._end(run, Cause.CPU, failure=self._failure(run, Cause.CPU))
-            return
-        if action is Action.WARNING:
-            self._warn(run)
-        self._see_to(activity, step)
+        return step
 
     def _arm(self, run: Current, activity: Activity) -> None:
-        """CPU time cannot pass faster than the clock: until what is left of it is over, sleep."""
-        if activity.cpu_allowed_s == math.inf:
-            self._watchdog.arm(run.look_at_s, activity.deadline_s)
-        else:
-            left_s = activity.cpu_allowed_s - activity.cpu_s
-            look_at_s = self._next_look_s(run, time.monotonic())
-            self._watchdog.arm(look_at_s, activity.deadline_s, left_s)
+        """The alarms behind the watchdog guard the budgets of the run."""
+        self._computing, root = activity, run.root
+        if run.has_called:
+            activity.session.confine(run.memory_left_bytes(activity))
+        if activity is not root:
+            activity.step_begins()
+        elif root.cpu_allowed_s == math.inf:
+            self._watchdog.arm(run.look_at_s, root.deadline_s)
+            return
+        look_at_s = run.next_look_s(activity, time.monotonic())
+        self._watchdog.arm(look_at_s, root.deadline_s, root.cpu_allowed_s - root.cpu_s)
 
-    @staticmethod
-    def _next_look_s(run: Current, now_s: float) -> float:
-        if run.root.cpu_allowed_s == math.inf:
-            return run.look_at_s
-        share = 1 if "max_cpu_time_ms" in run.warned else WARN_SHARE
-        left_s = run.root.cpu_allowed_s * share - run.root.cpu_s
-        return min(run.look_at_s, now_s + max(left_s, SHORTEST_LOOK_S))
+    def _may_go_on(self, run: Current, activity: Activity) -> bool:
+        """Whether CPU time and output are left. If not, this ended what used them up."""
+        if run.has_called and run.outlet.truncated:
+            failure = execution.output_failure(run.name, run.start.limits)
+            self._end(run, Cause.OUTPUT, failure=failure)
+            return False
+        root = run.root
+        if root.cpu_allowed_s != math.inf:
+            action = check(root.cpu_s, root.cpu_allowed_s)
+            if action is Action.CRITICAL:
+                self._stop(run, root, Cause.CPU)
+                return False
+            if action is Action.WARNING:
+                self._warn(run)
+        if activity is not root and activity.cpu_s > activity.cpu_allowed_s:
+            self._stop(run, activity, Cause.CPU)
+            return False
+        return True
 
     def _look(self) -> float:
         """In the watchdog's thread, while Lua has the other: end a run that used too much."""
-        run = self._current
-        if run is None:
+        run, activity = self._current, self._computing
+        if run is None or activity is None:
             return math.inf
         now_s = time.monotonic()
-        cause = run.root.exhausted(now_s)
-        if cause is not None:
-            self._answer_and_die(run, cause)
+        for each in activity.chain:  # The outermost names the cause.
+            cause = each.exhausted(now_s)
+            if cause is not None:
+                self._answer_and_die(run, each, cause)
         self._warn(run)
-        return self._next_look_s(run, now_s)
+        return run.next_look_s(activity, now_s)
 
-    def _warn(self, run: Current, cause: Cause | None = None) -> None:
+    def _warn(self, run: Current, ended_by: Cause | None = None) -> None:
         """Of each budget that nears its end, once; of the one that ended the run in any case."""
         uses = run.uses(time.monotonic())
-        for use in budget.due(uses, run.warned, ended=LIMIT_OF_CAUSE.get(cause)):
+        for use in budget.due(uses, run.warned, ended=LIMIT_OF_CAUSE.get(ended_by)):
             run.has_warned(use.limit)
             warned = BudgetWarned(run=run.id, limit=use.limit, used=use.used, allowed=use.allowed)
             self.shell.send(self.dispatcher, warned, run=run.id)
 
-    def _see_to(self, activity: Activity, step: Step) -> None:
-        run = self._current
-        assert run is not None  # noqa: S101
-        match step:
-            case engine.Call(module, function, arguments):
-                self._call(run, activity, module, function, arguments)
-            case engine.CallTool():
-                self._fail_soon(activity, ErrorCode.UNSUPPORTED, "loki.call is not available yet")
-            case engine.Require(name):
-                self._require(activity, name)
-            case engine.Sleep(duration_s):
-                self._sleep(activity, duration_s)
-            case engine.AskBudget():
-                left = budget.left(run.uses(time.monotonic()))
-                self.shell.later(0, lambda: self._go_on(activity, left))
-            case engine.Finished(value):
-                self._finished(run, value)
-            case engine.Failed():
-                self._failed(run, step)
-            case _:
-                run.outlet.show(activity.script.name, step)
-                run.outlet.when_read(lambda: self._go_on(activity, None))
-
     # Waiting.
 
-    def _sleep(self, activity: Activity, duration_s: float) -> None:
-        """One that lasts beyond the time budget needs no timer: that ends it."""
-        if time.monotonic() + duration_s < activity.deadline_s:
-            self.shell.later(duration_s, lambda: self._go_on(activity, None))
+    def _see_to(self, run: Current, activity: Activity, step: Step) -> None:
+        match step:
+            case engine.Finished(value):
+                if activity is run.root:
+                    self._end(run, Cause.FINISHED, value=pack(value))
+                else:
+                    self._return(activity, value)
+            case engine.Failed():
+                if activity is run.root:
+                    self._failed(run, step)
+                else:
+                    self._return(activity, call.failure_of(activity.script.name, step))
+            case engine.Waits():
+                pass  # For answers to what its functions asked.
+            case _:
+                self._steps.see_to(run, Waiting(activity), step)
 
-    def _call(
-        self,
-        run: Current,
-        activity: Activity,
-        module: str,
-        function: str,
-        arguments: dict[str, ScriptValue],
-    ) -> None:
-        if not activity.may_call():
-            allowed = activity.limits.max_calls_in_flight
-            self._fail_later(activity, execution.calls_failure(activity.script.name, allowed))
+    def _go_on(self, waiting: Waiting, value: ScriptValue) -> None:
+        activity, ticket = waiting.activity, waiting.ticket
+        if activity.alive:
+            self._compute(activity, lambda: activity.session.resume(value, ticket))
+
+    def _provide(self, waiting: Waiting, module: CompiledModule) -> None:
+        activity, ticket = waiting.activity, waiting.ticket
+        if activity.alive:
+            self._compute(activity, lambda: activity.session.provide(module, ticket))
+
+    def _fail(self, waiting: Waiting, failure: Failure) -> None:
+        activity, ticket, details = waiting.activity, waiting.ticket, dict(failure.details)
+        if activity.alive:
+            self._compute(
+                activity,
+                lambda: activity.session.fail(failure.code, failure.message, details, ticket),
+            )
+
+    def _look_later(self, run: Current, activity: Activity, when_s: float) -> None:
+        delay_s = max(0.0, when_s - time.monotonic())
+        timer = self.shell.later(delay_s, lambda: self._time_passed(run, activity))
+        activity.timers.add(timer)
+
+    def _time_passed(self, run: Current, activity: Activity) -> None:
+        """While it waits: most of its wall time has passed, or all of it."""
+        if not activity.alive:
             return
-        run.api_calls += 1
-        if module in self._disabled:
-            why = f"{module} is switched off in the settings"
-            self._fail_soon(activity, ErrorCode.CHILD_DISABLED, why)
-            return
-        child, declared = self._functions[module, function]
-        body = _encode({"type": declared.request, **arguments})
-        left_s = max(0.001, activity.deadline_s - time.monotonic())
-        assert isinstance(self.shell, Door)  # noqa: S101
-        activity.calls_in_flight += 1
-        self.shell.call(
-            child,
-            body,
-            lambda reply: self._answered(activity, reply),
-            timeout_s=left_s,
-            run=activity.id,
-        )
-
-    def _require(self, activity: Activity, name: str) -> None:
-        def loaded(module: CompiledModule | Failure) -> None:
-            if isinstance(module, Failure):
-                self._fail(activity, module)
-            elif self._lives(activity):
-                self._compute(activity, lambda: activity.session.provide(module))
-
-        left_s = max(0.001, activity.deadline_s - time.monotonic())
-        self._modules.load(name, loaded, timeout_s=left_s, run=activity.id)
-
-    def _answered(self, activity: Activity, reply: msgspec.Raw | Failure) -> None:
-        activity.calls_in_flight -= 1
-        if isinstance(reply, Failure):
-            self._fail(activity, reply)
+        if activity.exhausted(time.monotonic()) is Cause.TIME:
+            self._stop(run, activity, Cause.TIME)
         else:
-            self._go_on(activity, execution.value_of(reply))
-
-    def _lives(self, activity: Activity) -> bool:
-        return self._current is not None and activity is self._current.root
-
-    def _fail(self, activity: Activity, failure: Failure) -> None:
-        if self._lives(activity):
-            details, session = dict(failure.details), activity.session
-            self._compute(activity, lambda: session.fail(failure.code, failure.message, details))
-
-    def _fail_soon(self, activity: Activity, code: ErrorCode, message: str) -> None:
-        self._fail_later(activity, Failure(code=code, message=message))
-
-    def _fail_later(self, activity: Activity, failure: Failure) -> None:
-        """In the next turn: a script that tries for ever must not nest our calls for ever."""
-        self.shell.later(0, lambda: self._fail(activity, failure))
-
-    def _go_on(self, activity: Activity, value: ScriptValue) -> None:
-        if self._lives(activity):
-            self._compute(activity, lambda: activity.session.resume(value))
+            self._warn(run)
+            self._look_later(run, activity, activity.deadline_s)
 
     def _taken(self, message: ChunkTaken, _context: Context) -> None:
         run = self._current
@@ -303,10 +273,54 @@ class Runner(Role):
         if run is not None and peer == run.start.gateway:
             run.outlet.desert()
 
-    # Ends.
+    # Scripts that scripts call.
 
-    def _finished(self, run: Current, value: ScriptValue) -> None:
-        self._end(run, Cause.FINISHED, value=pack(value))
+    def _opened(self, waiting: Waiting, reply: CallOpened | Failure) -> None:
+        """The Dispatcher's answer, which may come late."""
+        caller, run = waiting.activity, self._current
+        if isinstance(reply, Failure):
+            caller.calls_in_flight -= 1
+            self._fail(waiting, reply)
+            return
+        compiled = self._compiled(reply.revision, reply.script)  # Also for nobody: it is held now.
+        if not caller.alive or run is None:
+            self.shell.send(self.dispatcher, CloseCall(call=reply.call))
+            return
+        session, self._spare = self._spare or self._engine.prepare(), None
+        script = under(compiled.script, reply.limits)
+        called = called_by(waiting, reply, script, session)
+        caller.called.add(called)
+        run.has_called = True
+        if called.deadline_s < caller.deadline_s:
+            self._look_later(run, called, called.deadline_s)
+        arguments = {name: unpack(value) for name, value in reply.arguments.items()}
+        self._compute(called, lambda: session.start(script, arguments, compiled.bytecode))
+
+    def _stop(self, run: Current, activity: Activity, cause: Cause) -> None:
+        """Between its steps a script just ends. Of a called one its caller hears, and may go on."""
+        failure = failure_of(run, activity, cause)
+        if activity is run.root:
+            self._end(run, cause, failure=failure)
+        else:
+            self._return(activity, failure)
+
+    def _return(self, called: Activity, outcome: "ScriptValue | Failure") -> None:
+        """End a called script, and those that it called; its caller goes on."""
+        caller = called.caller
+        assert caller is not None  # noqa: S101
+        called.end()
+        for each in called.all():
+            self.shell.send(self.dispatcher, CloseCall(call=each.id))
+        called.close()
+        caller.called.discard(called)
+        caller.calls_in_flight -= 1
+        waiting = Waiting(caller, called.ticket)
+        if isinstance(outcome, Failure):
+            self._fail(waiting, outcome)
+        else:
+            self._go_on(waiting, outcome)
+
+    # Ends.
 
     def _failed(self, run: Current, failed: engine.Failed) -> None:
         details = {"script": run.name, **dict(failed.details)}
@@ -325,18 +339,6 @@ class Runner(Role):
             self._end(run, Cause.CANCELLED, failure=failure)
         return Done()
 
-    def _time_passed(self, run: Current) -> None:
-        """While it waits: most of its wall time has passed, or all of it."""
-        now_s = time.monotonic()
-        if run is not self._current:
-            return
-        if run.root.exhausted(now_s) is Cause.TIME:
-            self._end(run, Cause.TIME, failure=self._failure(run, Cause.TIME))
-            return
-        self._warn(run)
-        left_s = max(0.0, run.root.deadline_s - now_s)
-        run.timer = self.shell.later(left_s, lambda: self._time_passed(run))
-
     def _end(
         self,
         run: Current,
@@ -347,20 +349,19 @@ class Runner(Role):
     ) -> None:
         self._recorder.answered()
         self._current = None
-        if run.timer is not None:
-            run.timer.cancel()
-        finished = self._result(run, cause, value, failure)
+        run.root.end()
+        finished = self._result(run, run.root, cause, value, failure)
         self.shell.send(run.start.gateway, finished, run=run.id)
         self.shell.send(self.dispatcher, RunnerFree(run=run.id, cause=cause, failure=failure))
-        run.root.session.close()
-        self._spare = self._engine.prepare()
+        run.root.close()
+        self._spare = self._spare or self._engine.prepare()
 
     def _result(
-        self, run: Current, cause: Cause, value: Packed, failure: Failure | None
+        self, run: Current, spent: Activity, cause: Cause, value: Packed, failure: Failure | None
     ) -> RunFinished:
         now_s = time.monotonic()
         if cause is not Cause.FINISHED or now_s >= run.look_at_s:
-            self._warn(run, cause)
+            self._warn(run, cause if spent is run.root else None)
         return RunFinished(
             run=run.id,
             script=run.name,
@@ -369,19 +370,14 @@ class Runner(Role):
             failure=failure,
             output=run.outlet.kept,
             output_truncated=cause is Cause.OUTPUT or run.outlet.truncated,
-            usage=run.usage(now_s, cause),
+            usage=run.usage(now_s, cause, spent),
         )
 
-    @staticmethod
-    def _failure(run: Current, cause: Cause) -> Failure:
-        return execution.budget_failure(run.name, run.start, cause)
-
-    def _answer_and_die(self, run: Current, cause: Cause) -> NoReturn:
+    def _answer_and_die(self, run: Current, spent: Activity, cause: Cause) -> NoReturn:
         """In the watchdog's thread: Lua has the other, and cannot be stopped."""
         try:
-            memory = run.root.session.memory_bytes
-            run.peak_memory_bytes = max(run.peak_memory_bytes, memory)
-            finished = self._result(run, cause, NIL, self._failure(run, cause))
+            run.peak_memory_bytes = max(run.peak_memory_bytes, run.memory_bytes)
+            finished = self._result(run, spent, cause, NIL, failure_of(run, spent, cause))
             self._recorder.stopped(cause, finished.usage)
             self.shell.send(run.start.gateway, finished, run=run.id)
         finally:

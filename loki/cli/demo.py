@@ -65,6 +65,7 @@ def steps(url: str) -> tuple[Step, ...]:
         Step("hello", {"name": "Ada"}),
         Step("climate", {"threshold": 20.0}),
         Step("average", {"sensor": "greenhouse_temperature", "n": 5}),
+        Step("report", {"threshold": 20.0}),
         Step("fetch", {"url": url}),
         Step("notebook", {"title": "demo", "text": "written by loki demo"}),
         Step("counter"),

@@ -86,6 +86,22 @@ class Failed:
     details: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """One function of `loki.all` waits for `step`. Resume the script at once, for the others.
+
+    The answer to `step` comes with its ticket, once the script `Waits`.
+    """
+
+    ticket: int  # Not 0, which is the script itself.
+    step: "Step"
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """All functions of `loki.all` wait: resume the script with the first answer that comes."""
+
+
 Step: TypeAlias = (
     Call
     | CallTool
@@ -96,6 +112,8 @@ Step: TypeAlias = (
     | Progress
     | Log
     | Flush
+    | Started
+    | Waits
     | Finished
     | Failed
 )
@@ -113,14 +131,17 @@ class Session(Protocol):
         origin; without it the source is compiled.
         """
 
-    def resume(self, value: ScriptValue) -> Step:
-        """Answer the last step, with None where nothing was asked; run on."""
+    def confine(self, heap_bytes: int) -> None:
+        """From now on the heap may grow to this, where that is less than the script's limit."""
 
-    def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
-        """Answer the last Call, CallTool or Require with an error that the script may catch."""
+    def resume(self, value: ScriptValue, ticket: int = 0) -> Step:
+        """Answer the last step, or that of a ticket, with None where nothing was asked; run on."""
 
-    def provide(self, module: CompiledModule) -> Step:
-        """Answer the last Require; run on."""
+    def fail(self, code: ErrorCode, message: str, details: dict[str, str], ticket: int = 0) -> Step:
+        """Answer a Call, CallTool or Require with an error that the script may catch."""
+
+    def provide(self, module: CompiledModule, ticket: int = 0) -> Step:
+        """Answer a Require; run on."""
 
     def take_output(self) -> str:
         """What was printed since the last time."""

@@ -9,7 +9,7 @@ from loki.core.argument import bind
 from loki.core.limit import clamp
 from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Failure
-from loki.messages.execution import Cause, RunFinished, StartRun, SubmitRun, Usage
+from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Origin, Permissions, Script
 from loki.messages.value import Packed, ScriptValue, pack, unpack
@@ -110,6 +110,17 @@ def cpu_failure(script: str, allowed_ms: int) -> Failure:
     )
 
 
+def output_failure(script: str, limits: Limits) -> Failure:
+    """Of a run whose scripts printed more, together, than it may."""
+    return Failure(
+        code=ErrorCode.OUTPUT_BUDGET,
+        message=(
+            f"'{script}' and what it called printed more than {limits.max_output_kb} KiB; "
+            "[tools.limits] max_output_kb sets how much it may"
+        ),
+    )
+
+
 def calls_failure(script: str, allowed: int) -> Failure:
     """The refusal of one call too many at once, which the script may catch."""
     return Failure(
@@ -120,13 +131,6 @@ def calls_failure(script: str, allowed: int) -> Failure:
         ),
         details={"limit": "max_calls_in_flight", "allowed": str(allowed)},
     )
-
-
-def budget_failure(script: str, start: StartRun, cause: Cause) -> Failure:
-    """Of a run that used up its time, of the CPU or of the clock."""
-    if cause is Cause.CPU:
-        return cpu_failure(script, start.limits.max_cpu_time_ms)
-    return time_failure(script, start.budget_s, start.deadline_is_clients)
 
 
 def ended_by_death(

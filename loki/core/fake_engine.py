@@ -26,7 +26,9 @@ class FakeSession:
     output: dict[str, str]
     arguments: dict[str, ScriptValue] = field(default_factory=dict)
     answers: "list[ScriptValue | CompiledModule | Raised]" = field(default_factory=list)
+    tickets: list[int] = field(default_factory=list)  # Of the answers.
     bytecode: bytes = b""
+    confined_bytes: int | None = None
     closed: bool = False
     memory_bytes: int = 0
     _left: list[Step] = field(default_factory=list)
@@ -42,20 +44,27 @@ class FakeSession:
         self._unread = self.output.get(script.source, "")
         return self._left.pop(0)
 
-    def resume(self, value: ScriptValue) -> Step:
+    def confine(self, heap_bytes: int) -> None:
+        """Keep it."""
+        self.confined_bytes = heap_bytes
+
+    def resume(self, value: ScriptValue, ticket: int = 0) -> Step:
         """Keep the answer; the next step."""
+        self.tickets.append(ticket)
         self.answers.append(value)
         return self._next()
 
-    def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
+    def fail(self, code: ErrorCode, message: str, details: dict[str, str], ticket: int = 0) -> Step:
         """Keep the error; the next step, or the end by this error where none is left."""
+        self.tickets.append(ticket)
         self.answers.append(Raised(code, message, details))
         if not self._left:
             return Failed(code, message, details=tuple(details.items()))
         return self._next()
 
-    def provide(self, module: CompiledModule) -> Step:
+    def provide(self, module: CompiledModule, ticket: int = 0) -> Step:
         """Keep the module; the next step."""
+        self.tickets.append(ticket)
         self.answers.append(module)
         return self._next()
 

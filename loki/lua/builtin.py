@@ -66,8 +66,20 @@ LOKI = LuaModule(
                 ),
             ),
             returns=LuaType.ANY,
-            doc="Runs another script under its own permissions and the caller's budgets, and "
-            "gives its result.",
+            doc="Runs another tool with its own permissions and limits, within what is left of the "
+            "caller's budgets, and gives its result. The permission `tools` names which. If it "
+            "fails, this raises an error whose field `tool` says which one failed.",
+        ),
+        LuaFunction(
+            name="all",
+            request="",
+            parameters=(
+                LuaParameter(name="functions", type=LuaType.ARRAY, doc="Functions of no argument"),
+            ),
+            returns=LuaType.ARRAY,
+            doc="Runs functions side by side: while one waits, such as for loki.call, a child or "
+            "loki.sleep, the others go on. Waits for all and gives their results in order, "
+            "loki.null for nil; or raises the error of the first in order that failed.",
         ),
         LuaFunction(
             name="budget",
@@ -85,7 +97,7 @@ LOKI = LuaModule(
         ),
     ),
 )
-"""The functions of `loki` that the host serves; `null`, `array` and `bytes` live in Lua."""
+"""The functions of `loki`; the host serves all but `all`, which lives in Lua as LOCAL does."""
 
 LOCAL = ("null", "array", "bytes")
 

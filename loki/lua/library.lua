@@ -175,15 +175,35 @@ end
 
 -- Coroutines -----------------------------------------------------------------------------------
 
+-- Functions of loki.all, and coroutines that wait for the host: one of those functions may reach
+-- what waits in another.
+local waiting = setmetatable({}, WEAK)
+local NOT_SUSPENDED = "cannot resume non-suspended coroutine"
+
+local function woken(co, ...)
+  waiting[co] = nil
+  return resume(co, ...)
+end
+
 -- The results of a resume, once it yields or ends for the script. Requests to the host pass.
 local function passed(co, ok, ...)
   if ok and rawequal((...), TAG) then
     if not isyieldable() then
       return passed(co, resume(co, REFUSED))
     end
-    return passed(co, resume(co, yield(...)))
+    waiting[co] = true
+    return passed(co, woken(co, yield(...)))
   end
   return caught(ok, ...)
+end
+
+local function resumed(co, ...)
+  if stopped then
+    stop()
+  elseif waiting[co] then
+    return false, NOT_SUSPENDED
+  end
+  return passed(co, resume(co, ...))
 end
 
 local function unwrapped(co, ok, ...)
@@ -197,7 +217,16 @@ local function unwrapped(co, ok, ...)
   error(message, type(message) == "string" and 2 or 0)
 end
 
-env.coroutine = { create = create, isyieldable = isyieldable, status = status }
+local function status_of(...)
+  local co = ...
+  if type(co) ~= "thread" then
+    misfit("thread", 1, "status", ...)
+  end
+  local state = status(co)
+  return state == "suspended" and waiting[co] and "normal" or state
+end
+
+env.coroutine = { create = create, status = status_of }
 
 function env.coroutine.running()
   local co = running()
@@ -208,11 +237,13 @@ function env.coroutine.isyieldable(...)
   if select("#", ...) > 0 then
     return isyieldable(...)
   end
-  return running() ~= root and isyieldable()
+  local co = running()
+  return co ~= root and not waiting[co] and isyieldable()
 end
 
 function env.coroutine.yield(...)
-  if running() == root then
+  local co = running()
+  if co == root or waiting[co] then
     error("attempt to yield from outside a coroutine", 2)
   end
   return yield(...)
@@ -221,10 +252,8 @@ end
 function env.coroutine.resume(co, ...)
   if type(co) ~= "thread" then
     misfit("thread", 1, "resume", co)
-  elseif stopped then
-    stop()
   end
-  return passed(co, resume(co, ...))
+  return resumed(co, ...)
 end
 
 function env.coroutine.wrap(...)
@@ -234,10 +263,10 @@ function env.coroutine.wrap(...)
   end
   local co = create(f)
   return function(...)
-    if stopped then
-      stop()
+    if waiting[co] then
+      error(NOT_SUSPENDED, 2)
     end
-    return unwrapped(co, passed(co, resume(co, ...)))
+    return unwrapped(co, resumed(co, ...))
   end
 end
 
@@ -246,7 +275,7 @@ function env.coroutine.close(...)
   if type(co) ~= "thread" then
     misfit("thread", 1, "close", ...)
   end
-  local state = status(co)
+  local state = status_of(co)
   if state ~= "suspended" and state ~= "dead" then
     error(format("cannot close a %s coroutine", state), 2)
   end

@@ -3,15 +3,19 @@
 
 local loaded = {} -- Name -> what the module gave.
 local required_by = {} -- Name of a module that is running -> who required it; "" is the script.
-local innermost = "" -- Of the modules that are running.
+local innermost = "" -- Of the modules that are running, as the code that runs now sees it.
 
--- The names from `name` on, which led to it again.
-local function circle(name)
+-- Why a module that is running cannot be required: it led to itself, by the names from `name` on, or
+-- another function of loki.all came first.
+local function busy(name)
   local path, at = name, innermost
-  while at ~= name and at and at ~= "" do
+  while at ~= name do
+    if not at or at == "" then
+      return format("another function of loki.all is loading '%s'; require it before", name)
+    end
     path, at = at .. " > " .. path, required_by[at]
   end
-  return name .. " > " .. path
+  return "modules require each other in a circle: " .. name .. " > " .. path
 end
 
 local function running_module(name)
@@ -30,9 +34,14 @@ function env.require(...)
   elseif loaded[name] ~= nil then
     return loaded[name]
   elseif required_by[name] then
-    error("modules require each other in a circle: " .. circle(name), 2)
+    error(busy(name), 2)
   end
   local found = await("require", "module", name)
+  if loaded[name] ~= nil then -- Meanwhile, by another function of loki.all.
+    return loaded[name]
+  elseif required_by[name] then
+    error(busy(name), 2)
+  end
   local module, message = load(found.code, "@" .. found.file, "b", env)
   if not module then
     caught(false, message)

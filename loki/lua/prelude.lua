@@ -1,7 +1,7 @@
 -- The trusted half of the sandbox: what a script can reach, and how it reaches the host.
 --
--- It goes on in library.lua, service.lua, module.lua and session.lua, which share its locals; what
--- it takes from Lua is in taken.lua.
+-- It goes on in library.lua, service.lua, module.lua, together.lua and session.lua, which share its
+-- locals; what it takes from Lua is in taken.lua.
 --
 -- The host calls this chunk once per state with the names of services and their functions, and
 -- gets back its entry points. Only `go` runs the script's code, under the memory limit, in a

@@ -2,12 +2,13 @@
 
 Two rules keep the host alive when a script sits at its memory limit, where any allocation that
 Lua makes outside of a protected call aborts the process: data enters only while the limit is
-lifted, and `go`, the one call that runs under it, takes nothing and gives back flat strings and
+lifted, and `go`, the one call that runs under it, takes a number and gives back flat strings and
 numbers. No Python object ever enters Lua.
 """
 
 import os
 import struct
+import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -30,6 +31,7 @@ PARTS = (
     "library.lua",
     "service.lua",
     "module.lua",
+    "together.lua",
     "session.lua",
 )
 """One chunk in this order. The codec is a function of its own. All after taken.lua is one, too:
@@ -85,6 +87,7 @@ class Sandbox:
         prelude = self._runtime.compile(_bytecode(), name=b"=prelude", mode=b"b")
         self._compile, self._begin, self._stage, self._go, self._drain = prelude(*services)
         self._base: int = self._runtime.get_memory_used(total=True)
+        self._limit = self._confined = sys.maxsize
         self._ceiling = 0
 
     def compile(self, source: bytes, chunk: bytes) -> tuple[bytes | None, bytes]:
@@ -110,20 +113,33 @@ class Sandbox:
         """
         seed = struct.unpack("qq", os.urandom(16))
         self._begin(code, chunk, b"b" if compiled else b"t", params, output, binary, *seed)
-        self._ceiling = self._base + memory
+        self._limit = memory
+        self.confine(self._confined)
+
+    def confine(self, memory: int) -> None:
+        """Allocate that many bytes at most, or what `begin` says where that is less."""
+        self._confined = memory
+        self._ceiling = self._base + min(self._limit, memory)
+
+    @property
+    def confined(self) -> int | None:
+        """What binds the script, if it is not its own limit."""
+        return self._confined if self._confined < self._limit else None
 
     def stage(self, packed: bytes, failed: bool) -> None:
         """Lay down the answer that the next `go` gives to the script."""
         self._stage(packed, failed)
 
-    def go(self) -> Flat:
+    def go(self, ticket: int) -> Flat:
         """Run the script to its next request: bytes of output that wait, its kind, its parts.
+
+        `ticket` is that of the request that is answered; 0 where that needs none.
 
         Raises: LuaOutOfMemory, LuaFailure where the prelude itself could not go on.
         """
         self._runtime.set_max_memory(self._ceiling, total=True)
         try:
-            flat: Flat = self._go()
+            flat: Flat = self._go(ticket)
             return flat
         finally:
             self._runtime.set_max_memory(0)

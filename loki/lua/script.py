@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from loki.core.engine import Call, Failed, Finished, Flush, Require, Step
+from loki.core.engine import Call, Failed, Finished, Flush, Require, Started, Step, Waits
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
 from loki.lua.bindings import Bindings
 from loki.lua.builtin import LOKI, step_of
@@ -54,6 +54,7 @@ class LuaSession:
         self._sources: Sources
         self._names = Names()
         self._last: Step | None = None
+        self._ticket = 0  # Of the request that the next `go` answers.
         self._waiting_bytes = 0
 
     def start(
@@ -79,25 +80,32 @@ class LuaSession:
         )
         return self._advance()
 
-    def resume(self, value: ScriptValue) -> Step:
-        """Answer the last step and run on."""
-        if not isinstance(self._last, Flush):
+    def confine(self, heap_bytes: int) -> None:
+        """From now on the heap may grow to this, where that is less than the script's limit."""
+        self._sandbox.confine(heap_bytes)
+
+    def resume(self, value: ScriptValue, ticket: int = 0) -> Step:
+        """Answer the last step, or that of a ticket, and run on."""
+        if not isinstance(self._last, Flush | Started):
             self._stage(value)
+        self._ticket = ticket
         return self._advance()
 
-    def fail(self, code: ErrorCode, message: str, details: dict[str, str]) -> Step:
-        """Answer the last call with an error that the script may catch.
+    def fail(self, code: ErrorCode, message: str, details: dict[str, str], ticket: int = 0) -> Step:
+        """Answer a call with an error that the script may catch.
 
         A detail that is a whole number in decimal, such as a status, is an integer in Lua.
         """
         self._stage_error(code, message, details)
+        self._ticket = ticket
         return self._advance()
 
-    def provide(self, module: CompiledModule) -> Step:
-        """Answer the last Require; run on."""
+    def provide(self, module: CompiledModule, ticket: int = 0) -> Step:
+        """Answer a Require; run on."""
         file = chunk_name(module.file)
         self._sources.add(file, module.source)
         self._stage({"file": file, "code": module.bytecode})
+        self._ticket = ticket
         return self._advance()
 
     def take_output(self) -> str:
@@ -143,8 +151,9 @@ class LuaSession:
 
     def _go(self) -> Step | None:
         """The next step, or None for a request that is answered here and now."""
+        ticket, self._ticket = self._ticket, 0
         try:
-            waiting, kind, *parts = self._sandbox.go()
+            waiting, kind, *parts = self._sandbox.go(ticket)
         except (LuaOutOfMemory, MemoryError):
             self._waiting_bytes = 1  # Nobody knows; the sandbox does.
             return self._stopped(b"memory")
@@ -173,6 +182,17 @@ class LuaSession:
     def _flush(self) -> Step:
         return Flush()
 
+    def _started(self, ticket: int, kind: bytes, *parts: bytes) -> Step | None:
+        """A request of one function of `loki.all`."""
+        step = self._READ[kind](self, *parts)
+        if step is None:
+            self._ticket = ticket
+            return None
+        return Started(ticket, step)
+
+    def _waits(self) -> Step:
+        return Waits()
+
     def _done(self, packed: bytes) -> Step:
         try:
             return Finished(as_declared(from_lua(packed), self._script.return_type))
@@ -193,10 +213,12 @@ class LuaSession:
                 f"the script printed more than {limits.max_output_kb} KiB; "
                 "[tools.limits] max_output_kb sets how much it may",
             )
+        needs = f"the script needs more than {limits.max_memory_mb} MiB of memory"
+        if self._sandbox.confined is not None:
+            needs = "the tools that call each other in this run need more memory than it may use"
         return Failed(
             ErrorCode.MEMORY_BUDGET,
-            f"the script needs more than {limits.max_memory_mb} MiB of memory; "
-            "[tools.limits] max_memory_mb sets how much it may use",
+            f"{needs}; [tools.limits] max_memory_mb sets how much that is",
         )
 
     def _invalid(self, raw: bytes) -> Step:
@@ -233,6 +255,8 @@ class LuaSession:
         b"call": _called,
         b"module": _module,
         b"flush": _flush,
+        b"started": _started,
+        b"waits": _waits,
         b"done": _done,
         b"unsendable": _unsendable,
         b"stopped": _stopped,

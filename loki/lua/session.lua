@@ -132,10 +132,10 @@ local function stage(packed, failed)
 end
 
 -- Runs the script to its next request or its end. Gives the bytes of output that wait, the kind of
--- the request, and its parts.
-local function go()
+-- the request, and its parts. `ticket` is that of the function of `loki.all` which is answered.
+local function go(ticket)
   flushed_at = clock()
-  return step(resume(root))
+  return step(resume(root, ticket))
 end
 
 -- Gives the output that waits.
@@ -147,7 +147,12 @@ end
 
 do
   local names = pack(...)
-  service("loki", ".", names[1], { null = codec.null, array = loki_array, bytes = loki_bytes })
+  service("loki", ".", names[1], {
+    null = codec.null,
+    array = loki_array,
+    bytes = loki_bytes,
+    all = loki_all,
+  })
   for i = 2, names.n, 2 do
     service(names[i], ":", names[i + 1])
   end

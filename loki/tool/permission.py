@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from loki.core.call import TOOLS
 from loki.core.name import suggest
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Permissions
@@ -23,6 +24,7 @@ def read_permissions(
     accepted as well as people's: a flag as ["*"], a mode as ["r"] or ["rw"].
     """
     keys = {key.name: key for module in modules for key in module.permissions}
+    keys[TOOLS.name] = TOOLS
     allowed: Permissions = {}
     breaches = []
     for name, value in table.items():

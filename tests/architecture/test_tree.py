@@ -22,12 +22,14 @@ CODE = {".py", ".lua", ".js", ".proto", ".sh", ".toml", ".md"}
 COVERED_ELSEWHERE = {
     "loki/__main__.py": "tests/e2e/test_cli.py",
     "loki/actors/dispatcher.py": "tests/e2e/test_kill.py",
+    "loki/actors/calls.py": "tests/e2e/test_call.py",
     "loki/actors/kernel.py": "tests/integration/test_walls.py",
     "loki/actors/peer.py": "tests/unit/loki/actors/test_lane_exchange.py",
     "loki/actors/request.py": "tests/unit/loki/actors/test_door_request.py",
     "loki/actors/run_directory.py": "tests/unit/loki/actors/test_lane_exchange.py",
     "loki/actors/runner.py": "tests/e2e/test_bad_input.py",
     "loki/actors/shell.py": "tests/integration/test_lane_kills.py",
+    "loki/actors/steps.py": "tests/e2e/test_call.py",
     "loki/actors/supervisor.py": "tests/integration/test_lane_kills.py",
     "loki/actors/system.py": "tests/integration/test_lane_kills.py",
     "loki/actors/walls.py": "tests/integration/test_walls.py",
@@ -50,6 +52,7 @@ NO_ONE_MODULE = {
     "tests/unit/loki/lua/test_fuzz.py": "the whole engine against random attacks",
     "tests/unit/loki/lua/test_library.py": "library.lua",
     "tests/unit/loki/lua/test_module.py": "module.lua",
+    "tests/unit/loki/lua/test_together.py": "together.lua",
     "tests/unit/loki/lua/test_walls.py": "the whole engine against attempts to break out",
 }
 

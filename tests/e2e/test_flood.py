@@ -10,7 +10,9 @@ from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
 
 LIMITS = "limits = { max_execution_time_ms = 400, max_memory_mb = 8, max_output_kb = 16 }"
-ALLOWED = 'permissions = { gpio = ["*"], sensors = ["*"], files = "rw", storage = true }'
+ALLOWED = (
+    'permissions = { gpio = ["*"], sensors = ["*"], files = "rw", storage = true, tools = ["*"] }'
+)
 BIG = "local big = ('x'):rep(1 << 20)"
 FLOODS = {
     "emit": "while true do loki.emit({1, 2, 3}) end",
@@ -27,6 +29,12 @@ FLOODS = {
     "budget": "while true do loki.budget() end",
     "call": "while true do pcall(loki.call, 'one', {}) end",
     "call itself": "return loki.call('flood_call_itself', {})",
+    "call in parallel": "local f = function() loki.call('one', {}) end "
+    "while true do pcall(loki.all, {f, f, f, f, f, f, f, f}) end",
+    "all of nothing": "while true do loki.all({function() end}) end",
+    "all of much": "local t = {} for i = 1, 1e6 do t[i] = function() loki.sleep(9) end end "
+    "loki.all(t)",
+    "all within all": "local function f() loki.all({f, f}) end f()",
     "call nobody": "while true do pcall(loki.call, ('x'):rep(1000), {}) end",
     "print": "while true do pcall(print, ('x'):rep(500)) end",
     "array": "while true do loki.array() end",

@@ -6,7 +6,17 @@ from loki import bootstrap
 from loki.actors.library import tools_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-TOOLS = {"average", "climate", "countdown", "counter", "fetch", "hello", "notebook", "runaway"}
+TOOLS = {
+    "average",
+    "climate",
+    "countdown",
+    "counter",
+    "fetch",
+    "hello",
+    "notebook",
+    "report",
+    "runaway",
+}
 
 
 def test_s_13_2_1_every_example_tool_passes_the_check() -> None:

@@ -135,7 +135,7 @@ def test_the_usage_tells_what_was_used_and_how_far_past_the_limit(
     run = run_of(limits, cpu_used_s=0.625)
     run.api_calls, run.peak_memory_bytes = 3, 4096
     run.has_warned(CPU)
-    usage = run.usage(NOW_S + wall_s, cause)
+    usage = run.usage(NOW_S + wall_s, cause, run.root)
     assert (usage.wall_ms, usage.cpu_ms, usage.overshoot_ms) == (wall_s * 1000, 625, overshoot_ms)
     assert (usage.api_calls, usage.peak_memory_bytes, usage.queue_ms) == (3, 4096, 7)
     assert (usage.budgets, usage.warnings) == (limits, (CPU,))

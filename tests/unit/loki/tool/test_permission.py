@@ -59,7 +59,7 @@ def test_s_2_3_1_what_allows_nothing_is_left_out(key: str, written: object) -> N
         ("storage", "true", "true or false"),
         ("storage", 1, "true or false"),
         ("storage", ["counter"], "true or false"),
-        ("gpoi", [17], "did you mean 'gpio'? (known: files, gpio, storage)"),
+        ("gpoi", [17], "did you mean 'gpio'? (known: files, gpio, storage, tools)"),
     ],
 )
 def test_s_2_3_1_wrong_permissions_are_refused(key: str, written: object, text: str) -> None:

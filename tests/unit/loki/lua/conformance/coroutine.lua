@@ -49,7 +49,7 @@ coroutine.resume(co) print(coroutine.close(co)) print(coroutine.status(co))
 print(pcall(coroutine.close, coroutine.running()))
 local co co = coroutine.create(function() return pcall(coroutine.close, co) end) print(coroutine.resume(co))
 --@ arguments are checked
-print(pcall(coroutine.create, 1)) print(pcall(coroutine.status)) print(pcall(function() coroutine.resume(1) end))
+print(pcall(coroutine.create, 1)) print(pcall(function() coroutine.status() end)) print(pcall(function() coroutine.resume(1) end))
 print(pcall(function() coroutine.wrap() end)) print(pcall(function() coroutine.close({}) end))
 --@ yield many values
 local t = {} for i = 1, 200 do t[i] = i end
