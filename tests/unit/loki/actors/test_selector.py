@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from loki.actors import selector
-from loki.actors.selector import LOOP, SWEEP_AT_LEAST, InlineLoop, LaneSelector
+from loki.actors.selector import LOOP, InlineLoop, LaneSelector
 
 EVENT_READ = 1
 EVENT_WRITE = 2
@@ -44,15 +44,6 @@ def select_for(*sockets: socket.socket, timeout: float | None = 10.0) -> list[in
     return [key.fd for key, _ in thespian.select(timeout)]
 
 
-def test_timers_run_in_the_order_of_their_times() -> None:
-    ran: list[str] = []
-    LOOP.call_later(0.02, lambda: (ran.append("late"), thespian_stops()))
-    LOOP.call_later(0.001, lambda: ran.append("early"))
-    LOOP.call_later(0, lambda: ran.append("now"))
-    assert select_for() == []
-    assert ran == ["now", "early", "late"]
-
-
 def test_a_cancelled_timer_does_not_run() -> None:
     ran: list[str] = []
     LOOP.call_later(0, lambda: ran.append("cancelled")).cancel()
@@ -74,25 +65,6 @@ def test_a_timer_may_cancel_itself_and_its_neighbour() -> None:
     LOOP.call_later(0.001, thespian_stops)
     select_for()
     assert ran == ["first"]
-
-
-def test_cancelled_long_timers_do_not_pile_up() -> None:
-    kept = [LOOP.call_later(60 + n, thespian_stops) for n in range(10)]
-    for _ in range(20_000):
-        LOOP.call_later(5, thespian_stops).cancel()
-    assert len(LOOP._timers) < 3 * SWEEP_AT_LEAST
-    assert all(timer in LOOP._timers for timer in kept)
-
-
-def test_sweeping_keeps_the_order_of_those_that_stay() -> None:
-    ran: list[int] = []
-    for n in (3, 1, 2, 0):
-        LOOP.call_later(n / 1000, lambda n=n: ran.append(n))
-        for _ in range(SWEEP_AT_LEAST):
-            LOOP.call_later(5, thespian_stops).cancel()
-    LOOP.call_later(0.005, thespian_stops)
-    select_for()
-    assert ran == [0, 1, 2, 3]
 
 
 def test_a_timer_beyond_what_poll_can_wait_is_only_far_away(pair: Pair) -> None:
