@@ -22,7 +22,7 @@ from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.tree import ActorPlan, RootConfig
-from loki.tool.file import Tools
+from loki.tool.file import Tools, read_source
 
 if TYPE_CHECKING:
     from loki.lua.check import Checked, Checker
@@ -126,7 +126,7 @@ def _part(loaded: LoadedSettings, name: str) -> Part:
 
 
 def check(setup: Setup) -> "Checked":
-    """Everything that is wrong with the tool file and with the scripts of its tools."""
+    """Everything that is wrong with tools, of the tool file and dropped, and with their scripts."""
     from loki.lua.check import Checked
 
     checker, tools = _checked_tools(setup)
@@ -134,12 +134,17 @@ def check(setup: Setup) -> "Checked":
 
 
 def check_source(setup: Setup, file: Path, source: str) -> "Checked":
-    """Everything that is wrong with one script; the tools that run `file` tell what it may use."""
-    from loki.lua.check import Checked, file_of
+    """Everything that is wrong with one script and its header.
+
+    The tools that run `file`, and its header, tell what it may use.
+    """
+    from loki.lua.check import Checked, accept, file_of
 
     checker, tools = _checked_tools(setup)
+    own = read_source(source, file, replace(rules_of(setup.library), compile=accept))
     users = [tool for tool in tools.scripts if file_of(tool) == file.resolve()]
-    return Checked((), (checker.check_source(file, source, users),))
+    report = checker.check_source(file, source, (*users, *own.scripts))
+    return Checked(own.problems, (report,))
 
 
 def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:

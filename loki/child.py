@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
+from loki.core.manifest import place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
@@ -75,11 +76,7 @@ class Run:
             raise self.refusal(key, wanted, toml)
 
     def refusal(self, key: str, wanted: str, toml: str) -> PermissionRefused:
-        where = f"[tools.permissions] of '{self.script}'" + (
-            f" in {self.declared_in}" if self.declared_in else ""
-        )
-        if not self.declared_in:
-            where = "[security.adhoc_permissions] of the settings"
+        where = place_of(self.script, self.declared_in)
         return PermissionRefused(
             f"'{self.script}' may not use {wanted}; to allow it, put this under {where}: {toml}",
             details={"permission": key, "wanted": wanted, "allow_with": toml},

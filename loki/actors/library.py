@@ -1,4 +1,4 @@
-"""Keeps the scripts of this device: reads tool files, stores registrations, publishes both.
+"""Keeps the scripts of this device: reads tools of files, stores registrations, publishes both.
 
 What may be added, revised or removed is decided in `loki.core.library`; what a good definition is,
 in `loki.tool`. A registration is acknowledged when it is on disk and the Dispatcher has it.
@@ -35,6 +35,7 @@ from loki.messages.module import LoadModule
 from loki.messages.script import Script
 from loki.messages.value import unpack
 from loki.tool.file import Tools, read_tools, read_upload
+from loki.tool.header import dropped
 from loki.tool.module import ModuleFolder
 from loki.tool.rule import Rules
 
@@ -56,11 +57,14 @@ def rules_of(config: LibraryConfig, compiler: Callable[[Script], object] | None 
 
 
 def tools_of(config: LibraryConfig, rules: Rules | None = None) -> Tools:
-    """What the tool file holds, good and bad. Only one that somebody named must be there."""
+    """What the tool file and the scripts folder hold, good and bad.
+
+    Only a tool file that somebody named must be there.
+    """
     path = Path(config.tools)
-    if not config.tools_named and not path.exists():
-        return Tools((), (), frozenset())
-    return read_tools((path,), rules or rules_of(config))
+    there = (path,) if config.tools_named or path.exists() else ()
+    scripts = dropped(Path(config.script_storage_path), Path(config.state_dir))
+    return read_tools((*there, *scripts), rules or rules_of(config))
 
 
 class Store:

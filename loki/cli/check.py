@@ -26,8 +26,8 @@ def check(
         list[Path] | None,
         typer.Argument(
             metavar="FILE…",
-            help="Scripts (.lua; - is stdin), folders of scripts, or tool files; without any, the "
-            "tool file that `loki serve` would read.",
+            help="Scripts (.lua; - is stdin), folders of scripts, or tool files; without any, what "
+            "`loki serve` would serve: a tool file, and scripts with a `--- loki:` header.",
         ),
     ] = None,
     config: Config = None,

@@ -82,8 +82,10 @@ def register(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A tool file with [[tools]], or a .lua file.")
     ],
-    name: Annotated[str, typer.Option(help="Of a .lua file; else the file's name.")] = "",
-    returns: Annotated[str, typer.Option(help="What a .lua file's script gives back.")] = "void",
+    name: Annotated[str, typer.Option(help="Of a .lua file; else its header's, or its own.")] = "",
+    returns: Annotated[
+        str, typer.Option(help="What a .lua file gives back; else what its header says, or void.")
+    ] = "",
     update: Annotated[bool, typer.Option("--update", help="Replace what is there.")] = False,
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,
@@ -126,12 +128,7 @@ def _read(file: Path, name: str, returns: str) -> list["script_pb2.ScriptDefinit
     try:
         if file.suffix != ".lua":
             return scripts.read_definitions(file)
-        entry = {
-            "name": name or file.stem,
-            "return_type": returns,
-            "script": {"path": str(file.absolute())},
-        }
-        return [scripts.build_definition(entry, file.parent)]
+        return [scripts.read_definition(file, name, returns)]
     except (ConfigurationError, ValueError) as error:
         fail(f"{error}")
 

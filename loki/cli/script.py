@@ -140,6 +140,25 @@ def read_definitions(file: Path) -> list["script_pb2.ScriptDefinition"]:
     return [_definition(entry, file, number) for number, entry in enumerate(entries, start=1)]
 
 
+def read_definition(file: Path, name: str, returns: str) -> "script_pb2.ScriptDefinition":
+    """A .lua file as its header declares it, if it has one; name and type may be given instead.
+
+    Raises: ConfigurationError, ValueError.
+    """
+    from loki.tool.header import header_of
+
+    source = read_source(file)
+    script: dict[str, object] = {"inline": source}
+    entry: dict[str, Any] = {"name": file.stem, "return_type": "void", "script": script}
+    header = header_of(source, file, script)
+    match header and header.data:
+        case {"tools": [dict(declared)]}:
+            entry |= declared
+    given = {"name": name, "return_type": returns}
+    entry |= {key: value for key, value in given.items() if value}
+    return build_definition(entry, file.parent)
+
+
 def read_source(file: Path) -> str:
     """Raises: ConfigurationError for a file that is missing, too large or not UTF-8."""
     from loki.tool.definition import MAX_SOURCE_BYTES

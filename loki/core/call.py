@@ -8,6 +8,7 @@ from loki.core.argument import bind
 from loki.core.engine import Failed
 from loki.core.execution import Admission
 from loki.core.limit import clamp
+from loki.core.manifest import place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.envelope import Failure
 from loki.messages.lua_module import PermissionKey, PermissionShape
@@ -25,9 +26,7 @@ def require(caller: Script, tool: str) -> None:
     """Raises: PermissionRefused that shows the line which would allow it."""
     if any(fnmatchcase(tool, pattern) for pattern in caller.permissions.get(TOOLS.name, ())):
         return
-    where = "[security.adhoc_permissions] of the settings"
-    if caller.declared_in:
-        where = f"[tools.permissions] of '{caller.name}' in {caller.declared_in}"
+    where = place_of(caller.name, caller.declared_in)
     line = f"{TOOLS.name} = {json.dumps([tool])}"
     raise PermissionRefused(
         f"'{caller.name}' may not call '{tool}'; to allow it, put this under {where}: {line}",

@@ -6,6 +6,7 @@ Both come from the declarations that calls are checked against.
 import textwrap
 from collections.abc import Iterable, Iterator
 
+from loki.core.call import TOOLS
 from loki.lua import local
 from loki.lua.bindings import Binding
 from loki.lua.builtin import LOKI
@@ -58,7 +59,8 @@ def as_text(children: Iterable[LuaModule]) -> str:
         parts += [_function(m.name, f) for m, f in functions_of(children) if m is module]
         if module is LOKI:
             parts.append(f"  loki.null\n{_wrapped(local.NULL, '      ')}")
-        parts += [_permission(key) for key in module.permissions]
+        keys = (TOOLS,) if module is LOKI else module.permissions
+        parts += [_permission(key) for key in keys]
     return "\n\n".join(parts) + "\n"
 
 

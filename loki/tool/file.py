@@ -1,4 +1,4 @@
-"""Tool files and uploads, read into scripts: the good entries, and a list of what is wrong."""
+"""Tool files, headers and uploads, read into scripts: good entries, and a list of what is wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from loki.core.manifest import SUFFIX
 from loki.core.name import camel_case, suggest
 from loki.errors import CompilationError, ConfigurationError, InvalidScript
 from loki.messages.script import Origin, Script
 from loki.tool.definition import Surroundings, ToolDefinition, collision
 from loki.tool.document import Document, read_document
+from loki.tool.header import header_of, read_header
 from loki.tool.problem import Breach, Place, Problem, problems_of, show
 from loki.tool.rule import Rules
 
@@ -36,12 +38,20 @@ class Tools:
 def read_tools(files: Sequence[Path], rules: Rules) -> Tools:
     """Every good entry of these files; names are unique across all of them.
 
-    An entry whose name an earlier one has, good or bad, is bad.
+    A `.lua` file is the one tool that its header declares, or none. An entry whose name an earlier
+    one has, good or bad, is bad.
     """
     reading = _Reading(rules)
     for file in files:
         reading.read(file)
     return Tools(tuple(reading.scripts), tuple(reading.problems), frozenset(reading.paths))
+
+
+def read_source(source: str, path: Path, rules: Rules) -> Tools:
+    """The tool that the header of this source declares, if it has one; `path` names it."""
+    reading = _Reading(rules)
+    reading.take(lambda: header_of(source, path, {"inline": source}), "header")
+    return Tools(tuple(reading.scripts), tuple(reading.problems), frozenset())
 
 
 def read_upload(table: Mapping[str, object], rules: Rules) -> Script:
@@ -72,20 +82,31 @@ class _Reading:
 
     def read(self, file: Path) -> None:
         self.paths.add(file)
+        if file.suffix == SUFFIX:
+            self.take(lambda: read_header(file), "header")
+        else:
+            self.take(lambda: read_document(file), "tools[{}]")
+
+    def take(self, read: Callable[[], Document | None], kind: str) -> None:
+        """`kind` is what problems call an entry, with its number."""
         try:
-            document = read_document(file)
+            document = read()
         except ConfigurationError as error:
-            self.problems.append(Problem("", "", "", "", error.message))
+            place = error.details.get("place", "")
+            text = error.message.removeprefix(f"{place}: ")
+            self.problems.append(Problem(place, "", "", "", text))
+            return
+        if document is None:
             return
         self.problems += _strangers(document)
         for index, table in _entries(document):
-            self._read_entry(document, index, table)
+            self._read_entry(document, index, table, _title(kind, index, table))
 
-    def _read_entry(self, document: Document, index: int, table: object) -> None:
+    def _read_entry(self, document: Document, index: int, table: object, entry: str) -> None:
         def where(at: Place) -> str:
             return document.where(("tools", index, *at))
 
-        folder, entry = document.path.parent, _title(index, table)
+        folder = document.path.parent
         self.paths |= _script_path(folder, table)
         problems = self._name_problems(table, where(("name",)), entry)
         checked = _checked(table, Surroundings(self.rules, folder), where, entry)
@@ -140,9 +161,9 @@ def _entries(document: Document) -> Iterator[tuple[int, object]]:
     yield from enumerate(tools if isinstance(tools, list) else [])
 
 
-def _title(index: int, table: object) -> str:
+def _title(kind: str, index: int, table: object) -> str:
     name = table.get("name") if isinstance(table, dict) else None
-    return f"tools[{index + 1}]" + (f" '{name[:64]}'" if isinstance(name, str) else "")
+    return kind.format(index + 1) + (f" '{name[:64]}'" if isinstance(name, str) else "")
 
 
 def _script_path(folder: Path, table: object) -> set[Path]:

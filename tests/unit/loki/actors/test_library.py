@@ -54,6 +54,8 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.tools = folder / "tools.toml"
+        self.state = folder / "state"
+        self.state.mkdir()
         self.shell = Shell()
 
     def open(self, test: Callable[[Library], Coroutine[Any, Any, None]]) -> LibraryReport:
@@ -62,7 +64,7 @@ class Shelf:
             tools=str(self.tools),
             tools_named=False,
             script_storage_path=str(self.folder),
-            state_dir=str(self.folder),
+            state_dir=str(self.state),
             modules=(),
         )
 
@@ -116,6 +118,25 @@ def test_s_2_2_1_the_good_entries_are_served_and_the_bad_ones_told(shelf: Shelf)
     assert any("9lives" in problem for problem in report.problems)
 
 
+def test_s_r_7_a_script_with_a_header_in_the_scripts_folder_is_a_tool(shelf: Shelf) -> None:
+    async def asked(library: Library) -> None:
+        found = await ask(library, GetScript(name="dropped"))
+        assert found.script.chunk == "dropped.lua"
+
+    shelf.tools.write_text(FILE)
+    (shelf.folder / "dropped.lua").write_text("--- loki: return_type = 'integer'\nreturn 3")
+    (shelf.folder / "module.lua").write_text("return {}")
+    (shelf.folder / "bad.lua").write_text("--- loki: return_type = 'int'\nreturn 3")
+    (shelf.folder / "from_file.lua").write_text("--- loki: return_type = 'void'\nreturn")
+    (shelf.state / "mine.lua").write_text("--- loki: return_type = 'void'\nreturn")
+    report = shelf.open(asked)
+    assert report.tools == ("dropped", "from_file")
+    bad, twice = report.problems
+    assert bad.startswith(f"{shelf.folder}/bad.lua:1: header 'bad': return_type = \"int\": must")
+    assert twice.startswith(f"{shelf.folder}/from_file.lua:1: header 'from_file': name = ")
+    assert "given twice" in twice
+
+
 def test_s_3_1_5_a_registration_outlives_the_library(shelf: Shelf) -> None:
     async def first(library: Library) -> None:
         await register(library, "mine")
@@ -145,10 +166,10 @@ def test_a_registered_script_that_a_tool_file_hides_is_told(shelf: Shelf) -> Non
 
 
 def test_a_store_that_cannot_be_read_is_kept_aside(shelf: Shelf) -> None:
-    (shelf.folder / "scripts.msgpack").write_bytes(b"garbled")
+    (shelf.state / "scripts.msgpack").write_bytes(b"garbled")
     shelf.tools.write_text(FILE)
     assert shelf.open(nothing).tools == ("from_file",)
-    (aside,) = shelf.folder.glob("scripts.unreadable-*")
+    (aside,) = shelf.state.glob("scripts.unreadable-*")
     assert aside.read_bytes() == b"garbled"
 
 
@@ -163,7 +184,7 @@ def test_s_3_1_5_validate_only_changes_nothing(shelf: Shelf) -> None:
         assert len(shelf.published()) == before
 
     shelf.open(test)
-    assert not (shelf.folder / "scripts.msgpack").exists()
+    assert not (shelf.state / "scripts.msgpack").exists()
 
 
 def test_s_3_1_6_every_change_is_published_to_the_dispatcher(shelf: Shelf) -> None:
@@ -198,7 +219,7 @@ def test_s_3_1_5_registrations_at_the_same_time_do_not_undo_each_other(shelf: Sh
 
 def test_a_registration_that_cannot_be_stored_is_not_served(shelf: Shelf) -> None:
     async def test(library: Library) -> None:
-        (shelf.folder / "scripts.new").mkdir()  # Where the new content would be written.
+        (shelf.state / "scripts.new").mkdir()  # Where the new content would be written.
         with pytest.raises(IoError, match="could not be stored"):
             await register(library, "mine")
         assert (await ask(library, ListScripts())).scripts == ()

@@ -134,6 +134,49 @@ def test_a_script_of_a_tool_knows_its_tool(folder: Path, loki: Loki) -> None:
     assert "'average' has no parameter 'n'" in loki("check", "a.lua").stderr
 
 
+HEADER = """--- loki:
+--- parameters = [{ name = "n", type = "number" }]
+--- return_type = "number"
+"""
+
+
+def test_s_r_7_a_header_is_checked_with_its_script(folder: Path, loki: Loki) -> None:
+    write(folder, good=HEADER + "return params.n", bad=HEADER.replace("number", "nuber"))
+    assert loki("check", "good.lua").stdout == "no problems\n"
+    result = loki("check", "bad.lua")
+    assert result.exit_code == 1
+    first, second, last = result.stderr.splitlines()
+    assert first.startswith("bad.lua:2: header 'bad': parameters[1].type = \"nuber\": must be one")
+    assert second.startswith("bad.lua:3: header 'bad': return_type = \"nuber\": must be one of")
+    assert last == "2 errors"
+
+
+def test_s_r_7_a_header_tells_parameters_and_permissions(folder: Path, loki: Loki) -> None:
+    source = HEADER + "return params.m + fenrir:sensor_read('a')"
+    stderr = loki("check", "-", stdin=source).stderr
+    assert "stdin:4:8: error: 'stdin' has no parameter 'm'" in stderr
+    assert "its permissions must say sensors" in stderr
+    allowed = source.replace("return_type", "permissions.sensors = ['a']\n--- return_type")
+    assert "permission" not in loki("check", "-", stdin=allowed).stderr
+
+
+def test_s_r_7_a_header_that_is_no_toml_has_its_place(folder: Path, loki: Loki) -> None:
+    write(folder, bad="-- About this.\n\n--- loki:\n--- return_type = number\nreturn 1")
+    result = loki("check", "bad.lua")
+    assert result.stderr.startswith("bad.lua:4: its header is no valid TOML: ")
+    (found,) = json.loads(loki("check", "bad.lua", "--json").stdout)
+    assert (found["file"], found["line"]) == ("bad.lua", 4)
+
+
+def test_s_r_7_scripts_with_a_header_are_checked_as_they_are_served(
+    folder: Path, loki: Loki
+) -> None:
+    write(folder, a=HEADER + "return params.m", module="return xyzzy")
+    result = loki("check")
+    assert result.stderr.splitlines()[0] == ("a.lua:4:8: error: 'a' has no parameter 'm'; it has n")
+    assert result.stderr.endswith("\n1 error\n")
+
+
 @pytest.mark.parametrize(
     ("file", "complaint"),
     [

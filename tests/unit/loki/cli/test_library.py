@@ -112,6 +112,17 @@ def test_register_a_lua_file(client: Any, loki: Callable[..., Any], tmp_path: Pa
     assert [call[1] for call in client.calls if call[0] == "register"] == ["blink", "flash"]
 
 
+def test_a_header_that_is_no_toml_is_not_registered(
+    client: Any, loki: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "blink.lua"
+    file.write_text("--- loki:\n--- description = hello\nreturn 1")
+    result = loki("register", str(file))
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{file}:2: its header is no valid TOML: ")
+    assert client.calls == []
+
+
 @pytest.mark.parametrize(
     ("name", "content", "complaint"),
     [

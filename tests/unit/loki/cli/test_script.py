@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 import tomli
 
-from loki.cli.script import build_definition, read_definitions, script_json, signature, type_number
+from loki.cli.script import (
+    build_definition,
+    read_definition,
+    read_definitions,
+    script_json,
+    signature,
+    type_name,
+    type_number,
+)
 from loki.errors import ConfigurationError
 from loki.v1 import script_pb2
 from loki.v1_value import from_proto
@@ -139,3 +147,24 @@ def test_types_have_their_names_of_tool_files() -> None:
     assert type_number("object") == script_pb2.VALUE_TYPE_OBJECT
     with pytest.raises(ValueError, match="there are string, integer, number"):
         type_number("unspecified")
+
+
+def test_s_r_7_a_lua_file_is_what_its_header_says(tmp_path: Path) -> None:
+    file = tmp_path / "square.lua"
+    file.write_text(
+        '--- loki: parameters = [{ name = "n", type = "number" }]\n'
+        '--- return_type = "number"\nreturn params.n ^ 2'
+    )
+    made = read_definition(file, "", "")
+    assert (made.name, type_name(made.return_type)) == ("square", "number")
+    assert [parameter.name for parameter in made.parameters] == ["n"]
+    assert made.source == file.read_text()
+    given = read_definition(file, "power", "integer")
+    assert (given.name, type_name(given.return_type)) == ("power", "integer")
+
+
+def test_a_lua_file_without_a_header_gives_nothing_unless_told(tmp_path: Path) -> None:
+    file = tmp_path / "beep.lua"
+    file.write_text("return 1")
+    made = read_definition(file, "", "")
+    assert (made.name, type_name(made.return_type)) == ("beep", "void")
