@@ -75,13 +75,13 @@ def descriptors(pids: list[int]) -> int:
 def memory_and_growth() -> list[Figure]:
     with LokiServer(tools=TOOLS) as loki:
         call(loki, 200)
-        pids = [loki.pid, *loki.pids()]
+        pids = loki.pids()
         before = {pid: pss_mib(pid) for pid in pids}
         fds = descriptors(pids)
         each = ", ".join(f"{name_of(pid)} {mib:.1f}" for pid, mib in before.items())
         total = sum(before.values())
         call(loki, RUNS)
-        after = [loki.pid, *loki.pids()]
+        after = loki.pids()
         grown = sum(pss_mib(pid) for pid in after) / total * 100 - 100
         counts = f"processes {len(pids)} -> {len(after)}, descriptors {fds} -> {descriptors(after)}"
         return [
