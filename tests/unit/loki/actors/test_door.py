@@ -89,7 +89,7 @@ def future_of(result: object) -> Future[Any]:
     ],
     ids=["raised", "future", "coroutine", "none", "text", "none later", "big", "alien", "alien 2"],
 )
-def test_a_bug_is_answered_with_an_incident_and_ends_the_actor(
+def test_s_10_1_2_a_bug_is_answered_with_an_incident_and_ends_the_actor(
     tmp_path: Path, answer: Callable[[Add, Context], Answer], caplog: pytest.LogCaptureFixture
 ) -> None:
     async def test(house: House) -> None:

@@ -117,7 +117,7 @@ def test_what_could_not_be_parsed_does_not_reach_the_behaviour() -> None:
 
 
 @pytest.mark.parametrize("error", [KeyError("/home/x"), LokiError("secret /home/x")])
-def test_a_bug_is_told_by_incident_only(error: Exception, caplog) -> None:
+def test_s_10_1_2_a_bug_is_told_by_incident_only(error: Exception, caplog) -> None:
     context = FakeContext()
     with pytest.raises(grpc.aio.AbortError):
         serve(raising(error), context)

@@ -71,7 +71,7 @@ class TestHostileClients:
             channel.unary_unary(f"/{SERVICE}/NoSuch")(b"")
         assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
-    def test_a_bug_leaves_an_incident_and_nothing_else(self, shell, stub, caplog) -> None:
+    def test_s_10_1_2_a_bug_leaves_an_incident_and_nothing_else(self, shell, stub, caplog) -> None:
         def broken(_request: GetScript) -> ScriptFound:
             raise ZeroDivisionError("secret /etc/passwd")
 
