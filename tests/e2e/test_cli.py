@@ -5,14 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from loki import __version__
+from loki import __version__, bootstrap
+from loki.actors.library import tools_of
 from loki.testing import LokiServer, start_of
 
 pytestmark = pytest.mark.e2e
@@ -322,8 +322,8 @@ def test_the_demo_calls_every_example(loki: Run) -> None:
     done = loki("demo", "--config", str(EXAMPLES / "loki.toml"))
     assert done.returncode == 0, done.stdout + done.stderr
     lines = {line.split()[1]: line for line in done.stdout.splitlines() if "✓" in line}
-    tools = tomllib.loads((EXAMPLES / "tools.toml").read_text())["tools"]
-    assert lines.keys() == {tool["name"] for tool in tools}
+    tools = tools_of(bootstrap.load(EXAMPLES / "loki.toml", None).library)
+    assert lines.keys() == {script.name for script in tools.scripts}
     assert "TIME_BUDGET" in lines["runaway"]
     assert "5 4 3 2 1 lift-off" in lines["countdown"]
     assert "greetings from the network" in lines["fetch"]

@@ -7,17 +7,19 @@ from urllib.request import urlopen
 
 import grpc
 import pytest
-import tomli
 
+from loki import bootstrap
+from loki.actors.library import tools_of
 from loki.cli.demo import FINISHED, Outcome, Step, perform, play, shorten, steps
 from loki.cli.page import GREETING, local_page
 from loki.client import LokiClientError, Result, Value
 
-EXAMPLES = Path(__file__).parents[4] / "examples" / "tools.toml"
+EXAMPLES = Path(__file__).parents[4] / "examples" / "loki.toml"
 
 
 def test_every_example_is_called_once() -> None:
-    there = sorted(tool["name"] for tool in tomli.loads(EXAMPLES.read_text())["tools"])
+    tools = tools_of(bootstrap.load(EXAMPLES, None).library)
+    there = sorted(script.name for script in tools.scripts)
     assert sorted(step.tool for step in steps("http://127.0.0.1:1/")) == there
 
 
