@@ -14,8 +14,8 @@ run: $(INSTALLED) ## Serve the examples on simulated hardware.
 demo: $(INSTALLED) ## Serve, call every example once, stop.
 	$(BIN)/loki demo --config examples/loki.toml
 
-test: $(INSTALLED_DEV) node lua ## All set-up, all tests.
-	$(BIN)/python -m pytest
+test: $(INSTALLED_DEV) node lua ## All set-up, all tests; coverage in htmlcov/ and coverage.xml.
+	$(BIN)/python -m pytest --cov --cov-report=html --cov-report=xml
 
 fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
 	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
@@ -70,4 +70,5 @@ lua: ## Plain Lua, which scripts are compared with; installed where root and apt
 	echo "lua5.4 is not installed: the conformance tests will be skipped"
 
 clean:
-	rm -rf .venv tests/e2e/node/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv tests/e2e/node/node_modules build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+		.coverage coverage.xml htmlcov
