@@ -34,6 +34,11 @@ class Fenrir(ChildRole):
         self._ownership = Ownership()
         self._make_all_safe()
 
+    def started(self) -> None:
+        self.shell.log.info(
+            'the board is simulated, as backend = "simulated" says: no real pin is touched'
+        )
+
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
             ReadPin: self._read_pin,

@@ -31,6 +31,12 @@ def test_s_6_6_1_a_written_level_is_read_back_by_number_and_name(fenrir):
     assert fenrir.call("r1", ReadPin(pin="17")) == PinLevel(level=True)
 
 
+def test_s_1_1_2_the_log_says_that_the_board_is_simulated_and_why(fenrir, caplog):
+    caplog.set_level("INFO")
+    fenrir.role.started()
+    assert 'simulated, as backend = "simulated" says' in caplog.text
+
+
 @pytest.mark.parametrize("allowed", ["17", "led", "*", "le?"])
 @pytest.mark.parametrize("pin", [17, "led"])
 def test_allowing_a_line_by_name_or_number_allows_both(fenrir, allowed, pin):
