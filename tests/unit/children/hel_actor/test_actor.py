@@ -129,7 +129,9 @@ def test_s_8_4_1_cached_values_are_answered_at_once_and_never_on_disk(start: Sta
     assert not isinstance(found, Future)
     assert unpack(found.value) == "secret-canary"
     bench.close()
-    assert start().call(GetCached(key="k"), run()).value == NIL
+    again = start()
+    assert again.call(GetCached(key="k"), run()).value == NIL
+    again.close()
     kept = [path for path in bench.state_dir.rglob("*") if path.is_file()]
     assert kept
     assert not any(b"secret-canary" in path.read_bytes() for path in kept)
