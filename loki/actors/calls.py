@@ -43,9 +43,6 @@ class Calls:
         self._ceiling = ceiling
         self._calls: dict[str, Call] = {}
 
-    def __len__(self) -> int:
-        return len(self._calls)
-
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {OpenCall: self._open, CloseCall: self._closed}
 
