@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from loki import __version__
-from loki.actors.library import rules_of, tools_of
+from loki.actors.library import folder_of, rules_of, tools_of
 from loki.actors.system import Instance, System
 from loki.child import Child
 from loki.config import LoadedSettings, load_settings
@@ -22,7 +22,8 @@ from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.tree import ActorPlan, RootConfig
-from loki.tool.file import Tools, read_source
+from loki.tool.file import Tools, read_source, read_tools
+from loki.tool.header import dropped
 
 if TYPE_CHECKING:
     from loki.lua.check import Checked, Checker
@@ -136,13 +137,18 @@ def check(setup: Setup) -> "Checked":
 def check_source(setup: Setup, file: Path, source: str) -> "Checked":
     """Everything that is wrong with one script and its header.
 
-    The tools that run `file`, and its header, tell what it may use.
+    The tools that run `file`, and its header, tell what it may use; it may call those of the
+    settings, and those that lie beside it.
     """
     from loki.lua.check import Checked, accept, file_of
 
     checker, tools = _checked_tools(setup)
-    own = read_source(source, file, replace(rules_of(setup.library), compile=accept))
+    rules = replace(rules_of(setup.library), compile=accept)
+    own = read_source(source, file, rules)
     users = [tool for tool in tools.scripts if file_of(tool) == file.resolve()]
+    beside = read_tools(dropped(file.parent, setup.loaded.state_dir), rules)
+    callable_ = {tool.name: tool for tool in (*beside.scripts, *tools.scripts, *own.scripts)}
+    checker = replace(checker, tools=callable_)
     report = checker.check_source(file, source, (*users, *own.scripts))
     return Checked(own.problems, (report,))
 
@@ -152,8 +158,9 @@ def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
     from loki.lua.check import Checker, accept  # Serving needs none of it.
 
     rules = rules_of(setup.library)
-    checker = Checker(rules.compile, rules.modules)
-    return checker, tools_of(setup.library, replace(rules, compile=accept))
+    tools = tools_of(setup.library, replace(rules, compile=accept))
+    by_name = {tool.name: tool for tool in tools.scripts}
+    return Checker(rules.compile, rules.modules, folder_of(setup.library), by_name), tools
 
 
 def plan(setup: Setup) -> RootConfig:

@@ -67,6 +67,13 @@ def tools_of(config: LibraryConfig, rules: Rules | None = None) -> Tools:
     return read_tools((*there, *scripts), rules or rules_of(config))
 
 
+def folder_of(config: LibraryConfig) -> ModuleFolder:
+    """Where `require` finds modules on this device."""
+    return ModuleFolder(
+        Path(config.script_storage_path), tools=Path(config.tools), closed=Path(config.state_dir)
+    )
+
+
 class Store:
     """Registered scripts in one file, replaced as a whole."""
 
@@ -120,13 +127,7 @@ class Library(Role):
         self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
         self._worker = shell.worker("store")
         self._modules = ModuleShelf(
-            ModuleFolder(
-                Path(self._settings.script_storage_path),
-                tools=Path(self._settings.tools),
-                closed=Path(self._settings.state_dir),
-            ),
-            self._engine,
-            shell.worker("modules"),
+            folder_of(self._settings), self._engine, shell.worker("modules")
         )
         self._changing = asyncio.Lock()
         self._from_files: dict[str, Script] = {}

@@ -1,6 +1,6 @@
 """Whole files checked: scripts where they stand, alone or as the tools of a tool file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from loki.lua.lint import Contract, Finding, examine, place
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Script
 from loki.tool.document import MAX_BYTES, parse_document, read_text
+from loki.tool.module import ModuleFolder
 from loki.tool.problem import Problem
 
 
@@ -34,10 +35,12 @@ def accept(_script: Script) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """One device's compiler and what its children offer."""
+    """One device's compiler, and what there is for its scripts."""
 
     compile: Callable[[Script], object]
     modules: tuple[LuaModule, ...]
+    folder: ModuleFolder | None = None
+    tools: Mapping[str, Script] | None = None  # By name, which scripts may call.
 
     def check_tools(self, tools: Iterable[Script]) -> tuple[Report, ...]:
         """One report a file: tools that share a script are checked together."""
@@ -55,7 +58,7 @@ class Checker:
 
     def check_inline(self, script: Script) -> Report:
         """A script that stands in its tool file."""
-        findings = examine(script, Contract(self.modules, script), self.compile)
+        findings = examine(script, self._contract(script), self.compile)
         toml = Path(script.declared_in)
         text = read_text(toml, MAX_BYTES)
         return Report(toml, text, tuple(_placed(findings, script, text)))
@@ -66,11 +69,15 @@ class Checker:
         What is wrong for one of the tools is wrong.
         """
         script = Script(name=file.stem, source=source, chunk=file.name)
-        contracts = [Contract(self.modules, tool) for tool in tools] or [Contract(self.modules)]
+        in_folder = self.folder is not None and self.folder.holds(file)
         found: dict[Finding, None] = {}
-        for contract in contracts:
+        for tool in tuple(tools) or (None,):
+            contract = self._contract(tool, in_folder=in_folder)
             found |= dict.fromkeys(examine(script, contract, self.compile))
         return Report(file, source, tuple(sorted(found, key=place)))
+
+    def _contract(self, tool: Script | None, *, in_folder: bool = True) -> Contract:
+        return Contract(self.modules, tool, self.tools, self.folder, in_folder)
 
 
 def file_of(script: Script) -> Path | None:

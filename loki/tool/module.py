@@ -40,6 +40,10 @@ class ModuleFolder:
                 return self._read(path, relative)
         raise missing(name, self._names())
 
+    def holds(self, file: Path) -> bool:
+        """Whether a file lies in the folder or below it."""
+        return file.resolve().is_relative_to(self._storage)
+
     def _read(self, path: Path, relative: PurePosixPath) -> ModuleSource:
         file = str(self._shown / relative)
         real = path.resolve()

@@ -1,8 +1,9 @@
 """Reads a script without running it, and tells what will go wrong when it runs.
 
 What it is sure of is an error; what is legal but hardly meant is a warning. It knows what the
-sandbox offers, what the children declare and, for a tool, its parameters and permissions. It says
-nothing about what it cannot know, such as the type of a variable.
+sandbox offers, what the children declare, which tools and modules lie beside the script and, for a
+tool, its parameters and permissions. It says nothing about what it cannot know, such as the type of
+a variable.
 """
 
 import re
@@ -14,10 +15,12 @@ from loki.lua.lint.call import check_calls
 from loki.lua.lint.contract import Contract
 from loki.lua.lint.finding import Finding, Severity, place
 from loki.lua.lint.member import Members, check_members
+from loki.lua.lint.module import check_modules
 from loki.lua.lint.name import check_names
 from loki.lua.lint.report import Findings
 from loki.lua.lint.scope import resolve
 from loki.lua.lint.syntax import parse
+from loki.lua.lint.tool import check_tool_calls
 from loki.messages.script import Script
 
 __all__ = ["Contract", "Finding", "Severity", "examine", "lint", "place"]
@@ -57,6 +60,8 @@ def lint(source: str, contract: Contract) -> tuple[Finding, ...]:
     check_names(names, contract, findings)
     check_members(members, contract, findings)
     check_calls(root, names, members, contract, findings)
+    check_tool_calls(members, contract, findings)
+    check_modules(root, names, contract, findings)
     return findings.sorted()
 
 

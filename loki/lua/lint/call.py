@@ -182,8 +182,13 @@ def _number(text: str) -> tuple[bool, Argument]:
     try:
         if lower.startswith("0x"):
             whole = "." not in lower and "p" not in lower
-            return True, int(lower, 16) if whole else float.fromhex(lower)
+            return True, _wrapped(int(lower, 16)) if whole else float.fromhex(lower)
         whole = lower.isdecimal() and int(lower) < 2**63
         return True, int(lower) if whole else float(lower)
     except ValueError:
         return False, None
+
+
+def _wrapped(value: int) -> int:
+    """As Lua reads a hexadecimal integer of more than 64 bits."""
+    return (value + 2**63) % 2**64 - 2**63

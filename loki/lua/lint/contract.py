@@ -1,4 +1,4 @@
-"""What a script may count on where it runs: the children's functions, its parameters."""
+"""What a script may count on where it runs: the children's functions, tools, its parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from loki.lua.builtin import LOCAL, LOKI
 from loki.lua.lint.standard import GLOBALS
 from loki.messages.lua_module import LuaFunction, LuaModule
 from loki.messages.script import Script
+from loki.tool.module import ModuleFolder
 
 PARAMS = "params"
 
@@ -19,6 +20,9 @@ class Contract:
 
     modules: tuple[LuaModule, ...]
     tool: Script | None = None  # None: nobody knows its parameters and permissions.
+    tools: Mapping[str, Script] | None = None  # By name. None: nobody knows which there are.
+    folder: ModuleFolder | None = None  # Of the scripts. None: nobody knows its modules.
+    in_folder: bool = True  # Whether the script itself lies there, or belongs to its tools.
 
     @cached_property
     def globals(self) -> frozenset[str]:

@@ -61,3 +61,12 @@ def member(node: Node) -> tuple[Node, Node] | None:
     if table is None or name is None or table.kind != "identifier":
         return None
     return table, name
+
+
+def plain_text(node: Node) -> str | None:
+    """What a string literal without escapes says; None for anything else."""
+    if node.kind != "string":
+        return None
+    content = node.child("content")
+    text = content.text if content else ""
+    return None if "\\" in text else text

@@ -210,3 +210,28 @@ def test_a_very_long_line_is_cut_around_its_problem() -> None:
     assert len(line) == WIDTH
     assert line[caret.index("^") :].startswith("bady")
     assert caret.count("^") == 3
+
+
+def test_tools_of_the_settings_and_those_beside_the_script_are_known(
+    folder: Path, loki: Loki
+) -> None:
+    header = "--- loki:\n--- return_type = 'void'\n"
+    (folder / "elsewhere").mkdir()
+    write(folder, served=header)
+    write(folder / "elsewhere", beside=header)
+    write(folder / "elsewhere", caller="loki.call('served', { x = 1 })\nloki.call('beside', { 2 })")
+    result = loki("check", "elsewhere/caller.lua")
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if "error" in line] == [
+        "elsewhere/caller.lua:1:23: error: argument 'x': 'served' has no such parameter; "
+        "it takes none",
+        "elsewhere/caller.lua:2:23: error: arguments have names: 'beside' takes none",
+        "2 errors",
+    ]
+
+
+def test_modules_are_looked_for_in_the_scripts_folder(folder: Path, loki: Loki) -> None:
+    write(folder, a="return require 'b'", b="return 1", c="require 'd'")
+    result = loki("check", "a.lua", "c.lua")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("c.lua:1:9: error: there is no module 'd': neither d.lua")

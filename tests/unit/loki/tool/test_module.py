@@ -75,3 +75,9 @@ def test_a_file_that_is_no_text_is_told_without_its_path(
     for name, what in (("big", "larger than 1024 KiB"), ("raw", "is not UTF-8 at byte 0")):
         with pytest.raises(IoError, match=rf"^scripts/{name}\.lua: {what}"):
             modules.read(name)
+
+
+def test_what_it_holds(scripts: Path, modules: ModuleFolder, tmp_path: Path) -> None:
+    assert modules.holds(scripts / "deep" / "a.lua")
+    assert not modules.holds(tmp_path / "other" / "a.lua")
+    assert not modules.holds(scripts / ".." / "a.lua")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from loki.lua.lint.syntax import Node, parse
-from loki.lua.lint.use import call_of, is_assigned, is_tested, member
+from loki.lua.lint.use import call_of, is_assigned, is_tested, member, plain_text
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -66,3 +66,16 @@ def test_a_member_of_a_plain_name(text: str) -> None:
 def test_a_member_of_a_value_is_none() -> None:
     assert member(named("return f().y", "f().y")) is None
     assert member(named("return x")) is None
+
+
+@pytest.mark.parametrize(
+    ("literal", "text"),
+    [("'a b'", "a b"), ('""', ""), ("[[long]]", "long"), (r"'\x41'", None), ("5", None)],
+)
+def test_the_text_of_a_literal_is_known_where_it_has_no_escapes(
+    literal: str, text: str | None
+) -> None:
+    root = parse(f"return {literal}")
+    assert root is not None
+    node = next(each for each in walk(root) if each.kind in ("string", "number"))
+    assert plain_text(node) == text
