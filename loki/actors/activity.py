@@ -258,12 +258,12 @@ def under(script: Script, limits: Limits) -> Script:
 
 def failure_of(run: Current, spent: Activity, cause: Cause) -> Failure:
     """What is said of a script that used up its wall or CPU time."""
-    name, limits = spent.script.name, spent.limits
+    script, limits = spent.script, spent.limits
     if cause is Cause.CPU:
-        failure = execution.cpu_failure(name, limits.max_cpu_time_ms)
+        failure = execution.cpu_failure(script, limits.max_cpu_time_ms)
     else:
         is_clients = spent is run.root and run.start.deadline_is_clients
-        failure = execution.time_failure(name, spent.budget_s, is_clients)
+        failure = execution.time_failure(script, spent.budget_s, is_clients)
     if spent is run.root:
         return failure
-    return msgspec.structs.replace(failure, details={"tool": name})
+    return msgspec.structs.replace(failure, details={"tool": script.name})

@@ -267,7 +267,8 @@ class Dispatcher(ParentRole):
 
     def _overdue(self, run: Run) -> None:
         if run.killed_for is None:
-            run.killed_for = execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+            script, is_clients = run.admission.script, run.deadline_is_clients
+            run.killed_for = execution.time_failure(script, run.budget_s, is_clients)
         self._kill_if_running(run)
 
     def _kill_if_running(self, run: Run) -> None:

@@ -154,7 +154,7 @@ class Library(Role):
         hidden = sorted(self._registered.keys() & self._from_files.keys())
         problems = (
             *map(str, tools.problems),
-            *(f"the registered script '{name}' is hidden by the tool file's" for name in hidden),
+            *(library.hidden(self._from_files[name]) for name in hidden),
         )
         for problem in problems:
             self.shell.log.warning("%s", problem)

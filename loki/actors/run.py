@@ -79,9 +79,10 @@ def _why(run: Run, record: Record, wall_s: float, killed_by: int) -> Failure | N
             cause = Cause.CPU
         elif wall_s >= run.budget_s:
             cause = Cause.TIME
+    script = run.admission.script
     match cause:
         case Cause.CPU:
-            return execution.cpu_failure(run.name, run.admission.limits.max_cpu_time_ms)
+            return execution.cpu_failure(script, run.admission.limits.max_cpu_time_ms)
         case Cause.TIME:
-            return execution.time_failure(run.name, run.budget_s, run.deadline_is_clients)
+            return execution.time_failure(script, run.budget_s, run.deadline_is_clients)
     return run.killed_for

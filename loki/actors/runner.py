@@ -173,7 +173,7 @@ class Runner(Role):
     def _may_go_on(self, run: Current, activity: Activity) -> bool:
         """Whether CPU time and output are left. If not, this ended what used them up."""
         if run.has_called and run.outlet.truncated:
-            failure = execution.output_failure(run.name, run.start.limits)
+            failure = execution.output_failure(run.root.script, run.start.limits)
             self._end(run, Cause.OUTPUT, failure=failure)
             return False
         root = run.root

@@ -103,7 +103,7 @@ class Steps:
         if activity.may_call():
             return True
         allowed = activity.limits.max_calls_in_flight
-        self._fail_later(waiting, execution.calls_failure(activity.script.name, allowed))
+        self._fail_later(waiting, execution.calls_failure(activity.script, allowed))
         return False
 
     def _fail_later(self, waiting: Waiting, failure: Failure) -> None:

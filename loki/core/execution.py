@@ -7,6 +7,7 @@ import msgspec
 
 from loki.core.argument import bind
 from loki.core.limit import clamp
+from loki.core.manifest import limit_place
 from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
@@ -86,48 +87,54 @@ def budget_s(limits: Limits, client_left_s: float | None) -> tuple[float, bool]:
     return own_s, False
 
 
-def time_failure(script: str, budget: float, deadline_is_clients: bool) -> Failure:
+def time_failure(script: Script, budget: float, deadline_is_clients: bool) -> Failure:
+    """`budget` in seconds."""
     if deadline_is_clients:
         return Failure(
             code=ErrorCode.CLIENT_DEADLINE,
-            message=f"'{script}' was ended by its caller's deadline after {budget * 1000:.0f} ms",
+            message=(
+                f"'{script.name}' was ended by its caller's deadline after {budget * 1000:.0f} ms"
+            ),
         )
     return Failure(
         code=ErrorCode.TIME_BUDGET,
         message=(
-            f"'{script}' used up its {budget * 1000:.0f} ms of wall time; "
-            "[tools.limits] max_execution_time_ms raises it"
+            f"'{script.name}' used up its {budget * 1000:.0f} ms of wall time; "
+            f"{limit_place(script.declared_in, 'max_execution_time_ms')} raises it"
         ),
     )
 
 
-def cpu_failure(script: str, allowed_ms: int) -> Failure:
+def cpu_failure(script: Script, allowed_ms: int) -> Failure:
     """0 is a script without such a limit, whose process had used too much for any."""
     used = f"its {allowed_ms} ms of CPU time" if allowed_ms else "the CPU time of its process"
     return Failure(
         code=ErrorCode.CPU_BUDGET,
-        message=f"'{script}' used up {used}; [tools.limits] max_cpu_time_ms sets how much it has",
-    )
-
-
-def output_failure(script: str, limits: Limits) -> Failure:
-    """Of a run whose scripts printed more, together, than it may."""
-    return Failure(
-        code=ErrorCode.OUTPUT_BUDGET,
         message=(
-            f"'{script}' and what it called printed more than {limits.max_output_kb} KiB; "
-            "[tools.limits] max_output_kb sets how much it may"
+            f"'{script.name}' used up {used}; "
+            f"{limit_place(script.declared_in, 'max_cpu_time_ms')} sets how much it has"
         ),
     )
 
 
-def calls_failure(script: str, allowed: int) -> Failure:
+def output_failure(script: Script, limits: Limits) -> Failure:
+    """Of a run whose scripts printed more, together, than it may."""
+    return Failure(
+        code=ErrorCode.OUTPUT_BUDGET,
+        message=(
+            f"'{script.name}' and what it called printed more than {limits.max_output_kb} KiB; "
+            f"{limit_place(script.declared_in, 'max_output_kb')} sets how much it may"
+        ),
+    )
+
+
+def calls_failure(script: Script, allowed: int) -> Failure:
     """The refusal of one call too many at once, which the script may catch."""
     return Failure(
         code=ErrorCode.QUOTA,
         message=(
-            f"'{script}' waits for {allowed} calls already, and no more may be in flight; "
-            "[tools.limits] max_calls_in_flight raises it"
+            f"'{script.name}' waits for {allowed} calls already, and no more may be in flight; "
+            f"{limit_place(script.declared_in, 'max_calls_in_flight')} raises it"
         ),
         details={"limit": "max_calls_in_flight", "allowed": str(allowed)},
     )

@@ -48,6 +48,14 @@ def check_addition(scripts: Mapping[str, Script], new: Script, expected_revision
     _check_changeable(old, expected_revision)
 
 
+def hidden(script: Script) -> str:
+    """What is said where a file declares a script under the name of a registered one."""
+    return (
+        f"the registered script '{script.name}' is hidden by that of {script.declared_in}; "
+        "rename one of the two"
+    )
+
+
 def check_removal(scripts: Mapping[str, Script], name: str, expected_revision: str) -> None:
     """Raises: ScriptNotFound; LokiError with SCRIPT_EXISTS (a file's) or REVISION_CONFLICT."""
     script = find(scripts, name)

@@ -1,13 +1,26 @@
-"""Where people write what a script may do."""
+"""Where people write what a script may do, and how much it may use."""
 
 SUFFIX = ".lua"
 """Of a script that may bring its manifest along, in its header."""
+UPLOADED = "its registration"
+"""What `Script.declared_in` says of a script that no file declares; "" is ad-hoc source."""
 
 
 def place_of(script: str, declared_in: str) -> str:
-    """The table that holds its permissions, for messages; `declared_in` is "" for ad-hoc source."""
+    """The table that holds its permissions, for messages."""
     if not declared_in:
         return "[security.adhoc_permissions] of the settings"
+    if declared_in == UPLOADED:
+        return f"the permissions in {UPLOADED}"
     if declared_in.endswith(SUFFIX):
         return f"[permissions] in the header of {declared_in}"
     return f"[tools.permissions] of '{script}' in {declared_in}"
+
+
+def limit_place(declared_in: str, limit: str) -> str:
+    """Where the script that was declared there sets one of its limits, for messages."""
+    if declared_in == UPLOADED:
+        return f"{limit} in the limits of {UPLOADED}"
+    if not declared_in or declared_in.endswith(SUFFIX):
+        return f"[limits] {limit} in its `--- loki:` header"
+    return f"[tools.limits] {limit}"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from loki.core.engine import Call, Failed, Finished, Flush, Require, Started, Step, Waits
+from loki.core.manifest import limit_place
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
 from loki.lua.bindings import Bindings
 from loki.lua.builtin import LOKI, step_of
@@ -206,19 +207,23 @@ class LuaSession:
         return Failed(ErrorCode.SCRIPT_ERROR, f"result: a {type_name} cannot leave a script")
 
     def _stopped(self, why: bytes) -> Step:
-        limits = self._script.limits
+        limits, declared_in = self._script.limits, self._script.declared_in
         if why == b"output":
             return Failed(
                 ErrorCode.OUTPUT_BUDGET,
                 f"the script printed more than {limits.max_output_kb} KiB; "
-                "[tools.limits] max_output_kb sets how much it may",
+                f"{limit_place(declared_in, 'max_output_kb')} sets how much it may",
             )
-        needs = f"the script needs more than {limits.max_memory_mb} MiB of memory"
         if self._sandbox.confined is not None:
-            needs = "the tools that call each other in this run need more memory than it may use"
+            return Failed(
+                ErrorCode.MEMORY_BUDGET,
+                "the tools that call each other in this run need more memory than the first of "
+                "them may use; its max_memory_mb sets how much that is",
+            )
         return Failed(
             ErrorCode.MEMORY_BUDGET,
-            f"{needs}; [tools.limits] max_memory_mb sets how much that is",
+            f"the script needs more than {limits.max_memory_mb} MiB of memory; "
+            f"{limit_place(declared_in, 'max_memory_mb')} sets how much that is",
         )
 
     def _invalid(self, raw: bytes) -> Step:

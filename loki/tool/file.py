@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from loki.core.manifest import SUFFIX
+from loki.core.manifest import SUFFIX, UPLOADED
 from loki.core.name import camel_case, suggest
 from loki.errors import CompilationError, ConfigurationError, InvalidScript
 from loki.messages.script import Origin, Script
@@ -15,9 +15,6 @@ from loki.tool.document import Document, read_document
 from loki.tool.header import header_of, read_header
 from loki.tool.problem import Breach, Place, Problem, problems_of, show
 from loki.tool.rule import Rules
-
-UPLOADED = "its registration"
-"""What `Script.declared_in` says of a script that no file declares."""
 
 
 @dataclass(frozen=True, slots=True)

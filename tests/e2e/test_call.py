@@ -263,7 +263,7 @@ def test_tools_that_call_each_other_share_the_memory_of_the_run(client: LokiClie
     assert client.execute(source=four + "return hog() + hog() + hog()").value == 3 * 1500 * 1024
     error = caught(client, four + "loki.all{hog, hog, hog}")
     assert (error["code"], error["tool"]) == ("MEMORY_BUDGET", "hog")
-    assert "need more memory than it may use" in str(error["message"])
+    assert "need more memory than the first of them may use" in str(error["message"])
 
 
 def test_what_a_called_tool_prints_counts_for_the_run(client: LokiClient) -> None:

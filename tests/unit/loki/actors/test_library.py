@@ -162,7 +162,10 @@ def test_a_registered_script_that_a_tool_file_hides_is_told(shelf: Shelf) -> Non
     shelf.open(first)
     shelf.tools.write_text(FILE)
     report = shelf.open(second)
-    assert report.problems == ("the registered script 'from_file' is hidden by the tool file's",)
+    assert report.problems == (
+        f"the registered script 'from_file' is hidden by that of {shelf.tools}; "
+        "rename one of the two",
+    )
 
 
 def test_a_store_that_cannot_be_read_is_kept_aside(shelf: Shelf) -> None:

@@ -86,18 +86,18 @@ def test_the_shorter_deadline_binds(client_s: float | None, expected: tuple[floa
 
 
 def test_the_failure_says_whose_deadline_it_was() -> None:
-    assert time_failure("x", 0.1, False).code is ErrorCode.TIME_BUDGET
-    assert "max_execution_time_ms" in time_failure("x", 0.1, False).message
-    assert time_failure("x", 0.1, True).code is ErrorCode.CLIENT_DEADLINE
+    assert time_failure(DOUBLE, 0.1, False).code is ErrorCode.TIME_BUDGET
+    assert "max_execution_time_ms" in time_failure(DOUBLE, 0.1, False).message
+    assert time_failure(DOUBLE, 0.1, True).code is ErrorCode.CLIENT_DEADLINE
 
 
 def test_s_5_3_1_the_failure_names_the_limit() -> None:
-    cpu = cpu_failure("x", 200)
+    cpu = cpu_failure(DOUBLE, 200)
     assert cpu.code is ErrorCode.CPU_BUDGET
     assert "200 ms" in cpu.message
     assert "max_cpu_time_ms" in cpu.message
-    assert "its process" in cpu_failure("x", 0).message
-    calls = calls_failure("x", 16)
+    assert "its process" in cpu_failure(DOUBLE, 0).message
+    calls = calls_failure(DOUBLE, 16)
     assert calls.code is ErrorCode.QUOTA
     assert calls.details == {"limit": "max_calls_in_flight", "allowed": "16"}
     assert "max_calls_in_flight" in calls.message

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.manifest import place_of
+from loki.core.manifest import limit_place, place_of
 
 
 @pytest.mark.parametrize(
@@ -11,8 +11,21 @@ from loki.core.manifest import place_of
         ("", "[security.adhoc_permissions] of the settings"),
         ("my/tools.toml", "[tools.permissions] of 'blink' in my/tools.toml"),
         ("my/blink.lua", "[permissions] in the header of my/blink.lua"),
-        ("its registration", "[tools.permissions] of 'blink' in its registration"),
+        ("its registration", "the permissions in its registration"),
     ],
 )
 def test_s_r_7_the_place_is_where_the_manifest_stands(declared_in: str, place: str) -> None:
     assert place_of("blink", declared_in) == place
+
+
+@pytest.mark.parametrize(
+    ("declared_in", "place"),
+    [
+        ("", "[limits] max_memory_mb in its `--- loki:` header"),
+        ("my/blink.lua", "[limits] max_memory_mb in its `--- loki:` header"),
+        ("my/tools.toml", "[tools.limits] max_memory_mb"),
+        ("its registration", "max_memory_mb in the limits of its registration"),
+    ],
+)
+def test_the_place_is_where_the_limit_stands(declared_in: str, place: str) -> None:
+    assert limit_place(declared_in, "max_memory_mb") == place

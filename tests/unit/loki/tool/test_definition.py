@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.core.argument import bind
+from loki.core.manifest import UPLOADED
 from loki.errors import CompilationError, ErrorCode, InvalidScript
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Limits, Origin, Script, ValueType
 from loki.messages.value import unpack
 from loki.tool.definition import MAX_SOURCE_BYTES
-from loki.tool.file import UPLOADED, read_upload
+from loki.tool.file import read_upload
 from loki.tool.revision import revision_of
 from loki.tool.rule import Rules
 
