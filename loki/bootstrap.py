@@ -1,20 +1,20 @@
 """The composition root: settings in, a running system out; and the way down again."""
 
-import asyncio
 import importlib
 import logging
 import os
-import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from loki import __version__
+from loki.actors.keeper import Keeper
 from loki.actors.library import folder_of, rules_of, tools_of
-from loki.actors.system import Instance, System
+from loki.actors.service_manager import service_manager
+from loki.actors.system import Instance
 from loki.child import Child
 from loki.config import LoadedSettings, load_settings
 from loki.errors import ConfigurationError
@@ -28,13 +28,7 @@ from loki.tool.header import dropped
 if TYPE_CHECKING:
     from loki.lua.check import Checked, Checker
 
-GRACE_S = 1.5  # Of the two seconds that a stop may take.
-CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
-
-T = TypeVar("T")
-
-log = logging.getLogger("loki.bootstrap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +157,13 @@ def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
     return Checker(rules.compile, rules.modules, folder_of(setup.library), by_name), tools
 
 
-def plan(setup: Setup) -> RootConfig:
-    """The tree, in start order: data first, for others keep theirs there; the gateway last."""
+def plan(setup: Setup, address: str = "") -> RootConfig:
+    """The tree, in start order: data first, for others keep theirs there; the gateway last.
+
+    `address` is where an earlier system of this device served: its port is kept.
+    """
+    port = int(address.rpartition(":")[2] or setup.gateway.port)
+    gateway = msgspec.structs.replace(setup.gateway, port=port)
     children = [
         ActorPlan(
             name=part.child.module.child, role=part.child.role, config=part.config, service=True
@@ -179,9 +178,7 @@ def plan(setup: Setup) -> RootConfig:
             role="loki.actors.dispatcher:Dispatcher",
             config=_raw(setup.dispatcher),
         ),
-        ActorPlan(
-            name="gateway", role="loki.grpc_gateway.server:Gateway", config=_raw(setup.gateway)
-        ),
+        ActorPlan(name="gateway", role="loki.grpc_gateway.server:Gateway", config=_raw(gateway)),
     ]
     return RootConfig(
         actors=(*children, *parts),
@@ -195,53 +192,19 @@ def _raw(config: msgspec.Struct) -> msgspec.Raw:
 
 
 def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
-    """Run until SIGINT or SIGTERM; the exit code.
+    """Run until SIGINT or SIGTERM, or until it died too often; the exit code.
 
     Raises: LokiError when the system cannot start; nothing is left running then.
     """
     logging.basicConfig(level=setup.loaded.settings.logging.level, format=LOG_FORMAT)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
-    instance = Instance(setup.instance_dir)
-    system = System(instance, plan(setup))
-    system.boot()
-    return asyncio.run(_live(setup, system, announce))
-
-
-async def _live(setup: Setup, system: System, announce: Callable[[Running], None]) -> int:
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _ask_to_stop, asked)
-    starter = system.connect()
-    try:
-        details = await _until(asked, system.up())
-        if details is not None:
-            announce(_running(setup, details))
-            await _until(asked, asyncio.shield(starter.down))
-        if starter.down.done():
-            log.critical("the root actor is gone: %s", starter.down.result().reason)
-            return CRASHED_EXIT_CODE
-        return 0
-    finally:
-        await system.stop(GRACE_S)
-
-
-def _ask_to_stop(asked: asyncio.Event) -> None:
-    if asked.is_set():
-        os._exit(128 + signal.SIGINT)  # Asked twice: the lifeline ends the rest.
-    asked.set()
-
-
-async def _until(asked: asyncio.Event, awaited: Awaitable[T]) -> T | None:
-    """The result of `awaited`, or None when somebody asked to stop before it was there."""
-    waiting = asyncio.ensure_future(awaited)
-    stopping = asyncio.ensure_future(asked.wait())
-    await asyncio.wait((waiting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if waiting.done():
-        return waiting.result()
-    waiting.cancel()
-    return None
+    keeper = Keeper(
+        Instance(setup.instance_dir),
+        plan=lambda details: plan(setup, details.get("gateway", "")),
+        announce=lambda details: announce(_running(setup, details)),
+        manager=service_manager(),
+    )
+    return keeper.run()
 
 
 def _running(setup: Setup, details: Mapping[str, str]) -> Running:

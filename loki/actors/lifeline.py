@@ -16,10 +16,12 @@ import os
 import select
 import signal
 import socket
+import time
 import traceback
+from collections.abc import Mapping
 from pathlib import Path
 
-from loki.actors.peer import peer_credentials
+from loki.actors.peer import parent_of, peer_credentials
 
 PR_SET_PDEATHSIG = 1  # Source: prctl(2)
 F_SETSIG = 10  # Source: fcntl(2), <linux/fcntl.h>; Python does not name it.
@@ -41,10 +43,19 @@ def protect_actor() -> None:
     """
     for fatal in FATAL_SIGNALS:
         signal.signal(fatal, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the starter's to handle.
+    leave_stopping_to_starter()
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != _forked_by:
         os._exit(1)
+
+
+def leave_stopping_to_starter() -> None:
+    """Terminals and service managers signal the whole group; the starter alone ends it, in order.
+
+    Whoever wants to end one actor sends SIGKILL.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def process_start(pid: int) -> int:
@@ -84,12 +95,38 @@ def _kill_recorded(pid: int, start: int) -> bool:
         if process_start(pid) != start:
             return False
         signal.pidfd_send_signal(process, signal.SIGKILL)
-        select.select([process], [], [], KILL_TIMEOUT_S)
+        _is_over(process, KILL_TIMEOUT_S)
     except ProcessLookupError:
         return False
     finally:
         os.close(process)
     return True
+
+
+def _is_over(pidfd: int, timeout_s: float) -> bool:
+    """Whether that process ends in time. Not select(2), whose descriptors end at 1023."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(max(0.0, timeout_s) * 1000))
+
+
+def _end(starts: Mapping[int, int], end_s: float) -> list[int]:
+    """Kill all, then wait for each; those that are left at `end_s` on the monotonic clock."""
+    opened = {}
+    try:
+        for pid, start in starts.items():
+            with contextlib.suppress(ProcessLookupError):
+                opened[pid] = os.pidfd_open(pid)
+                if process_start(pid) == start:
+                    signal.pidfd_send_signal(opened[pid], signal.SIGKILL)
+        return [
+            pid
+            for pid, pidfd in opened.items()
+            if process_start(pid) == starts[pid] and not _is_over(pidfd, end_s - time.monotonic())
+        ]
+    finally:
+        for pidfd in opened.values():
+            os.close(pidfd)
 
 
 class Ledger:
@@ -102,6 +139,10 @@ class Ledger:
     @property
     def pids(self) -> tuple[int, ...]:
         return tuple(self._alive)
+
+    def start(self, pid: int) -> int:
+        """Of a process that is alive, as `process_start` told it."""
+        return self._alive[pid]
 
     def add(self, pid: int) -> None:
         self._alive[pid] = process_start(pid)
@@ -138,6 +179,7 @@ class Lifeline:
         path.unlink(missing_ok=True)
         self._ledger = ledger
         self._ties: dict[int, socket.socket] = {}
+        self._own: set[int] = set()  # Forked by ourselves, so that we have to wait for their ends.
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._listener.setblocking(False)
@@ -153,26 +195,54 @@ class Lifeline:
     def serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Accept in `loop` from now on; what connected before has waited."""
         self._loop = loop
-        loop.add_reader(self._listener.fileno(), self._accept, loop)
+        loop.add_reader(self._listener.fileno(), self._accept)
+        for pid, connection in self._ties.items():
+            loop.add_reader(connection.fileno(), self._ended, pid)
 
-    def _accept(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _accept(self) -> bool:
+        """Whether somebody waited."""
         try:
             connection, _ = self._listener.accept()
         except OSError:
-            return
+            return False
         pid, uid = peer_credentials(connection)
         if uid != os.getuid():
             connection.close()
-            return
+            return True
         self._ties[pid] = connection
         self._ledger.add(pid)
-        loop.add_reader(connection.fileno(), self._ended, pid, loop)
+        if parent_of(pid) == os.getpid():
+            self._own.add(pid)
+        if self._loop is not None:
+            self._loop.add_reader(connection.fileno(), self._ended, pid)
+        return True
 
-    def _ended(self, pid: int, loop: asyncio.AbstractEventLoop) -> None:
+    def _ended(self, pid: int) -> None:
         connection = self._ties.pop(pid)
-        loop.remove_reader(connection.fileno())
+        if self._loop is not None:
+            self._loop.remove_reader(connection.fileno())
         connection.close()
         self._ledger.remove(pid)
+
+    def end_all(self, timeout_s: float) -> list[int]:
+        """Kill whoever is tied to us and wait for it; the pids that are there after `timeout_s`.
+
+        A process that was forked while its parent died waits at the door, and is killed in the next
+        round. The dead fork no more, so when all are dead and nobody waits, it is over.
+        """
+        end_s = time.monotonic() + timeout_s
+        while self._accept() or self._ties:
+            while self._accept():
+                pass
+            left = _end({pid: self._ledger.start(pid) for pid in self._ties}, end_s)
+            for pid in self._ties.keys() - left:
+                self._ended(pid)
+            if left:
+                return left
+        for pid in self._own:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        return []
 
     def close(self) -> None:
         """Cut every tie: whatever is still alive is killed by the kernel."""

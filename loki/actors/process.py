@@ -9,6 +9,7 @@ import contextlib
 import ctypes
 import gc
 import os
+from functools import cache
 from pathlib import Path
 
 _libc = ctypes.CDLL(None)
@@ -20,8 +21,9 @@ def name_process(name: str) -> None:
         Path("/proc/self/comm").write_text(f"loki:{name}"[:15])
 
 
+@cache
 def share_memory() -> None:
-    """Called once by the starter, when all is imported that its forks have in common."""
+    """Called by the starter when all is imported that its forks have in common; works once."""
     give_back_memory()
     os.register_at_fork(after_in_child=gc.freeze)
 

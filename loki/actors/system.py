@@ -1,10 +1,10 @@
 """The starter's side: boots the actor system under a lifeline, waits, and ends all of it.
 
-Theory of operation. One asyncio loop in the starter's main thread holds the lifeline, a door of
-its own and the signals. The Thespian system is created before that loop runs, because it forks.
-The way down is: Stop to the root, which stops the actors in reverse order and ends; then the
-lifeline is cut, which ends the Admin and whatever hung. If the root dies unasked, the system is
-over: the starter says so, and its exit code tells the service manager.
+Theory of operation. One asyncio loop in the starter's main thread holds the lifeline and a door of
+its own. The Thespian system is created before that loop runs, because it forks. The way down is:
+Stop to the root, which stops the actors in reverse order and ends; then the lifeline is cut, which
+ends the Admin and whatever hung. If the root dies unasked, the system is over. Another one may be
+booted then in this same process, when nothing of the old one is left: see `loki.actors.keeper`.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ import secrets
 import shutil
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,16 +22,13 @@ import msgspec
 
 from loki.actors import selector, transport
 from loki.actors.door import Door
-from loki.actors.lifeline import Ledger, Lifeline, kill
+from loki.actors.lifeline import Ledger, Lifeline
 from loki.actors.process import share_memory
-from loki.actors.role import Context, Handler, Role
+from loki.actors.starter import ROOT, STARTER, Starter
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
-from loki.messages.envelope import Message
-from loki.messages.lifecycle import Boot, Ended, Ready, Stop, SystemFailed, SystemUp
+from loki.messages.lifecycle import Boot, Stop
 from loki.messages.tree import RootConfig
 
-STARTER = "starter"
-ROOT = "loki"
 START_TIMEOUT_S = 30.0
 KILL_TIMEOUT_S = 1.0
 
@@ -81,49 +77,11 @@ class Instance:
         shutil.rmtree(self.run_dir, ignore_errors=True)
         self._lock.close()
 
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """Why the system is not running (any more)."""
-
-    reason: str
-
-
-class Starter(Role):
-    """Hears from the root how the system fares."""
-
-    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(door, b"")
-        self.up: asyncio.Future[Mapping[str, str]] = loop.create_future()
-        self.down: asyncio.Future[Down] = loop.create_future()
-        self._last_word = ""
-
-    def handlers(self) -> Mapping[type[Message], Handler]:
-        return {
-            Ready: self._root_ready,
-            SystemUp: self._is_up,
-            SystemFailed: self._failed,
-            Ended: self._root_ended,
-        }
-
-    def _root_ready(self, _message: Ready, _context: Context) -> None:
-        """The root itself is ready; its actors are not yet."""
-
-    def _is_up(self, message: SystemUp, _context: Context) -> None:
-        if not self.up.done():
-            self.up.set_result(message.details)
-
-    def _failed(self, message: SystemFailed, _context: Context) -> None:
-        if not self.up.done():
-            error = ServiceUnavailable(f"{message.name} cannot start: {message.reason}")
-            self.up.set_exception(error)
-
-    def _root_ended(self, message: Ended, _context: Context) -> None:
-        self._last_word = message.reason
-
-    def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
-        if peer == ROOT and not self.down.done():
-            self.down.set_result(Down(self._last_word or "killed"))
+    def clear(self) -> None:
+        """Remove the sockets of a system that is no more."""
+        for path in self.run_dir.iterdir():
+            if path.is_socket():
+                path.unlink(missing_ok=True)
 
 
 class System:
@@ -138,19 +96,28 @@ class System:
         self._door: Door | None = None
 
     def boot(self) -> None:
-        """Fork the actors; to be called before any loop or thread of the starter runs."""
+        """Fork the actors; to be called while no loop or thread of the starter runs.
+
+        Raises: ServiceUnavailable when Thespian cannot start; `end` clears what it left.
+        """
         selector.install()
         base = transport.install(secrets.token_bytes(32))
         os.environ["THESPLOG_FILE"] = str(self._instance.run_dir / "thespian.log")
-        from thespian.actors import ActorSystem
+        from thespian.actors import ActorSystem, ActorSystemException
 
         from loki.actors.shell import ShellActor
 
         share_memory()
         capabilities = {"Admin Port": free_port(), "Process Startup Method": "fork"}
-        self._thespian = ActorSystem(base, capabilities, transientUnique=True)
-        root = self._thespian.createActor(ShellActor)
-        boot = Boot(
+        try:
+            self._thespian = ActorSystem(base, capabilities, transientUnique=True)
+            root = self._thespian.createActor(ShellActor)
+            self._thespian.tell(root, transport.Packet(msgspec.msgpack.encode(self._boot())))
+        except ActorSystemException as error:
+            raise ServiceUnavailable(f"the actor system cannot start: {error}") from error
+
+    def _boot(self) -> Boot:
+        return Boot(
             name=ROOT,
             parent=STARTER,
             role="loki.actors.supervisor:Supervisor",
@@ -158,7 +125,6 @@ class System:
             run_dir=self._config.run_dir,
             config=msgspec.Raw(msgspec.msgpack.encode(self._config)),
         )
-        self._thespian.tell(root, transport.Packet(msgspec.msgpack.encode(boot)))
 
     def connect(self) -> Starter:
         """Join the starter's loop, which is running now."""
@@ -185,8 +151,8 @@ class System:
         reason = self._starter.down.result().reason if first else "it did not start in time"
         raise ServiceUnavailable(f"the actor system cannot start: {reason}")
 
-    async def stop(self, grace_s: float) -> None:
-        """Orderly within `grace_s`, then by force; afterwards no process is left."""
+    async def ask_to_stop(self, grace_s: float) -> None:
+        """The orderly way down; over when the root is gone, or after `grace_s`."""
         assert self._starter is not None  # noqa: S101
         assert self._door is not None  # noqa: S101
         if not self._starter.down.done():
@@ -195,17 +161,31 @@ class System:
                 await asyncio.wait((self._starter.down,), timeout=grace_s)
             except LokiError as error:
                 log.warning("the root cannot be told to stop: %s", error)
-        await self._end_processes()
-        self._door.close()
-        self._lifeline.close()
-        self._instance.release()
 
-    async def _end_processes(self) -> None:
-        for pid in self._instance.ledger.pids:
-            kill(pid)
-        end = asyncio.get_running_loop().time() + KILL_TIMEOUT_S
-        while self._lifeline.alive and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(0.002)
+    async def stop(self, grace_s: float) -> None:
+        """Orderly within `grace_s`, then by force; afterwards nothing is left, nor the instance."""
+        await self.ask_to_stop(grace_s)
+        try:
+            self.end()
+        finally:
+            self._instance.release()
+
+    def end(self) -> None:
+        """By force, at once: no process of it is left, no socket, and nothing in the starter.
+
+        Raises: ServiceUnavailable that names the processes which the kernel does not end.
+        """
+        left = self._lifeline.end_all(KILL_TIMEOUT_S)
+        if self._starter is not None:
+            self._starter.close()
+        if self._door is not None:
+            self._door.close()
+        self._lifeline.close()
+        if self._thespian is not None:
+            self._thespian._systemBase.transport.close()
+        self._instance.clear()
+        if left:
+            raise ServiceUnavailable(f"processes that cannot be ended: {left}")
 
     @staticmethod
     def _crashed(error: BaseException, incident: str) -> None:

@@ -36,6 +36,7 @@ from thespian.system.transport import (
 from thespian.system.transport import TCPTransport as tcp  # noqa: N813  # It is a module.
 from thespian.system.utilis import thesplog_control
 
+from loki.actors.lifeline import leave_stopping_to_starter
 from loki.actors.process import name_process
 from loki.actors.seal import FrameBuffer, Head, ReplayGuard, Seal, Verdict
 from loki.actors.wire import Packet, Wire, WireError
@@ -98,6 +99,7 @@ def install(
 def _start_without_logger(_class: object, transport: Any, admin: Any, *_: object) -> None:
     """Called in the Admin's process, which serves when its logger reports: here at once."""
     name_process("admin")
+    leave_stopping_to_starter()
     admin.asLogger = admin.asLogProc = None
     admin.h_LoggerConnected(ReceiveEnvelope(transport.myAddress, LoggerConnected()))
 

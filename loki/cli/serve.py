@@ -28,7 +28,10 @@ def serve(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs."""
+    """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
+
+    A system that dies is started again, three times in a minute; then the exit code is 70.
+    """
     from loki import bootstrap
     from loki.errors import LokiError
 

@@ -23,6 +23,7 @@ COVERED_ELSEWHERE = {
     "loki/__main__.py": "tests/e2e/test_cli.py",
     "loki/actors/dispatcher.py": "tests/e2e/test_kill.py",
     "loki/actors/calls.py": "tests/e2e/test_call.py",
+    "loki/actors/keeper.py": "tests/e2e/test_reboot.py",
     "loki/actors/kernel.py": "tests/integration/test_walls.py",
     "loki/actors/peer.py": "tests/unit/loki/actors/test_lane_exchange.py",
     "loki/actors/request.py": "tests/unit/loki/actors/test_door_request.py",

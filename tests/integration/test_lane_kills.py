@@ -127,7 +127,7 @@ def test_a_child_that_hangs_is_killed_and_the_others_stop_in_order(tmp_path: Pat
         down = running.system._starter.down
         running.door.send("loki", Stop(grace_s=1.0))
         await asyncio.wait_for(asyncio.shield(down), 5)
-        assert down.result().reason == "shutdown"
+        assert down.result().reason == "the root actor ended: shutdown"
 
     live(tmp_path, test)
 
@@ -202,7 +202,8 @@ def test_nothing_outlives_a_killed_system_and_the_next_one_starts(
     assert gone(starter.all)
     starter.process.wait(GONE_WITHIN_S)
     if victim != "starter":
-        assert starter.last_word() == {"down": "killed"}
+        dead = {"admin": "the Thespian Admin", "root": "the root actor"}[victim]
+        assert starter.last_word() == {"down": f"{dead} was killed"}
         assert starter.process.returncode == 0
     again = Starter(tmp_path)
     again.process.terminate()

@@ -241,3 +241,43 @@ def test_a_ledger_that_cannot_be_read_names_nobody(tmp_path: Path, text: str) ->
     path.write_text(text)
     assert Ledger(path).kill_survivors() == []
     assert Ledger(tmp_path / "none.json").kill_survivors() == []
+
+
+def test_all_that_is_tied_is_ended_also_who_still_waits_at_the_door(
+    line: Lifeline, ledger: Ledger
+) -> None:
+    asleep = fork_tied()
+    os.kill(asleep, signal.SIGSTOP)
+    os.waitpid(asleep, os.WUNTRACED)
+    others = [fork_tied() for _ in range(3)]
+    assert line.end_all(5.0) == []
+    assert ledger.pids == ()
+    assert not line.alive
+    for pid in (asleep, *others):
+        with pytest.raises(ChildProcessError):  # Nor is it a zombie.
+            os.waitpid(pid, 0)
+
+
+def test_a_process_that_forks_while_it_is_ended_leaves_nothing(line: Lifeline) -> None:
+    """Those of its children that are tied wait at the door; the others cannot live."""
+
+    def fork_for_ever() -> int:
+        while True:
+            if os.fork() == 0:
+                return sleep_for_ever()
+
+    fork(fork_for_ever)
+    while line._accept() or len(line._ties) < 20:
+        pass
+    assert line.end_all(5.0) == []
+    assert line.end_all(0.0) == []
+
+
+def test_an_actor_leaves_stopping_to_the_starter() -> None:
+    def stay() -> int:
+        lifeline.leave_stopping_to_starter()
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        return 7
+
+    assert end_of(fork(stay)) == 7

@@ -1,0 +1,229 @@
+"""The two whom no supervisor watches: when the root or the Admin dies, all of it starts again."""
+
+import os
+import re
+import select
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loki.client import LokiClientError, Result
+from loki.testing import LokiServer
+
+TOOLS = '''
+[[tools]]
+name = "one"
+return_type = "integer"
+script = { inline = "return 1" }
+
+[[tools]]
+name = "nap"
+return_type = "integer"
+script = { inline = "loki.emit('asleep') loki.sleep(300) return 1" }
+
+[[tools]]
+name = "count"
+return_type = "integer"
+permissions = { storage = true }
+script = { inline = """
+local n = (hel:storage_get('n') or 0) + 1
+hel:storage_set('n', n)
+return n""" }
+'''
+PATIENCE_S = 10.0
+EXCUSES = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
+
+
+@pytest.fixture
+def server() -> Iterator[LokiServer]:
+    running = LokiServer(tools=TOOLS)
+    running.start()
+    yield running
+    running.stop()
+
+
+def pid_of(server: LokiServer, name: str) -> int:
+    (pid,) = (p for p in server.pids() if comm(p) == f"loki:{name}")
+    return pid
+
+
+def comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def gone(pids: frozenset[int], within_s: float) -> bool:
+    end_s = time.monotonic() + within_s
+    for pid in pids:
+        try:
+            pidfd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        ready = select.select([pidfd], [], [], max(0.0, end_s - time.monotonic()))[0]
+        os.close(pidfd)
+        if not ready:
+            return False
+    return True
+
+
+def served_by_others(server: LokiServer, old: frozenset[int]) -> bool:
+    """Call until it works with none of the old processes."""
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        try:
+            with server.client() as client:
+                value = client.execute("one", timeout_s=1.0).value
+        except LokiClientError as error:
+            if error.code_name not in EXCUSES:
+                raise
+            continue
+        if not server.pids() & old:
+            return value == 1
+    return False
+
+
+def reboot(server: LokiServer, victim: str, number: signal.Signals) -> None:
+    old = server.pids() - {server.pid}
+    os.kill(pid_of(server, victim), number)
+    assert served_by_others(server, old), server.log
+    assert gone(old, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("victim", "number", "reason"),
+    [
+        ("loki", signal.SIGKILL, "the root actor was killed"),
+        ("loki", signal.SIGSTOP, "the root actor did not answer for 1.5 s and was killed"),
+        ("admin", signal.SIGKILL, "the Thespian Admin was killed"),
+    ],
+)
+def test_it_serves_again_on_its_port_and_says_why_in_one_line(
+    server: LokiServer, victim: str, number: signal.Signals, reason: str
+) -> None:
+    reboot(server, victim, number)
+    (line,) = server.log.splitlines()
+    assert line.endswith(f"WARNING loki.starter {reason}; started again, 1 of 3 in 60 s")
+
+
+def test_what_was_acknowledged_is_there_after_a_reboot(server: LokiServer) -> None:
+    with server.client() as client:
+        assert client.execute("count").value == 1
+    reboot(server, "admin", signal.SIGKILL)
+    with server.client() as client:
+        assert client.execute("count").value == 2
+
+
+def test_a_fourth_death_within_a_minute_ends_it_with_70_and_one_line(server: LokiServer) -> None:
+    for _ in range(3):
+        reboot(server, "loki", signal.SIGKILL)
+    descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
+    reboots = [line for line in server.log.splitlines() if "started again, " in line]
+    assert len(reboots) == 3
+    assert descriptors < 40
+    last = server.pids()
+    os.kill(pid_of(server, "loki"), signal.SIGKILL)
+    assert server._started().wait(PATIENCE_S) == 70
+    assert gone(last, 0.0)
+    added = [line for line in server.log.splitlines() if line not in reboots]
+    assert len(added) == 1, added
+    assert "CRITICAL" in added[0]
+    assert re.search("the root actor was killed; .* 4 deaths in 60 s", added[0])
+    assert not (server.state_dir / "run").exists()
+
+
+def test_a_start_that_fails_counts_as_another_death(server: LokiServer) -> None:
+    """Somebody takes the port while nobody listens on it."""
+    host, _, port = server.address.rpartition(":")
+    old = server.pids()
+    os.kill(pid_of(server, "loki"), signal.SIGKILL)
+    with socket.socket() as thief:
+        thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        end_s = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                thief.bind((host, int(port)))
+                break
+            except OSError:
+                assert time.monotonic() < end_s
+        thief.listen()
+        assert server._started().wait(PATIENCE_S) == 70
+    last = server.log.splitlines()[-1]
+    assert f"the start failed: gateway cannot start: grpc_port = {port}" in last
+    assert server.log.count("in vain") == 3
+    assert gone(old, 0.0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_middle_of_a_reboot_ends_it_cleanly(
+    server: LokiServer, number: signal.Signals
+) -> None:
+    root = pid_of(server, "loki")
+    old = server.pids()
+    os.kill(root, signal.SIGKILL)
+    assert gone(frozenset({root}), PATIENCE_S)
+    server._started().send_signal(number)
+    assert server._started().wait(PATIENCE_S) == 0
+    assert gone(old, 0.0)
+    assert "Traceback" not in server.log
+    assert not (server.state_dir / "run").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_every_process_lets_calls_finish(
+    server: LokiServer, number: signal.Signals
+) -> None:
+    """As a service manager sends it, and a terminal."""
+    with server.client() as client, client.stream("nap") as events:
+        next(events)
+        for pid in server.pids():
+            os.kill(pid, number)
+        *_, last = events
+    assert isinstance(last, Result)
+    assert last.execution.value == 1
+    assert server._started().wait(PATIENCE_S) == 0
+    assert server.log == ""
+
+
+def test_with_the_admin_stopped_all_others_are_restarted_as_ever(server: LokiServer) -> None:
+    """So a stopped Admin needs no reboot: nothing waits for it."""
+    os.kill(pid_of(server, "admin"), signal.SIGSTOP)
+    for name in ("hel", "dispatcher", "gateway"):
+        before = pid_of(server, name)
+        os.kill(before, signal.SIGKILL)
+        assert served_by_others(server, frozenset({before})), server.log
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_hears_of_start_life_reboot_and_stop(tmp_path: Path, abstract: bool) -> None:
+    name = f"@loki-{os.getpid()}-{tmp_path.name}" if abstract else str(tmp_path / "notify")
+    heard: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(name.replace("@", "\0", 1) if abstract else name)
+        notify.settimeout(PATIENCE_S)
+
+        def hear(what: str) -> None:
+            end_s = time.monotonic() + PATIENCE_S
+            while what not in heard:
+                assert time.monotonic() < end_s, heard
+                heard.extend(notify.recv(4096).decode().split("\n"))
+
+        environment = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"}
+        with LokiServer(tools=TOOLS, environment=environment) as server:
+            hear("READY=1")
+            hear("WATCHDOG=1")
+            assert f"STATUS=serving at {server.address}" in heard
+            assert heard.index("READY=1") < heard.index("WATCHDOG=1")
+            os.kill(pid_of(server, "loki"), signal.SIGSTOP)
+            hear(
+                "STATUS=the root actor did not answer for 1.5 s and was killed; "
+                "starting again, 1 of 3 in 60 s"
+            )
+            heard.clear()
+            hear("WATCHDOG=1")
+        hear("STOPPING=1")
