@@ -21,10 +21,12 @@ from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
 from loki.messages.library import (
     GetScript,
+    HeaderRead,
     LibraryConfig,
     LibraryReport,
     ListScripts,
     PublishScripts,
+    ReadHeader,
     RegisterScript,
     ScriptFound,
     ScriptsListed,
@@ -34,7 +36,7 @@ from loki.messages.library import (
 from loki.messages.module import LoadModule
 from loki.messages.script import Script
 from loki.messages.value import unpack
-from loki.tool.file import Tools, read_tools, read_upload
+from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
 from loki.tool.header import dropped
 from loki.tool.module import ModuleFolder
 from loki.tool.rule import Rules
@@ -141,6 +143,7 @@ class Library(Role):
         return {
             GetScript: self._get,
             ListScripts: self._list,
+            ReadHeader: self._read_header,
             RegisterScript: self._register,
             UnregisterScript: self._unregister,
             SendScripts: self._send_all,
@@ -228,6 +231,10 @@ class Library(Role):
         )
         return ScriptsListed(scripts=page, next_page=more)
 
+    def _read_header(self, request: ReadHeader, context: Context) -> HeaderRead:
+        self._require_kin(context)
+        return HeaderRead(script=read_adhoc(request.script, self._rules))
+
     async def _register(self, request: RegisterScript, context: Context) -> ScriptFound:
         self._require_kin(context)
         table = unpack(request.definition)
@@ -253,9 +260,9 @@ class Library(Role):
 
     @staticmethod
     def _require_kin(context: Context) -> None:
-        """A runner may not change the library, whatever runs in it."""
+        """A runner may not change the library, or have it work, whatever runs in it."""
         if not context.kin:
-            raise PermissionRefused("only the Gateway changes scripts", code=ErrorCode.ROLE)
+            raise PermissionRefused("only the Gateway may ask this", code=ErrorCode.ROLE)
 
     async def _keep(self, registered: dict[str, Script]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._worker, self._store.save, registered)

@@ -1,6 +1,7 @@
 """A command's connection to its server, and one line for whatever goes wrong on it."""
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +15,17 @@ if TYPE_CHECKING:
     from loki.client import LokiClient, LokiClientError
 
 ANSWER_TIMEOUT_S = 10.0
+INTERRUPTED_EXIT_CODE = 128 + signal.SIGINT
 
 
 @contextmanager
 def connect(
     server: str, *, timeout_s: float | None = ANSWER_TIMEOUT_S, as_json: bool = False
 ) -> Iterator["LokiClient"]:
-    """A client of `server`; what it raises ends the command with a line and exit code 1."""
+    """A client of `server`; what it raises ends the command with a line and exit code 1.
+
+    Ctrl-C ends what the command waits for, an execution too, and the command with 130.
+    """
     from loki.client import LokiClient, LokiClientError
 
     try:
@@ -31,6 +36,9 @@ def connect(
         raise typer.Exit(1) from None
     except ValueError as error:
         fail(f"ARGUMENT_INVALID: {error}")
+    except KeyboardInterrupt:  # The connection is closed by now, which ends what it waited for.
+        note("interrupted")
+        raise typer.Exit(INTERRUPTED_EXIT_CODE) from None
 
 
 def report(error: "LokiClientError", server: str, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,11 +11,13 @@ import typer
 from loki.cli.argument import Argument, read_arguments
 from loki.cli.connection import connect, fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Pairs, Server, Stream, TimeoutS
-from loki.cli.script import read_source, types_of
+from loki.cli.script import declared_types, read_source, types_of
 from loki.cli.view import Json, jsonable, note, say, say_json, text_of, usage_line
 
 if TYPE_CHECKING:
     from loki.client import Event, Execution, LokiClient
+
+STDIN = Path("-")
 
 
 def call(
@@ -44,22 +46,51 @@ def run(
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,
 ) -> None:
-    """Run a file once, without registering it, and print what it returns."""
-    source = _read_source(file)
+    """Run a file once, without registering it, and print what it returns.
+
+    The parameters, limits and result that its `--- loki:` header declares hold. What it may do is
+    what the server allows to all such scripts, whatever the header says.
+    """
+    source = Source(_read_source(file), "stdin" if file == STDIN else str(file))
     with connect(server, timeout_s=None, as_json=as_json) as client:
-        arguments = read_arguments(pairs or (), {})
+        arguments = read_arguments(pairs or (), _types(source) if pairs else {})
         if stream:
-            _show_events(client, "", arguments, source=source, timeout_s=timeout_s, as_json=as_json)
+            _show_events(client, "", arguments, source, timeout_s=timeout_s, as_json=as_json)
         else:
-            execution = client.execute("", arguments, source=source, timeout_s=timeout_s)
+            execution = client.execute(
+                "",
+                arguments,
+                source=source.text,
+                source_name=source.name,
+                timeout_s=timeout_s,
+            )
             _show_execution(execution, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A script that comes along."""
+
+    text: str = ""  # "" for one that the server holds.
+    name: str = ""  # What error messages call it.
+
+
+def _types(source: Source) -> dict[str, str]:
+    from loki.errors import ConfigurationError
+
+    try:
+        return declared_types(source.text, Path(source.name))
+    except ConfigurationError as error:
+        fail(f"{error}")
+    except ValueError as error:
+        fail(f"{source.name}: {error}")
 
 
 def _read_source(file: Path) -> str:
     from loki.errors import ConfigurationError
 
     try:
-        source = sys.stdin.read() if str(file) == "-" else read_source(file)
+        source = sys.stdin.read() if file == STDIN else read_source(file)
     except (ConfigurationError, UnicodeDecodeError) as error:
         fail(f"{error}")
     return source if source.strip() else fail(f"{file}: the script is empty")
@@ -90,13 +121,15 @@ def _show_events(
     client: "LokiClient",
     name: str,
     arguments: Mapping[str, Argument],
+    source: Source = Source(),
     *,
-    source: str = "",
     timeout_s: float | None,
     as_json: bool,
 ) -> None:
     """Each event when it comes; leaving early, as by Ctrl-C, ends the execution."""
-    with client.stream(name, arguments, source=source, timeout_s=timeout_s) as events:
+    with client.stream(
+        name, arguments, source=source.text, source_name=source.name, timeout_s=timeout_s
+    ) as events:
         for event in events:
             if as_json:
                 say_json(_event_json(event))

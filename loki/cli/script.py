@@ -145,18 +145,31 @@ def read_definition(file: Path, name: str, returns: str) -> "script_pb2.ScriptDe
 
     Raises: ConfigurationError, ValueError.
     """
-    from loki.tool.header import header_of
-
     source = read_source(file)
-    script: dict[str, object] = {"inline": source}
-    entry: dict[str, Any] = {"name": file.stem, "return_type": "void", "script": script}
-    header = header_of(source, file, script)
-    match header and header.data:
-        case {"tools": [dict(declared)]}:
-            entry |= declared
+    entry: dict[str, Any] = {"return_type": "void", **_declared(source, file)}
     given = {"name": name, "return_type": returns}
     entry |= {key: value for key, value in given.items() if value}
     return build_definition(entry, file.parent)
+
+
+def declared_types(source: str, file: Path) -> dict[str, str]:
+    """Type by parameter name, as the header of a source declares them; without one, none.
+
+    Raises: ConfigurationError, ValueError.
+    """
+    return types_of(build_definition(_declared(source, file), file.parent))
+
+
+def _declared(source: str, file: Path) -> dict[str, Any]:
+    """An entry of a tool file that is a script, with what its header says."""
+    from loki.tool.header import header_of
+
+    script: dict[str, object] = {"inline": source}
+    header = header_of(source, file, script)
+    match header and header.data:
+        case {"tools": [dict(declared)]}:
+            return declared
+    return {"name": file.stem, "script": script}
 
 
 def read_source(file: Path) -> str:

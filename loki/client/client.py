@@ -86,15 +86,18 @@ class LokiClient:
         arguments: Arguments | None = None,
         *,
         source: str = "",
+        source_name: str = "",
         revision: str = "",
         timeout_s: float | None = None,
     ) -> Execution:
         """Run a script by its name, or a `source` text, and wait for the result.
 
+        Error messages call the source `source_name`.
+
         Raises: LokiClientError; ValueError for an argument that no script can hold.
         """
         request = service_pb2.ExecuteScriptRequest(
-            input=script_input(name, arguments, source, revision)
+            input=script_input(name, arguments, source, revision, source_name)
         )
         response = self._call(self._stub.ExecuteScript, request, timeout_s)
         return execution_of(response.execution_id, response.result)
@@ -105,6 +108,7 @@ class LokiClient:
         arguments: Arguments | None = None,
         *,
         source: str = "",
+        source_name: str = "",
         revision: str = "",
         timeout_s: float | None = None,
     ) -> ExecutionStream:
@@ -114,7 +118,7 @@ class LokiClient:
         LokiClientError.
         """
         request = service_pb2.StreamScriptExecutionRequest(
-            input=script_input(name, arguments, source, revision)
+            input=script_input(name, arguments, source, revision, source_name)
         )
         timeout = self._timeout_s if timeout_s is None else timeout_s
         return ExecutionStream(self._stub.StreamScriptExecution(request, timeout=timeout))
@@ -147,12 +151,17 @@ class LokiClient:
 
 
 def script_input(
-    name: str, arguments: Arguments | None, source: str, revision: str
+    name: str,
+    arguments: Arguments | None,
+    source: str,
+    revision: str,
+    source_name: str = "",
 ) -> execution_pb2.ScriptInput:
     """Raises: ValueError for an argument that no script can hold."""
     message = execution_pb2.ScriptInput(revision=revision)
     if source:
         message.source = source
+        message.source_name = source_name
     else:
         message.name = name
     for key, value in (arguments or {}).items():

@@ -47,12 +47,13 @@ def admit(
     adhoc_permissions: Permissions,
 ) -> Admission:
     """Raises: InvalidArgument that names the argument."""
-    limits = script.limits
+    limits, declared = script.limits, True
     if script.origin is Origin.ADHOC:
-        limits = default_limits
+        declared = submitted.declared
+        limits = limits if declared else default_limits
         script = as_adhoc(script, adhoc_permissions, submitted.run)
     given = {name: unpack(value) for name, value in submitted.arguments.items()}
-    bound = given if script.origin is Origin.ADHOC else bind(script, given)
+    bound = bind(script, given) if declared else given
     arguments = {name: pack(value) for name, value in bound.items()}
     return Admission(script, arguments, clamp(limits, ceiling))
 

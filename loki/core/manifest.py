@@ -1,9 +1,19 @@
 """Where people write what a script may do, and how much it may use."""
 
+import re
+
 SUFFIX = ".lua"
 """Of a script that may bring its manifest along, in its header."""
 UPLOADED = "its registration"
 """What `Script.declared_in` says of a script that no file declares; "" is ad-hoc source."""
+
+
+_HEADER = re.compile(r"^---[ \t]*loki:", re.MULTILINE)
+
+
+def may_have_header(source: str) -> bool:
+    """Whether it is worth looking for one; cheap, and never wrong about a source without."""
+    return _HEADER.search(source) is not None
 
 
 def place_of(script: str, declared_in: str) -> str:

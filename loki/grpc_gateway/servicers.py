@@ -2,7 +2,10 @@
 
 import secrets
 
+import msgspec
+
 from loki.actors.role import Shell
+from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device
 from loki.grpc_gateway.auth import ClientRole
@@ -11,7 +14,13 @@ from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.messages.engine import DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, RunFinished, SubmitRun
 from loki.messages.gateway import GatewayConfig
-from loki.messages.library import GetScript, ListScripts, RegisterScript, UnregisterScript
+from loki.messages.library import (
+    GetScript,
+    ListScripts,
+    ReadHeader,
+    RegisterScript,
+    UnregisterScript,
+)
 from loki.messages.lifecycle import ChildStatus, DescribeChildren
 from loki.messages.script import Origin, Script
 from loki.v1 import execution_pb2, service_pb2
@@ -21,6 +30,7 @@ ROOT = "loki"
 ANSWER_TIMEOUT_S = 10.0
 EXECUTION_HEADER = "loki-execution-id"
 ADHOC = "adhoc"
+LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
 
 
 class LokiServicer:
@@ -104,7 +114,7 @@ class LokiServicer:
     async def ExecuteScript(  # noqa: N802
         self, request: service_pb2.ExecuteScriptRequest, call: Call
     ) -> service_pb2.ExecuteScriptResponse:
-        submit = submission(request.input, call, stream=False)
+        submit = await self._declared(submission(request.input, call, stream=False), call)
         with self._runs.open(submit, call.left_s()) as run:
             finished = await run.end()
         return service_pb2.ExecuteScriptResponse(
@@ -115,7 +125,7 @@ class LokiServicer:
     async def StreamScriptExecution(  # noqa: N802
         self, request: service_pb2.StreamScriptExecutionRequest, call: Call
     ) -> None:
-        submit = submission(request.input, call, stream=True)
+        submit = await self._declared(submission(request.input, call, stream=True), call)
         sequence = 0
         with self._runs.open(submit, call.left_s()) as run:
             await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
@@ -134,6 +144,18 @@ class LokiServicer:
         cancel = CancelRun(run=request.execution_id)
         await self._shell.ask(DISPATCHER, cancel, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.CancelExecutionResponse()
+
+    async def _declared(self, submit: SubmitRun, call: Call) -> SubmitRun:
+        """With what the header of an ad-hoc script declares. Raises: InvalidScript."""
+        if submit.adhoc is None or not may_have_header(submit.adhoc.source):
+            return submit
+        read = await self._shell.ask(
+            LIBRARY, ReadHeader(script=submit.adhoc), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        if read.script is None:
+            return submit
+        declared: SubmitRun = msgspec.structs.replace(submit, adhoc=read.script, declared=True)
+        return declared
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []
@@ -170,7 +192,11 @@ def submission(given: execution_pb2.ScriptInput, call: Call, *, stream: bool) ->
         call.principal.require(ClientRole.ADHOC)
         language = given.language or convert.LUA
         adhoc = Script(
-            name=ADHOC, source=given.source, chunk=ADHOC, language=language, origin=Origin.ADHOC
+            name=ADHOC,
+            source=given.source,
+            chunk=given.source_name[-LONGEST_SOURCE_NAME:] or ADHOC,
+            language=language,
+            origin=Origin.ADHOC,
         )
     elif not given.name:
         raise InvalidArgument(

@@ -49,6 +49,7 @@ class SubmitRun(Message):
     script: str = ""  # Name of a known script, or "" where `adhoc` is given.
     revision: str = ""  # "" is the newest.
     adhoc: Script | None = None
+    declared: bool = False  # Whether the Library read parameters and limits of `adhoc`.
     arguments: dict[str, Packed] = {}
     stream: bool = False
 

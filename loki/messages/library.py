@@ -23,6 +23,16 @@ class GetScript(Request[ScriptFound]):
     name: str
 
 
+class HeaderRead(Message):
+    script: Script | None  # With what its header declares; None where it has none.
+
+
+class ReadHeader(Request[HeaderRead]):
+    """Gateway -> Library: what does the header of this ad-hoc script declare?"""
+
+    script: Script
+
+
 class ListScripts(Request[ScriptsListed]):
     """Gateway -> Library: a page of scripts whose names match a glob."""
 

@@ -1,9 +1,10 @@
 """Tool files, headers and uploads, read into scripts: good entries, and a list of what is wrong."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 from pydantic import ValidationError
 
 from loki.core.manifest import SUFFIX, UPLOADED
@@ -65,6 +66,38 @@ def read_upload(table: Mapping[str, object], rules: Rules) -> Script:
         rules.compile(script)
         return script
     raise InvalidScript("\n".join(map(str, checked)), details={"field": checked[0].key})
+
+
+def read_adhoc(sent: Script, rules: Rules) -> Script | None:
+    """An ad-hoc script with the parameters, limits and result of its header; None without one.
+
+    Its name and what it may do are not its sender's to say: the header's are only checked.
+
+    Raises: InvalidScript with a line for each problem.
+    """
+
+    def read() -> Document | None:
+        source = sent.source.removeprefix("\ufeff").replace("\r\n", "\n")
+        document = header_of(source, Path(sent.chunk), {"inline": source})
+        for _, entry in _entries(document) if document else ():
+            assert isinstance(entry, dict)  # noqa: S101  # It is made of the header's keys.
+            entry["name"] = sent.name
+        return document
+
+    reading = _Reading(replace(rules, compile=lambda _: None))
+    reading.take(read, "header")
+    if reading.problems:
+        lines = "\n".join(map(str, reading.problems))
+        raise InvalidScript(lines, details={"field": reading.problems[0].key})
+    for declared in reading.scripts:
+        script: Script = msgspec.structs.replace(
+            sent,
+            parameters=declared.parameters,
+            return_type=declared.return_type,
+            limits=declared.limits,
+        )
+        return script
+    return None
 
 
 class _Reading:

@@ -26,7 +26,7 @@ from loki.v1 import script_pb2 as loki_dot_v1_dot_script__pb2
 from loki.v1 import value_pb2 as loki_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loki/v1/execution.proto\x12\x07loki.v1\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\xdd\x01\n\x0bScriptInput\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x36\n\targuments\x18\x05 \x03(\x0b\x32#.loki.v1.ScriptInput.ArgumentsEntry\x1a\x46\n\x0e\x41rgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.loki.v1.ScriptValue:\x02\x38\x01\x42\x08\n\x06script\"\xba\x01\n\x05Usage\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x01\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x03\x12\x11\n\tapi_calls\x18\x04 \x01(\x03\x12\x10\n\x08queue_ms\x18\x05 \x01(\x01\x12\x14\n\x0covershoot_ms\x18\x06 \x01(\x01\x12(\n\x07\x62udgets\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x10\n\x08warnings\x18\x08 \x03(\t\"/\n\x0cScriptOutput\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x1b\n\x0bScriptChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\"0\n\x0eScriptProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"y\n\x0cScriptResult\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x06output\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x03 \x01(\x0b\x32\x0e.loki.v1.Usage\"\x93\x01\n\x0bScriptError\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12%\n\x06output\x18\x05 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x06 \x01(\x0b\x32\x0e.loki.v1.Usageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loki/v1/execution.proto\x12\x07loki.v1\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\xf2\x01\n\x0bScriptInput\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x36\n\targuments\x18\x05 \x03(\x0b\x32#.loki.v1.ScriptInput.ArgumentsEntry\x12\x13\n\x0bsource_name\x18\x06 \x01(\t\x1a\x46\n\x0e\x41rgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.loki.v1.ScriptValue:\x02\x38\x01\x42\x08\n\x06script\"\xba\x01\n\x05Usage\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x01\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x03\x12\x11\n\tapi_calls\x18\x04 \x01(\x03\x12\x10\n\x08queue_ms\x18\x05 \x01(\x01\x12\x14\n\x0covershoot_ms\x18\x06 \x01(\x01\x12(\n\x07\x62udgets\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x10\n\x08warnings\x18\x08 \x03(\t\"/\n\x0cScriptOutput\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x1b\n\x0bScriptChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\"0\n\x0eScriptProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"y\n\x0cScriptResult\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x06output\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x03 \x01(\x0b\x32\x0e.loki.v1.Usage\"\x93\x01\n\x0bScriptError\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12%\n\x06output\x18\x05 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x06 \x01(\x0b\x32\x0e.loki.v1.Usageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,19 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._loaded_options = None
   _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_options = b'8\001'
   _globals['_SCRIPTINPUT']._serialized_start=80
-  _globals['_SCRIPTINPUT']._serialized_end=301
-  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_start=221
-  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_end=291
-  _globals['_USAGE']._serialized_start=304
-  _globals['_USAGE']._serialized_end=490
-  _globals['_SCRIPTOUTPUT']._serialized_start=492
-  _globals['_SCRIPTOUTPUT']._serialized_end=539
-  _globals['_SCRIPTCHUNK']._serialized_start=541
-  _globals['_SCRIPTCHUNK']._serialized_end=568
-  _globals['_SCRIPTPROGRESS']._serialized_start=570
-  _globals['_SCRIPTPROGRESS']._serialized_end=618
-  _globals['_SCRIPTRESULT']._serialized_start=620
-  _globals['_SCRIPTRESULT']._serialized_end=741
-  _globals['_SCRIPTERROR']._serialized_start=744
-  _globals['_SCRIPTERROR']._serialized_end=891
+  _globals['_SCRIPTINPUT']._serialized_end=322
+  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_start=242
+  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_end=312
+  _globals['_USAGE']._serialized_start=325
+  _globals['_USAGE']._serialized_end=511
+  _globals['_SCRIPTOUTPUT']._serialized_start=513
+  _globals['_SCRIPTOUTPUT']._serialized_end=560
+  _globals['_SCRIPTCHUNK']._serialized_start=562
+  _globals['_SCRIPTCHUNK']._serialized_end=589
+  _globals['_SCRIPTPROGRESS']._serialized_start=591
+  _globals['_SCRIPTPROGRESS']._serialized_end=639
+  _globals['_SCRIPTRESULT']._serialized_start=641
+  _globals['_SCRIPTRESULT']._serialized_end=762
+  _globals['_SCRIPTERROR']._serialized_start=765
+  _globals['_SCRIPTERROR']._serialized_end=912
 # @@protoc_insertion_point(module_scope)

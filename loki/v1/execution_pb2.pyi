@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class ScriptInput(_message.Message):
-    __slots__ = ("name", "source", "revision", "language", "arguments")
+    __slots__ = ("name", "source", "revision", "language", "arguments", "source_name")
     class ArgumentsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -22,12 +22,14 @@ class ScriptInput(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     ARGUMENTS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_NAME_FIELD_NUMBER: _ClassVar[int]
     name: str
     source: str
     revision: str
     language: str
     arguments: _containers.MessageMap[str, _value_pb2.ScriptValue]
-    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., revision: _Optional[str] = ..., language: _Optional[str] = ..., arguments: _Optional[_Mapping[str, _value_pb2.ScriptValue]] = ...) -> None: ...
+    source_name: str
+    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., revision: _Optional[str] = ..., language: _Optional[str] = ..., arguments: _Optional[_Mapping[str, _value_pb2.ScriptValue]] = ..., source_name: _Optional[str] = ...) -> None: ...
 
 class Usage(_message.Message):
     __slots__ = ("wall_ms", "cpu_ms", "peak_memory_bytes", "api_calls", "queue_ms", "overshoot_ms", "budgets", "warnings")

@@ -19,10 +19,12 @@ from loki.messages.library import (
     LibraryReport,
     ListScripts,
     PublishScripts,
+    ReadHeader,
     RegisterScript,
     SendScripts,
     UnregisterScript,
 )
+from loki.messages.script import Origin, Script, ValueType
 from loki.messages.value import pack
 from tests.unit.loki.conftest import FakeShell
 
@@ -281,3 +283,16 @@ def test_s_11_1_1_the_registered_are_compiled_again_by_each_library(shelf: Shelf
     shelf.open(second)
     for message in shelf.published()[before:]:
         assert len(message.bytecode) == len(message.changed) == 1
+
+
+def test_it_reads_headers_for_the_gateway_only(shelf: Shelf) -> None:
+    source = "--- loki: return_type = 'void'\nreturn ="  # Whoever runs it tells what is wrong.
+    sent = Script(name="adhoc", source=source, chunk="a.lua", origin=Origin.ADHOC)
+
+    async def test(library: Library) -> None:
+        read = await ask(library, ReadHeader(script=sent))
+        assert read.script.return_type is ValueType.VOID
+        with pytest.raises(PermissionRefused):
+            await ask(library, ReadHeader(script=sent), RUNNER)
+
+    shelf.open(test)

@@ -90,6 +90,7 @@ class FakeClient:
     refused: dict[str, LokiClientError] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     address: str = ""
+    source_names: list[str] = field(default_factory=list)
     streams: list[FakeStream] = field(default_factory=list)
 
     def __call__(self, address: str, *, timeout_s: float | None = None) -> "FakeClient":
@@ -127,9 +128,11 @@ class FakeClient:
         arguments: Mapping[str, Any],
         *,
         source: str = "",
+        source_name: str = "",
         timeout_s: float | None = None,
     ) -> Execution:
         self._fail_if_told()
+        self.source_names.append(source_name)
         self.calls.append(("execute", name or source, dict(arguments), timeout_s))
         return self.result
 
@@ -139,8 +142,10 @@ class FakeClient:
         arguments: Mapping[str, Any],
         *,
         source: str = "",
+        source_name: str = "",
         timeout_s: float | None = None,
     ) -> FakeStream:
+        self.source_names.append(source_name)
         self.calls.append(("stream", name or source, dict(arguments), timeout_s))
         self.streams.append(FakeStream(self.events, self.error))
         return self.streams[-1]

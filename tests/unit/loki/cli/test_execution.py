@@ -183,3 +183,49 @@ def test_run_of_nothing_is_refused(
     assert result.exit_code == 1
     assert complaint in result.stderr
     assert client.calls == []
+
+
+def test_run_takes_the_types_of_the_header_and_names_the_source(
+    client: Any, loki: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = (
+        "--- loki:\n--- return_type = 'void'\n"
+        "--- parameters = [{ name = 'id', type = 'string' }]\nreturn"
+    )
+    (tmp_path / "once.lua").write_text(source)
+    assert loki("run", str(tmp_path / "once.lua"), "id=5").exit_code == 0
+    assert loki("run", "-", "id=5", "--stream", stdin=source).exit_code == 0
+    executed, streamed = (call for call in client.calls if call[0] in ("execute", "stream"))
+    assert executed == ("execute", source, {"id": "5"}, None)
+    assert streamed == ("stream", source, {"id": "5"}, None)
+    assert client.source_names == [str(tmp_path / "once.lua"), "stdin"]
+
+
+@pytest.mark.parametrize(
+    ("header", "complaint"),
+    [
+        ("x = = 1", "stdin:2: its header is no valid TOML"),
+        ("return_type = 'strin'", "stdin: 'strin' is no type"),
+    ],
+)
+def test_run_with_a_bad_header_is_refused_here_when_it_needs_types(
+    client: Any, loki: Callable[..., Any], header: str, complaint: str
+) -> None:
+    result = loki("run", "-", "id=5", stdin=f"--- loki:\n--- {header}\nreturn")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(complaint)
+    assert asked_nothing(client)
+
+
+def asked_nothing(client: Any) -> bool:
+    return not any(call[0] in ("execute", "stream") for call in client.calls)
+
+
+@pytest.mark.parametrize("words", [("call", "slow"), ("call", "slow", "--stream"), ("list",)])
+def test_ctrl_c_is_told_in_one_line(
+    client: Any, loki: Callable[..., Any], words: tuple[str, ...]
+) -> None:
+    client.error = KeyboardInterrupt()
+    result = loki(*words)
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    assert client.calls[-1] == ("close",)

@@ -92,8 +92,9 @@ def test_a_source_runs_once(hosted, shell, client) -> None:
     shell.play = lambda submit: hosted.deliver(
         RunFinished(run=submit.run, script="adhoc", cause=Cause.FINISHED, value=pack(2))
     )
-    assert client.execute(source="return 2").value == 2
-    assert shell.wait_for(SubmitRun).adhoc.source == "return 2"
+    assert client.execute(source="return 2", source_name="two.lua").value == 2
+    adhoc = shell.wait_for(SubmitRun).adhoc
+    assert (adhoc.source, adhoc.chunk) == ("return 2", "two.lua")
 
 
 def test_an_argument_that_no_script_can_hold_is_refused_here(shell, client) -> None:

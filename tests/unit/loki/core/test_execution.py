@@ -1,9 +1,11 @@
 """How runs are admitted, and how their ends are told."""
 
 import pytest
+from msgspec.structs import replace
 
 from loki.core.execution import (
     CAUSE_OF_CODE,
+    Admission,
     admit,
     budget_s,
     calls_failure,
@@ -129,3 +131,23 @@ def test_every_budget_code_has_its_cause() -> None:
     for code in ErrorCode:
         if code.value.endswith("_BUDGET"):
             assert code in CAUSE_OF_CODE
+
+
+def test_an_adhoc_script_with_a_header_is_held_to_it_under_the_ceiling() -> None:
+    sent = replace(DOUBLE, name="adhoc", origin=Origin.ADHOC, permissions={"files": ("rw",)})
+
+    def admitted(**given: int) -> Admission:
+        submitted = replace(submit(**given), adhoc=sent, declared=True)
+        return admit(
+            submitted, sent, default_limits=Limits(), ceiling=CEILING, adhoc_permissions={}
+        )
+
+    admission = admitted(n=3)
+    assert admission.limits == Limits(max_execution_time_ms=10_000, max_memory_mb=64)
+    assert admission.script.permissions == {}
+    assert {name: unpack(value) for name, value in admission.arguments.items()} == {
+        "n": 3,
+        "by": 2.0,
+    }
+    with pytest.raises(InvalidArgument, match="requires this argument"):
+        admitted()

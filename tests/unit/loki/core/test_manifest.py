@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.manifest import limit_place, place_of
+from loki.core.manifest import limit_place, may_have_header, place_of
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_s_r_7_the_place_is_where_the_manifest_stands(declared_in: str, place: s
 )
 def test_the_place_is_where_the_limit_stands(declared_in: str, place: str) -> None:
     assert limit_place(declared_in, "max_memory_mb") == place
+
+
+@pytest.mark.parametrize(
+    ("source", "may"),
+    [
+        ("--- loki:\nreturn", True),
+        ("-- a comment\n---\tloki: x = 1", True),
+        ("return 1 --- loki:", False),
+        ("-- loki:", False),
+        ("", False),
+    ],
+)
+def test_a_header_is_looked_for_only_where_one_may_be(source: str, may: bool) -> None:
+    assert may_have_header(source) is may

@@ -35,7 +35,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
-from loki.messages.script import Limits, Origin, Script
+from loki.messages.script import Limits, Script
 from loki.messages.value import pack, unpack
 from loki.v1 import (
     device_pb2,
@@ -207,17 +207,6 @@ class TestExecuting:
         assert len(submit.run) == 32
         assert (submit.script, submit.principal, submit.stream) == ("average", "local", False)
         assert shell.sent(CancelRun) == []
-
-    def test_s_3_1_7_a_source_is_sent_along(self, hosted, shell, stub) -> None:
-        shell.play = lambda submit: hosted.deliver(
-            RunFinished(run=submit.run, script="adhoc", cause=Cause.FINISHED)
-        )
-        request = service_pb2.ExecuteScriptRequest()
-        request.input.source = "return nil"
-        answer = stub.ExecuteScript(request)
-        assert answer.result.value.WhichOneof("kind") == "null_value"
-        adhoc = shell.wait_for(SubmitRun).adhoc
-        assert (adhoc.source, adhoc.origin, adhoc.language) == ("return nil", Origin.ADHOC, "lua")
 
     def test_neither_name_nor_source_is_refused(self, shell, stub) -> None:
         with pytest.raises(grpc.RpcError) as raised:

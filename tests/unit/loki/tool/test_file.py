@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from loki.errors import CompilationError, ConfigurationError
+from loki.errors import CompilationError, ConfigurationError, InvalidScript
 from loki.messages.script import Origin, Script
 from loki.tool.definition import MAX_SOURCE_BYTES
-from loki.tool.file import Tools, read_tools, read_upload
+from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
 from loki.tool.rule import Rules
 
 INLINE = 'return_type = "void"\nscript = { inline = "return" }\n'
@@ -260,3 +260,36 @@ def test_one_rule_book_for_files_and_uploads(folder: Folder) -> None:
         {"name": "a", "return_type": "void", "script": {"inline": "return"}}, RULES
     )
     assert uploaded.revision == of_file.revision
+
+
+def adhoc(source: str) -> Script:
+    return Script(name="adhoc", source=source, chunk="my file.lua", origin=Origin.ADHOC)
+
+
+def test_the_header_of_an_adhoc_script_declares_all_but_who_it_is() -> None:
+    source = (
+        "\ufeff--- loki:\r\n--- name = 'other'\r\n--- return_type = 'void'\r\n"
+        "--- limits.max_memory_mb = 7\r\n--- permissions = {}\r\n"
+        "--- parameters = [{ name = 'n', type = 'integer' }]\r\nreturn bad"
+    )
+    sent = adhoc(source)
+    declared = read_adhoc(sent, RULES)
+    assert declared is not None
+    assert [parameter.name for parameter in declared.parameters] == ["n"]
+    assert (declared.return_type.value, declared.limits.max_memory_mb) == ("void", 7)
+    assert (declared.name, declared.chunk, declared.source) == ("adhoc", "my file.lua", source)
+    assert (declared.origin, declared.declared_in, declared.permissions) == (Origin.ADHOC, "", {})
+
+
+def test_an_adhoc_script_without_a_header_declares_nothing() -> None:
+    assert read_adhoc(adhoc("return 1\n--- loki:"), RULES) is None
+
+
+def test_every_mistake_of_an_adhoc_header_is_told_with_its_line() -> None:
+    source = "--- loki:\n--- return_type = 'int'\n--- limits.max_memory_mb = 'x'\nreturn"
+    with pytest.raises(InvalidScript) as caught:
+        read_adhoc(adhoc(source), RULES)
+    first, second = caught.value.message.splitlines()
+    assert first.startswith("my file.lua:2: header 'adhoc': return_type = \"int\"")
+    assert second.startswith("my file.lua:3: header 'adhoc': limits.max_memory_mb = \"x\"")
+    assert caught.value.details == {"field": "return_type"}
