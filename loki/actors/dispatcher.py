@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from loki.actors import flight_recorder
+from loki.actors.announcer import Announcer
 from loki.actors.calls import Calls
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
@@ -70,6 +71,7 @@ class Dispatcher(ParentRole):
         )
         self._scripts = ScriptTable(self._config.modules, self._config.script_cache_size)
         self._runs: dict[str, Run] = {}
+        self._announcer = Announcer(shell)
         self._calls = Calls(shell, self._runs, self._scripts, self._config.ceiling)
         self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
@@ -284,13 +286,13 @@ class Dispatcher(ParentRole):
         self._perform(self._pool.runner_freed(run.runner, self._now_s()))
 
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
-        """System events will carry it from here; until then the log does."""
         run = self._runs.get(message.run)
         if run is not None and run.runner_pid == context.peer_pid and is_news(run, message.limit):
             self.shell.log.warning(
                 "run=%s script=%s used %.4g of %s = %.4g",
                 *(message.run, run.name, message.used, message.limit, message.allowed),
             )
+            self._announcer.warn(message, run.name)
 
     def _close(self, run: Run) -> None:
         """The run is over: whoever knows of it lets go of what it held."""

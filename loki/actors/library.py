@@ -13,12 +13,14 @@ from pathlib import Path
 
 import msgspec
 
+from loki.actors.announcer import Announcer
 from loki.actors.module import ModuleShelf
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.core import library
 from loki.errors import CompilationError, ErrorCode, IoError, LokiError, PermissionRefused
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
+from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.library import (
     GetScript,
     HeaderRead,
@@ -43,6 +45,7 @@ from loki.tool.rule import Rules
 
 PUBLISH_TIMEOUT_S = 2.0
 PART_BYTES = 2 * 1024 * 1024
+MOST_REJECTIONS = 100  # Told one by one; a broken file may have any number.
 LANGUAGE = "lua"
 
 
@@ -128,6 +131,7 @@ class Library(Role):
         self._rules = rules_of(self._settings, self._compile)
         self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
         self._worker = shell.worker("store")
+        self._announcer = Announcer(shell)
         self._modules = ModuleShelf(
             folder_of(self._settings), self._engine, shell.worker("modules")
         )
@@ -154,13 +158,19 @@ class Library(Role):
         self._registered = self._load_registered()
         tools = tools_of(self._settings, self._rules)
         self._from_files = {script.name: script for script in tools.scripts}
-        hidden = sorted(self._registered.keys() & self._from_files.keys())
-        problems = (
-            *map(str, tools.problems),
-            *(library.hidden(self._from_files[name]) for name in hidden),
-        )
+        hidden = [
+            self._from_files[name]
+            for name in sorted(self._registered.keys() & self._from_files.keys())
+        ]
+        problems = (*map(str, tools.problems), *map(library.hidden, hidden))
         for problem in problems:
             self.shell.log.warning("%s", problem)
+        rejected = (
+            *(ConfigRejected(file=p.where, problem=p.say()) for p in tools.problems),
+            *(ConfigRejected(file=s.declared_in, problem=library.hidden(s)) for s in hidden),
+        )
+        for fact in library.bounded(rejected, MOST_REJECTIONS):
+            self._announcer.tell(fact)
         report = LibraryReport(tools=tuple(sorted(self._scripts)), problems=problems)
         self.detail = msgspec.json.encode(report).decode()
         self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
@@ -244,8 +254,10 @@ class Library(Role):
         async with self._changing:
             library.check_addition(self._scripts, script, request.expected_revision)
             if not request.validate_only:
-                await self._keep(self._registered | {script.name: script})
-                await self._publish(PublishScripts(changed=(script,)))
+                known = script.name in self._scripts
+                change = ScriptChange.CHANGED if known else ScriptChange.ADDED
+                everything = self._registered | {script.name: script}
+                await self._change(everything, PublishScripts(changed=(script,)), script, change)
         self._forget_bytecode()
         return ScriptFound(script=script)
 
@@ -253,9 +265,10 @@ class Library(Role):
         self._require_kin(context)
         async with self._changing:
             library.check_removal(self._scripts, request.name, request.expected_revision)
+            script = self._registered[request.name]
             rest = {n: s for n, s in self._registered.items() if n != request.name}
-            await self._keep(rest)
-            await self._publish(PublishScripts(removed=(request.name,)))
+            gone = PublishScripts(removed=(request.name,))
+            await self._change(rest, gone, script, ScriptChange.REMOVED)
         return Done()
 
     @staticmethod
@@ -263,6 +276,27 @@ class Library(Role):
         """A runner may not change the library, or have it work, whatever runs in it."""
         if not context.kin:
             raise PermissionRefused("only the Gateway may ask this", code=ErrorCode.ROLE)
+
+    async def _change(
+        self,
+        registered: dict[str, Script],
+        news: PublishScripts,
+        script: Script,
+        change: ScriptChange,
+    ) -> None:
+        """Keep and publish; then all are told, for who hears of a script may call it at once.
+
+        Told also if the Dispatcher is away: it will ask when it is back.
+        """
+        await self._keep(registered)
+        try:
+            await self._publish(news)
+        finally:
+            self._announcer.tell(
+                ScriptChanged(
+                    name=script.name, revision=script.revision, change=change, origin=script.origin
+                )
+            )
 
     async def _keep(self, registered: dict[str, Script]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._worker, self._store.save, registered)

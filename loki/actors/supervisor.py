@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+from loki.actors.event_log import EventKeeper
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.shell import ParentRole
@@ -45,12 +46,18 @@ class Supervisor(ParentRole):
         self._actors = {actor.name: actor for actor in self._plan.actors}
         self._details: dict[str, str] = {}
         self._stopped: Callable[[], None] = lambda: None
+        self._events = EventKeeper(shell, lambda context: self._is_child(context.peer, context))
         self._tree = Tree(
             tuple(supervision.ChildRecord(ChildSpec(a.name)) for a in self._plan.actors)
         )
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {Ready: self._ready, Ended: self._ended, DescribeChildren: self._describe}
+        return {
+            Ready: self._ready,
+            Ended: self._ended,
+            DescribeChildren: self._describe,
+            **self._events.handlers(),
+        }
 
     def started(self) -> None:
         self._step(supervision.Begin())
@@ -64,6 +71,7 @@ class Supervisor(ParentRole):
 
     def lost(self, peer: str, pid: int) -> None:
         """A lane's EOF is an earlier notice of death than Thespian's."""
+        self._events.lost(peer, pid)
         if peer in self._actors:
             record = self._tree.child(peer)
             if pid and record.pid == pid:
@@ -89,6 +97,7 @@ class Supervisor(ParentRole):
         self._tree, commands = supervision.step(self._tree, event, self.shell.clock.monotonic_s())
         for command in commands:
             self._perform(command)
+        self._events.children_are(self._children())
 
     def _perform(self, command: supervision.Command) -> None:
         match command:
@@ -123,12 +132,15 @@ class Supervisor(ParentRole):
         self._step(supervision.Spawned(name, incarnation, pid))
 
     def _describe(self, _request: DescribeChildren, _context: Context) -> ChildrenListed:
+        return ChildrenListed(children=self._children())
+
+    def _children(self) -> tuple[ChildStatus, ...]:
         now_s = self.shell.clock.monotonic_s()
         running = [self._status(record, now_s) for record in self._tree.children]
         disabled = [
             ChildStatus(name=name, state=ChildState.DISABLED) for name in self._plan.disabled
         ]
-        return ChildrenListed(children=tuple(running + disabled))
+        return tuple(running + disabled)
 
     def _status(self, record: ChildRecord, now_s: float) -> ChildStatus:
         actor = self._actors[record.spec.name]
@@ -137,6 +149,7 @@ class Supervisor(ParentRole):
             service=actor.service,
             state=STATE_OF_PHASE[record.phase],
             pid=record.pid,
+            incarnation=record.incarnation,
             restarts=record.restarts,
             last_error=record.last_error,
             uptime_s=now_s - record.since_s if record.phase is Phase.UP else 0.0,

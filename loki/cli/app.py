@@ -2,7 +2,7 @@
 
 import typer
 
-from loki.cli import check, demo, execution, library, lua_api, serve, status
+from loki.cli import check, demo, event, execution, library, lua_api, serve, status
 
 app = typer.Typer(
     name="loki",
@@ -21,6 +21,7 @@ for command in (
     library.describe,
     library.register,
     library.remove,
+    event.events,
     status.status,
     status.version,
 ):

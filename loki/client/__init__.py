@@ -8,16 +8,31 @@ from loki.client.client import LokiClient
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
 from loki.client.stream import ExecutionStream
+from loki.client.system_event import (
+    BudgetWarned,
+    ChildChanged,
+    ConfigRejected,
+    ScriptChanged,
+    SystemEvent,
+)
+from loki.client.watch import EventWatch, FollowReport
 
 __all__ = [
+    "BudgetWarned",
+    "ChildChanged",
+    "ConfigRejected",
     "Event",
+    "EventWatch",
     "Execution",
     "ExecutionStream",
+    "FollowReport",
     "LokiClient",
     "LokiClientError",
     "Output",
     "Progress",
     "Result",
+    "ScriptChanged",
+    "SystemEvent",
     "Usage",
     "Value",
 ]

@@ -1,6 +1,6 @@
 """Calls a Loki server with plain Python values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -9,10 +9,17 @@ import grpc
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.stream import ExecutionStream
+from loki.client.system_event import SystemEvent, kind_number
+from loki.client.watch import PATIENCE_S, EventWatch, FollowReport, follow
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2, service_pb2_grpc
 from loki.v1_value import Value, fill
 
 Arguments: TypeAlias = Mapping[str, Value]
+OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 2000),  # A gateway that restarts is back much earlier.
+)
 
 
 class LokiClient:
@@ -23,7 +30,7 @@ class LokiClient:
 
         Executions have no bound of their own unless given: the script's budget ends them.
         """
-        self._channel = grpc.insecure_channel(address)
+        self._channel = grpc.insecure_channel(address, options=OPTIONS)
         stub = service_pb2_grpc.LokiServiceStub
         self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
         self._timeout_s = timeout_s
@@ -127,6 +134,51 @@ class LokiClient:
         """End an execution of anybody's."""
         request = service_pb2.CancelExecutionRequest(execution_id=execution_id)
         self._call(self._stub.CancelExecution, request)
+
+    def watch_events(
+        self,
+        kinds: Iterable[str] = (),
+        *,
+        after_sequence: int = 0,
+        log_id: str = "",
+        include_recent: bool = False,
+    ) -> EventWatch:
+        """What happens to the server itself, from now on; ends with an error when it goes away.
+
+        `kinds` are of "child", "script", "config" and "budget"; none is all. `include_recent`
+        begins with what happened before; `after_sequence` and `log_id`, which an earlier watch
+        has, with what happened since then. Raises: ValueError for an unknown kind; iterating
+        raises LokiClientError.
+        """
+        request = service_pb2.WatchEventsRequest(
+            kinds=map(kind_number, kinds),
+            after_sequence=after_sequence,
+            log_id=log_id,
+            include_recent=include_recent,
+        )
+        return EventWatch(self._stub.WatchEvents(request), after_sequence, log_id)
+
+    def follow_events(
+        self,
+        kinds: Iterable[str] = (),
+        *,
+        include_recent: bool = False,
+        report: FollowReport | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Iterator[SystemEvent]:
+        """`watch_events` that goes on where it was when the server comes back.
+
+        `report` is told of that. Raises: ValueError for an unknown kind; LokiClientError when the
+        server stays away for `patience_s` seconds.
+        """
+        wanted = tuple(kinds)
+
+        def open_watch(sequence: int, log_id: str) -> EventWatch:
+            return self.watch_events(
+                wanted, after_sequence=sequence, log_id=log_id, include_recent=include_recent
+            )
+
+        return follow(open_watch, report or FollowReport(), patience_s)
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

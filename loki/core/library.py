@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 from loki.core.name import camel_case, suggest
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.event import ConfigRejected
 from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
@@ -87,6 +88,15 @@ def _check_method_name(scripts: Mapping[str, Script], new: Script) -> None:
                 code=ErrorCode.SCRIPT_EXISTS,
                 details={"script": new.name},
             )
+
+
+def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejected]:
+    """At most so many; the last one then says how many more there are."""
+    if len(rejected) <= most:
+        return list(rejected)
+    rest = rejected[most - 1 :]
+    more = ConfigRejected(file=rest[0].file, problem=f"and {len(rest)} problems more; see the log")
+    return [*rejected[: most - 1], more]
 
 
 def page_of(

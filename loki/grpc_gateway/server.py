@@ -6,13 +6,15 @@ from typing import ClassVar
 
 import grpc
 import msgspec
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from loki.actors.role import Handler, Role, Shell
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.auth import is_loopback
+from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Guard
+from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.envelope import Message
@@ -42,39 +44,42 @@ class Gateway(Role):
         super().__init__(shell, config)
         self._settings = msgspec.msgpack.decode(config, type=GatewayConfig)
         self._runs = RunTable(shell)
+        self._health = Health()
+        self._events = EventHub(shell, self._health, whole=("", SERVICE.full_name))
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return self._runs.handlers()
+        return {**self._runs.handlers(), **self._events.handlers()}
 
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
         self._guard = Guard(self.shell.log)
-        self._health = health.aio.HealthServicer()  # type: ignore[attr-defined]  # Stubs lack it.
         self._server = grpc.aio.server(options=OPTIONS)
-        await self._add_services()
+        self._add_services()
         host = self._settings.host
         port = self._settings.port or port_of(self.shell.previous)
         self.detail = f"{in_brackets(host)}:{bind(self._server, host, port)}"
         await self._server.start()
+        await self._events.begin()
 
-    async def _add_services(self) -> None:
-        servicer = LokiServicer(self.shell, self._settings, self._runs)
+    def _add_services(self) -> None:
+        servicer = LokiServicer(self.shell, self._settings, self._runs, self._events)
         handlers = self._guard.handlers(SERVICE, servicer)
         generic = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
         self._server.add_generic_rpc_handlers((generic,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        await self._health.set(SERVICE.full_name, health_pb2.HealthCheckResponse.SERVING)
         names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         if peer == DISPATCHER:
             self._runs.dispatcher_lost()
+        self._events.lost(peer)
 
     async def drain(self, grace_s: float) -> None:
         """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, close the rest."""
         self._runs.refuse_more()
-        await self._health.enter_graceful_shutdown()
+        self._events.close()
+        self._health.drain()
         if not await self._guard.idle(max(0.0, grace_s - CLOSING_S)):
             self.shell.log.warning("calls were still under way after %.3g s", grace_s)
         await self._server.stop(0)

@@ -7,8 +7,9 @@ import msgspec
 from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
-from loki.grpc_gateway import convert, device
+from loki.grpc_gateway import convert, device, event_convert
 from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.messages.engine import DescribeEngines, EngineStatus
@@ -36,10 +37,13 @@ LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
 class LokiServicer:
     """`loki.v1.LokiService`."""
 
-    def __init__(self, shell: Shell, config: GatewayConfig, runs: RunTable) -> None:
+    def __init__(
+        self, shell: Shell, config: GatewayConfig, runs: RunTable, events: EventHub
+    ) -> None:
         self._shell = shell
         self._config = config
         self._runs = runs
+        self._events = events
 
     @needs(ClientRole.VIEW)
     async def GetCapabilities(  # noqa: N802
@@ -156,6 +160,22 @@ class LokiServicer:
             return submit
         declared: SubmitRun = msgspec.structs.replace(submit, adhoc=read.script, declared=True)
         return declared
+
+    @needs(ClientRole.VIEW)
+    async def WatchEvents(  # noqa: N802
+        self, request: service_pb2.WatchEventsRequest, call: Call
+    ) -> None:
+        with self._events.watch(
+            event_convert.kinds_of(request),
+            event_convert.sequence_of(request),
+            request.log_id,
+            include_recent=request.include_recent,
+        ) as watch:
+            await call.context.write(event_convert.started(watch))
+            for event in watch.recall.events:
+                await call.context.write(event_convert.response(event, 0))
+            while True:
+                await call.context.write(event_convert.response(*await watch.next()))
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []

@@ -72,6 +72,7 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
     state: ChildState
     service: bool = True  # A child that scripts may call; else a part of Loki itself.
     pid: int = 0
+    incarnation: int = 0
     restarts: int = 0
     last_error: str = ""
     uptime_s: float = 0.0

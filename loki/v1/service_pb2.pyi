@@ -2,6 +2,7 @@ import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loki.v1 import device_pb2 as _device_pb2
+from loki.v1 import event_pb2 as _event_pb2
 from loki.v1 import execution_pb2 as _execution_pb2
 from loki.v1 import script_pb2 as _script_pb2
 from loki.v1 import value_pb2 as _value_pb2
@@ -152,3 +153,25 @@ class CancelExecutionRequest(_message.Message):
 class CancelExecutionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class WatchEventsRequest(_message.Message):
+    __slots__ = ("kinds", "after_sequence", "log_id", "include_recent")
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LOG_ID_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_RECENT_FIELD_NUMBER: _ClassVar[int]
+    kinds: _containers.RepeatedScalarFieldContainer[_event_pb2.EventKind]
+    after_sequence: int
+    log_id: str
+    include_recent: bool
+    def __init__(self, kinds: _Optional[_Iterable[_Union[_event_pb2.EventKind, str]]] = ..., after_sequence: _Optional[int] = ..., log_id: _Optional[str] = ..., include_recent: _Optional[bool] = ...) -> None: ...
+
+class WatchEventsResponse(_message.Message):
+    __slots__ = ("started", "event", "left_out")
+    STARTED_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
+    started: _event_pb2.WatchStarted
+    event: _event_pb2.SystemEvent
+    left_out: int
+    def __init__(self, started: _Optional[_Union[_event_pb2.WatchStarted, _Mapping]] = ..., event: _Optional[_Union[_event_pb2.SystemEvent, _Mapping]] = ..., left_out: _Optional[int] = ...) -> None: ...

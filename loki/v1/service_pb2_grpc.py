@@ -83,6 +83,11 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.CancelExecutionRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.CancelExecutionResponse.FromString,
                 _registered_method=True)
+        self.WatchEvents = channel.unary_stream(
+                '/loki.v1.LokiService/WatchEvents',
+                request_serializer=loki_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
+                _registered_method=True)
 
 
 class LokiServiceServicer:
@@ -170,6 +175,17 @@ class LokiServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchEvents(self, request, context):
+        """Tells what happens to Loki itself, from now on and, if asked, what happened before. Ends only
+        by the client, or with UNAVAILABLE when the gateway ends; the log outlives the gateway, so that
+        a client that comes back misses nothing. A reader that is slow loses the oldest events.
+
+        Reasons: QUOTA when 256 watch already, DRAINING, CHILD_DOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LokiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -217,6 +233,11 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     servicer.CancelExecution,
                     request_deserializer=loki_dot_v1_dot_service__pb2.CancelExecutionRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.CancelExecutionResponse.SerializeToString,
+            ),
+            'WatchEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvents,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.WatchEventsRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.WatchEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -466,6 +487,33 @@ class LokiService:
             '/loki.v1.LokiService/CancelExecution',
             loki_dot_v1_dot_service__pb2.CancelExecutionRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.CancelExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loki.v1.LokiService/WatchEvents',
+            loki_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,7 @@ COVERED_ELSEWHERE = {
     "loki/client/error.py": "tests/unit/loki/client/test_client.py",
     "loki/client/event.py": "tests/unit/loki/client/test_client.py",
     "loki/client/stream.py": "tests/unit/loki/client/test_client.py",
+    "loki/client/system_event.py": "tests/unit/loki/client/test_watch.py",
     "loki/core/fake_engine.py": "tests/unit/loki/lua/test_engine.py",
     "loki/lua/__init__.py": "tests/unit/loki/lua/test_engine.py",
     "loki/lua/builtin.py": "tests/unit/loki/lua/test_script.py",

@@ -14,10 +14,24 @@ from loki.actors.role import Context, Timer
 from loki.clock import SystemClock
 from loki.errors import LokiError
 from loki.messages.envelope import Failure, Message, Request
+from loki.messages.event import Event, EventsRecalled, SubscribeEvents
 from loki.messages.execution import SubmitRun
 from loki.messages.gateway import GatewayConfig
+from loki.messages.lifecycle import ChildState, ChildStatus
 
 TIMEOUT_S = 10.0
+
+
+def recalled(*events: Event, log_id: str = "log", **states: ChildState) -> EventsRecalled:
+    """What the root answers who subscribes; all is well unless `states` says otherwise."""
+    children = {"dispatcher": ChildState.UP} | states
+    return EventsRecalled(
+        log_id=log_id,
+        last=events[-1].sequence if events else 0,
+        events=events,
+        forgotten={},
+        children=tuple(ChildStatus(name=name, state=state) for name, state in children.items()),
+    )
 
 
 class FakeShell:
@@ -29,7 +43,9 @@ class FakeShell:
 
     def __init__(self, previous: str = "") -> None:
         self.previous = previous
-        self.answers: dict[type[Message], Callable[[Any], Message]] = {}
+        self.answers: dict[type[Message], Callable[[Any], Message]] = {
+            SubscribeEvents: lambda _request: recalled()
+        }
         self.play: Callable[[SubmitRun], None] = lambda _submit: None
         """What the Dispatcher does with a run; called in the gateway's own loop."""
         self._sent: list[tuple[str, Message, float | None]] = []
@@ -114,10 +130,10 @@ class Hosted:
     def run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)
 
-    def deliver(self, *messages: Message, peer: str = "runner-1") -> None:
+    def deliver(self, *messages: Message, peer: str = "runner-1", kin: bool = False) -> None:
         """As if a peer had sent them; from any thread."""
         handlers = self.gateway.handlers()
-        context = Context(peer=peer, peer_pid=1, kin=False, run="", trace="", deadline_s=None)
+        context = Context(peer=peer, peer_pid=1, kin=kin, run="", trace="", deadline_s=None)
         for message in messages:
             self._loop.call_soon_threadsafe(handlers[type(message)], message, context)
 

@@ -11,8 +11,9 @@ import pytest
 
 from loki.actors.library import Library
 from loki.actors.role import Context
-from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused
+from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Done, Message
+from loki.messages.event import ConfigRejected, EventHappened, ScriptChange, ScriptChanged
 from loki.messages.library import (
     GetScript,
     LibraryConfig,
@@ -80,6 +81,10 @@ class Shelf:
 
         return asyncio.run(live())
 
+    def told(self) -> list[Any]:
+        """What the root heard."""
+        return [message.fact for _, message, _ in self.shell.sent(EventHappened)]
+
     def published(self) -> list[PublishScripts]:
         return [message for _, message, _ in self.shell.sent(PublishScripts)]
 
@@ -118,6 +123,9 @@ def test_s_2_2_1_the_good_entries_are_served_and_the_bad_ones_told(shelf: Shelf)
     report = shelf.open(nothing)
     assert report.tools == ("from_file",)
     assert any("9lives" in problem for problem in report.problems)
+    told = shelf.told()
+    assert all(isinstance(fact, ConfigRejected) for fact in told)
+    assert [f"{fact.file}: {fact.problem}" for fact in told] == list(report.problems)
 
 
 def test_s_r_7_a_script_with_a_header_in_the_scripts_folder_is_a_tool(shelf: Shelf) -> None:
@@ -168,6 +176,8 @@ def test_a_registered_script_that_a_tool_file_hides_is_told(shelf: Shelf) -> Non
         f"the registered script 'from_file' is hidden by that of {shelf.tools}; "
         "rename one of the two",
     )
+    (told,) = shelf.told()[-1:]
+    assert (told.file, told.problem) == (str(shelf.tools), *report.problems)
 
 
 def test_a_store_that_cannot_be_read_is_kept_aside(shelf: Shelf) -> None:
@@ -207,6 +217,36 @@ def test_s_3_1_6_every_change_is_published_to_the_dispatcher(shelf: Shelf) -> No
         assert [s.name for s in everything.changed] == ["from_file"]
 
     shelf.tools.write_text(FILE)
+    shelf.open(test)
+
+
+def test_every_change_of_scripts_is_an_event(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        old = (await register(library, "mine")).script
+        await register(library, "other", validate_only=True)
+        new = (await register(library, "mine", "return 3", expected_revision=old.revision)).script
+        await ask(library, UnregisterScript(name="mine", principal="local"))
+        revisions = [old.revision, new.revision, new.revision]
+        told = shelf.told()
+        assert [fact.revision for fact in told] == revisions
+        assert [fact.change for fact in told] == list(ScriptChange)
+        assert {(type(fact), fact.name) for fact in told} == {(ScriptChanged, "mine")}
+
+    shelf.open(test)
+
+
+def test_a_change_is_told_also_when_the_dispatcher_is_away(shelf: Shelf) -> None:
+    def away(_message: PublishScripts) -> Done:
+        assert shelf.told() == []  # Who hears of a script may call it at once.
+        raise ServiceUnavailable("dispatcher is not there")
+
+    async def test(library: Library) -> None:
+        await library._publishing
+        shelf.shell.answers[PublishScripts] = away
+        with pytest.raises(ServiceUnavailable):
+            await register(library, "mine")
+        assert [fact.name for fact in shelf.told()] == ["mine"]
+
     shelf.open(test)
 
 

@@ -10,7 +10,7 @@ import pytest
 import typer.testing
 
 from loki.cli.app import app
-from loki.client import Event, Execution, LokiClientError, Usage
+from loki.client import Event, Execution, FollowReport, LokiClientError, Usage
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2
 
 USAGE = Usage(wall_ms=12.34, cpu_ms=1.25, peak_memory_bytes=36 * 1024)
@@ -86,6 +86,8 @@ class FakeClient:
     events: list[Event] = field(default_factory=list)
     children: list[device_pb2.ChildServiceInfo] = field(default_factory=list)
     engines: list[device_pb2.EngineInfo] = field(default_factory=list)
+    system_events: list[Any] = field(default_factory=list)
+    loses_connection: LokiClientError | None = None
     error: LokiClientError | None = None
     refused: dict[str, LokiClientError] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -162,6 +164,28 @@ class FakeClient:
     def unregister_script(self, name: str) -> None:
         self._fail_if_told()
         self.calls.append(("unregister", name))
+
+    def watch_events(self, kinds: list[str], *, include_recent: bool) -> SimpleNamespace:
+        self.calls.append(("watch_events", kinds, include_recent))
+        return SimpleNamespace(recent=self._happen)
+
+    def follow_events(
+        self, kinds: list[str], *, include_recent: bool, report: FollowReport
+    ) -> Iterator[Any]:
+        self.calls.append(("follow_events", kinds, include_recent))
+        if self.loses_connection:
+            report.lost(self.loses_connection)
+            report.back()
+            report.missed(7)
+            report.missed(0)
+        return self._happen()
+
+    def _happen(self) -> Iterator[Any]:
+        self._fail_if_told()
+        for event in self.system_events:
+            if isinstance(event, KeyboardInterrupt):
+                raise event
+            yield event
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         self._fail_if_told()

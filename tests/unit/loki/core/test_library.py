@@ -2,8 +2,17 @@
 
 import pytest
 
-from loki.core.library import check_addition, check_removal, find, page_of, parts, published
+from loki.core.library import (
+    bounded,
+    check_addition,
+    check_removal,
+    find,
+    page_of,
+    parts,
+    published,
+)
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.messages.event import ConfigRejected
 from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
@@ -97,3 +106,16 @@ def test_s_11_1_2_news_replace_add_and_remove() -> None:
     assert published(old, news) == {"a": fresh, "c": old["c"], "d": script("d")}
     whole = PublishScripts(changed=(fresh,), complete=True, others=("c",))
     assert published(old, whole) == {"a": fresh, "c": old["c"]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_few_rejections_are_told_as_they_are(count: int) -> None:
+    rejected = [ConfigRejected(file="f", problem=str(n)) for n in range(count)]
+    assert bounded(rejected, 3) == rejected
+
+
+def test_of_many_rejections_the_rest_is_counted() -> None:
+    rejected = [ConfigRejected(file="f", problem=str(n)) for n in range(10)]
+    first, second, more = bounded(rejected, 3)
+    assert [first, second] == rejected[:2]
+    assert more == ConfigRejected(file="f", problem="and 8 problems more; see the log")

@@ -1,0 +1,116 @@
+"""grpc.health.v1 over a real channel, as the root's events drive it."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from loki.grpc_gateway.health import Health
+from loki.messages.event import ChildChanged, Event, EventRecorded, SubscribeEvents
+from loki.messages.lifecycle import ChildState
+from tests.unit.loki.conftest import recalled
+
+State = health_pb2.HealthCheckResponse
+
+
+@pytest.fixture
+def hosted(shell: Any, host: Any) -> Any:
+    states = {"fenrir": ChildState.UP, "hel": ChildState.DISABLED}
+    shell.answers[SubscribeEvents] = lambda _: recalled(**states)
+    return host(shell)
+
+
+@pytest.fixture
+def health(channel: grpc.Channel) -> Any:
+    return health_pb2_grpc.HealthStub(channel)
+
+
+def check(health: Any, service: str) -> int:
+    status: int = health.Check(health_pb2.HealthCheckRequest(service=service)).status
+    return status
+
+
+def change(hosted: Any, sequence: int, child: str, state: ChildState) -> None:
+    event = Event(sequence=sequence, time_ns=0, fact=ChildChanged(child=child, state=state))
+    hosted.deliver(EventRecorded(event=event), peer="loki", kin=True)
+
+
+def test_s_9_1_3_each_child_has_its_own_health(hosted: Any, health: Any) -> None:
+    assert check(health, "fenrir") == State.SERVING
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="fenrir"))
+    assert next(watch).status == State.SERVING
+    change(hosted, 1, "fenrir", ChildState.RESTARTING)
+    assert next(watch).status == State.NOT_SERVING
+    assert check(health, "fenrir") == State.NOT_SERVING
+    assert check(health, "") == State.SERVING  # What needs no fenrir runs on.
+    change(hosted, 2, "fenrir", ChildState.UP)
+    assert next(watch).status == State.SERVING
+    watch.cancel()
+
+
+def test_without_the_dispatcher_the_whole_is_down(hosted: Any, health: Any) -> None:
+    watch = health.Watch(health_pb2.HealthCheckRequest(service="loki.v1.LokiService"))
+    assert next(watch).status == State.SERVING
+    change(hosted, 1, "dispatcher", ChildState.DOWN)
+    assert next(watch).status == State.NOT_SERVING
+    assert check(health, "") == State.NOT_SERVING
+    watch.cancel()
+
+
+@pytest.mark.parametrize("service", ["hel", "nobody"])
+def test_what_is_no_service_is_not_found_and_watched_as_unknown(health: Any, service: str) -> None:
+    with pytest.raises(grpc.RpcError) as raised:
+        check(health, service)
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=service))
+    assert next(watch).status == State.SERVICE_UNKNOWN
+    watch.cancel()
+
+
+def test_the_list_has_them_all(health: Any) -> None:
+    statuses = health.List(health_pb2.HealthListRequest()).statuses
+    assert {name: status.status for name, status in statuses.items()} == dict.fromkeys(
+        ("", "loki.v1.LokiService", "dispatcher", "fenrir"), State.SERVING
+    )
+
+
+class Stuck:
+    """A client that reads nothing any more."""
+
+    def __init__(self) -> None:
+        self.wrote = asyncio.Event()
+
+    async def write(self, _state: object) -> None:
+        self.wrote.set()
+        await asyncio.Event().wait()
+
+
+def test_a_client_that_reads_nothing_stops_nobody_else() -> None:
+    async def live() -> None:
+        health, stuck = Health(), Stuck()
+        health.set({"fenrir": True})
+        request = health_pb2.HealthCheckRequest(service="fenrir")
+        watch = asyncio.create_task(health.Watch(request, stuck))
+        await stuck.wrote.wait()
+        health.set({"fenrir": False})
+        assert (await health.Check(request, None)).status == State.NOT_SERVING
+        health.drain()
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+        assert not health._watching
+
+    asyncio.run(live())
+
+
+def test_after_the_drain_nothing_serves_again() -> None:
+    async def live() -> None:
+        health = Health()
+        health.set({"fenrir": True})
+        health.drain()
+        health.set({"fenrir": True})
+        request = health_pb2.HealthCheckRequest(service="fenrir")
+        assert (await health.Check(request, None)).status == State.NOT_SERVING
+
+    asyncio.run(live())
