@@ -35,7 +35,7 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
-from loki.messages.module import LoadModule
+from loki.messages.module import DescribeModules, LoadModule
 from loki.messages.script import Script
 from loki.messages.value import unpack
 from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
@@ -152,6 +152,7 @@ class Library(Role):
             UnregisterScript: self._unregister,
             SendScripts: self._send_all,
             LoadModule: self._modules.load,
+            DescribeModules: self._modules.describe,
         }
 
     async def begin(self) -> None:

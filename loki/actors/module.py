@@ -11,8 +11,15 @@ from loki.actors.role import Context, Shell
 from loki.core.chunk_cache import Lru
 from loki.core.engine import Engine
 from loki.errors import CompilationError
+from loki.messages.engine import ChunkCacheStatistics
 from loki.messages.envelope import Failure
-from loki.messages.module import CompiledModule, LoadModule, ModuleLoaded
+from loki.messages.module import (
+    CompiledModule,
+    DescribeModules,
+    LoadModule,
+    ModuleLoaded,
+    ModulesDescribed,
+)
 from loki.messages.script import Script
 from loki.messages.value import NIL
 from loki.tool.module import ModuleFolder, ModuleSource
@@ -33,6 +40,7 @@ class ModuleShelf:
         self._engine = engine
         self._worker = worker
         self._packed: Lru[bytes] = Lru(MOST_MODULES)  # By digest.
+        self._hits = self._misses = self._evictions = self._compiles = 0
 
     async def load(self, request: LoadModule, _context: Context) -> ModuleLoaded:
         """Raises: LokiError for a module that is not there, or that Lua refuses."""
@@ -40,12 +48,25 @@ class ModuleShelf:
         source = await loop.run_in_executor(self._worker, self._folder.read, request.name)
         digest = hashlib.sha256(f"{source.file}\0{source.text}".encode()).hexdigest()[:16]
         if digest == request.held:
+            self._hits += 1
             return ModuleLoaded(digest=digest, module=NIL)
+        self._misses += 1
         packed = self._packed.get(digest)
         if packed is None:
             packed = self._compiled(source)
-            self._packed.put(digest, packed, len(packed))
+            self._evictions += self._packed.put(digest, packed, len(packed))
         return ModuleLoaded(digest=digest, module=msgspec.Raw(packed))
+
+    def describe(self, _request: DescribeModules, _context: Context) -> ModulesDescribed:
+        statistics = ChunkCacheStatistics(
+            entries=len(self._packed),
+            capacity=MOST_MODULES,
+            hits=self._hits,
+            misses=self._misses,
+            evictions=self._evictions,
+            compiles=self._compiles,
+        )
+        return ModulesDescribed(statistics=statistics)
 
     def _compiled(self, source: ModuleSource) -> bytes:
         try:
@@ -56,6 +77,7 @@ class ModuleShelf:
             first = error.message.partition("\n")[0]
             details = {**error.details, "file": source.file}
             raise CompilationError(first, details=details) from error
+        self._compiles += 1
         return _encode(CompiledModule(file=source.file, source=source.text, bytecode=bytecode))
 
 

@@ -51,6 +51,8 @@ def _show_engine(engine: "device_pb2.EngineInfo") -> None:
     )
     if engine.HasField("chunk_cache"):
         say(f"compiled scripts: {_cache_line(engine.chunk_cache)}")
+    if engine.HasField("module_cache"):
+        say(f"compiled modules: {_cache_line(engine.module_cache)}")
 
 
 def _cache_line(cache: "device_pb2.ChunkCacheStatistics") -> str:
@@ -105,7 +107,6 @@ def _child_json(child: "device_pb2.ChildServiceInfo") -> dict[str, Json]:
 
 
 def _engine_json(engine: "device_pb2.EngineInfo") -> dict[str, Json]:
-    cache = engine.chunk_cache
     return {
         "language": engine.language,
         "version": engine.version,
@@ -113,16 +114,21 @@ def _engine_json(engine: "device_pb2.EngineInfo") -> dict[str, Json]:
             {"name": wall.name, "active": wall.active, "detail": wall.detail}
             for wall in engine.walls
         ],
-        "chunk_cache": {
-            "entries": cache.entries,
-            "capacity": cache.capacity,
-            "hits": cache.hits,
-            "misses": cache.misses,
-            "evictions": cache.evictions,
-            "compiles": cache.compiles,
-        }
-        if engine.HasField("chunk_cache")
+        "chunk_cache": _cache_json(engine.chunk_cache) if engine.HasField("chunk_cache") else None,
+        "module_cache": _cache_json(engine.module_cache)
+        if engine.HasField("module_cache")
         else None,
+    }
+
+
+def _cache_json(cache: "device_pb2.ChunkCacheStatistics") -> dict[str, Json]:
+    return {
+        "entries": cache.entries,
+        "capacity": cache.capacity,
+        "hits": cache.hits,
+        "misses": cache.misses,
+        "evictions": cache.evictions,
+        "compiles": cache.compiles,
     }
 
 

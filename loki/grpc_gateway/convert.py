@@ -7,7 +7,7 @@ import msgspec
 from google.protobuf.message import Message as ProtoMessage
 
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
-from loki.messages.engine import EngineStatus
+from loki.messages.engine import ChunkCacheStatistics, EngineStatus
 from loki.messages.execution import (
     OutputWritten,
     ProgressMade,
@@ -225,16 +225,26 @@ def stream_response(
 # Children and engines.
 
 
-def engine_to_proto(engine: EngineStatus) -> device_pb2.EngineInfo:
-    info = device_pb2.EngineInfo(
-        language=engine.language,
-        version=engine.version,
-        walls=[device_pb2.Wall(**msgspec.structs.asdict(wall)) for wall in engine.walls],
-    )
-    if engine.chunk_cache is not None:
-        figures = msgspec.structs.asdict(engine.chunk_cache)
-        info.chunk_cache.CopyFrom(device_pb2.ChunkCacheStatistics(**figures))
-    return info
+def engines_to_proto(
+    engines: Iterable[EngineStatus], module_cache: ChunkCacheStatistics | None
+) -> list[device_pb2.EngineInfo]:
+    return [
+        device_pb2.EngineInfo(
+            language=engine.language,
+            version=engine.version,
+            walls=[device_pb2.Wall(**msgspec.structs.asdict(wall)) for wall in engine.walls],
+            chunk_cache=cache_to_proto(engine.chunk_cache),
+            module_cache=cache_to_proto(module_cache),
+        )
+        for engine in engines
+    ]
+
+
+def cache_to_proto(cache: ChunkCacheStatistics | None) -> device_pb2.ChunkCacheStatistics | None:
+    """None is a cache that nobody can ask now, or that there is not."""
+    if cache is None:
+        return None
+    return device_pb2.ChunkCacheStatistics(**msgspec.structs.asdict(cache))
 
 
 def children_to_proto(children: Iterable[ChildStatus]) -> list[device_pb2.ChildServiceInfo]:

@@ -12,7 +12,7 @@ from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
-from loki.messages.engine import DescribeEngines, EngineStatus
+from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, RunFinished, SubmitRun
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import (
@@ -23,6 +23,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.lifecycle import ChildStatus, DescribeChildren
+from loki.messages.module import DescribeModules
 from loki.messages.script import Origin, Script
 from loki.v1 import execution_pb2, service_pb2
 
@@ -57,7 +58,9 @@ class LokiServicer:
             device=device.describe(self._config.back_ends),
             scripts=map(convert.capability, scripts),
             children=convert.children_to_proto(c for c in children if c.service),
-            engines=map(convert.engine_to_proto, await self._engines(call)),
+            engines=convert.engines_to_proto(
+                await self._engines(call), await self._module_cache(call)
+            ),
         )
 
     @needs(ClientRole.VIEW)
@@ -197,6 +200,16 @@ class LokiServicer:
         except ServiceUnavailable:
             return ()
         return listed.engines
+
+    async def _module_cache(self, call: Call) -> ChunkCacheStatistics | None:
+        """None while the Library restarts."""
+        try:
+            described = await self._shell.ask(
+                LIBRARY, DescribeModules(), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+            )
+        except ServiceUnavailable:
+            return None
+        return described.statistics
 
     async def _children(self, call: Call) -> tuple[ChildStatus, ...]:
         listed = await self._shell.ask(

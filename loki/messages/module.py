@@ -2,6 +2,7 @@
 
 import msgspec
 
+from loki.messages.engine import ChunkCacheStatistics
 from loki.messages.envelope import Message, Request
 
 
@@ -16,6 +17,16 @@ class CompiledModule(msgspec.Struct, frozen=True, kw_only=True):
 class ModuleLoaded(Message):
     digest: str  # Of file and source.
     module: msgspec.Raw  # A packed CompiledModule; null where the runner holds this one.
+
+
+class ModulesDescribed(Message):
+    """`entries` are those of the Library; a hit is a module that its runner held."""
+
+    statistics: ChunkCacheStatistics
+
+
+class DescribeModules(Request[ModulesDescribed]):
+    """Gateway -> Library: how did the modules fare since you began?"""
 
 
 class LoadModule(Request[ModuleLoaded]):

@@ -96,13 +96,15 @@ class ChunkCacheStatistics(_message.Message):
     def __init__(self, entries: _Optional[int] = ..., capacity: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., evictions: _Optional[int] = ..., compiles: _Optional[int] = ...) -> None: ...
 
 class EngineInfo(_message.Message):
-    __slots__ = ("language", "version", "walls", "chunk_cache")
+    __slots__ = ("language", "version", "walls", "chunk_cache", "module_cache")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     WALLS_FIELD_NUMBER: _ClassVar[int]
     CHUNK_CACHE_FIELD_NUMBER: _ClassVar[int]
+    MODULE_CACHE_FIELD_NUMBER: _ClassVar[int]
     language: str
     version: str
     walls: _containers.RepeatedCompositeFieldContainer[Wall]
     chunk_cache: ChunkCacheStatistics
-    def __init__(self, language: _Optional[str] = ..., version: _Optional[str] = ..., walls: _Optional[_Iterable[_Union[Wall, _Mapping]]] = ..., chunk_cache: _Optional[_Union[ChunkCacheStatistics, _Mapping]] = ...) -> None: ...
+    module_cache: ChunkCacheStatistics
+    def __init__(self, language: _Optional[str] = ..., version: _Optional[str] = ..., walls: _Optional[_Iterable[_Union[Wall, _Mapping]]] = ..., chunk_cache: _Optional[_Union[ChunkCacheStatistics, _Mapping]] = ..., module_cache: _Optional[_Union[ChunkCacheStatistics, _Mapping]] = ...) -> None: ...

@@ -7,6 +7,7 @@ import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
+from loki.v1 import device_pb2
 
 TOOLS = """
 [[tools]]
@@ -15,11 +16,15 @@ return_type = "string"
 script = { inline = "local words = require('lib.words') return words.hello(params.name)" }
 parameters = [{ name = "name", type = "string", required = false, default = "you" }]
 """
+CONFIG = """
+script_storage_path = "scripts"
+queue = { runners = 1, max_runners = 1 }
+"""
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LokiServer]:
-    with LokiServer(config='script_storage_path = "scripts"\n', tools=TOOLS) as running:
+    with LokiServer(config=CONFIG, tools=TOOLS) as running:
         yield running
 
 
@@ -87,3 +92,19 @@ def test_errors_say_which_file(
     if "/bad.lua" in message or "/raises.lua" in message:
         assert caught.value.details["file"] == message.partition(":")[0]
         assert caught.value.details["source_line"] in ("x += 1", "error('oh')")
+
+
+def test_compilations_of_modules_are_counted(client: LokiClient, scripts: Path) -> None:
+    (scripts / "fresh.lua").write_text("return 1")
+    before = module_cache(client)
+    for _ in range(3):
+        assert client.execute(source="return require 'fresh'").value == 1
+    after = module_cache(client)
+    assert after.compiles == before.compiles + 1
+    required = after.hits + after.misses - before.hits - before.misses
+    assert (required, after.hits > before.hits) == (3, True)
+
+
+def module_cache(client: LokiClient) -> device_pb2.ChunkCacheStatistics:
+    (engine,) = client.get_capabilities().engines
+    return engine.module_cache

@@ -14,7 +14,7 @@ from loki.core.engine import Finished
 from loki.core.fake_engine import FakeEngine
 from loki.errors import CompilationError, ErrorCode
 from loki.messages.envelope import Failure
-from loki.messages.module import CompiledModule, LoadModule, ModuleLoaded
+from loki.messages.module import CompiledModule, DescribeModules, LoadModule, ModuleLoaded
 from loki.messages.script import Script
 from loki.messages.value import NIL
 from loki.tool.module import ModuleFolder
@@ -93,3 +93,12 @@ def test_what_does_not_compile_names_its_file(desk: Desk) -> None:
     assert failure.message == "m.lua:1: no steps"
     assert failure.details == {"line": "1", "file": "m.lua"}
     assert msgspec.msgpack.encode(failure)
+
+
+def test_every_require_is_a_hit_or_a_miss_and_compilations_are_counted(desk: Desk) -> None:
+    for text in ("one", "one", "two", "one", "three"):
+        desk.write(text)
+        desk.load("m")
+    described = desk.shelf.describe(DescribeModules(), RUNNER).statistics
+    assert (described.hits, described.misses, described.compiles) == (1, 4, 2)
+    assert (described.entries, described.capacity, described.evictions) == (2, 100, 0)

@@ -67,14 +67,21 @@ def test_s_4_3_2_status_shows_the_cache_of_compiled_scripts(
     figures = device_pb2.ChunkCacheStatistics(
         entries=1, capacity=100, hits=2, misses=3, evictions=4, compiles=5
     )
-    client.engines = [device_pb2.EngineInfo(language="lua", chunk_cache=figures)]
-    shown = "compiled scripts: 1 kept, 2 hits, 3 misses, 4 evictions, 5 compilations"
-    assert shown in loki("status").stdout.splitlines()
+    modules = device_pb2.ChunkCacheStatistics(entries=6, hits=7, misses=8, evictions=9, compiles=10)
+    client.engines = [
+        device_pb2.EngineInfo(language="lua", chunk_cache=figures, module_cache=modules)
+    ]
+    lines = loki("status").stdout.splitlines()
+    assert lines[-2:] == [
+        "compiled scripts: 1 kept, 2 hits, 3 misses, 4 evictions, 5 compilations",
+        "compiled modules: 6 kept, 7 hits, 8 misses, 9 evictions, 10 compilations",
+    ]
 
 
 def test_engines_as_json(client: Any, loki: Callable[..., Any]) -> None:
     cached = device_pb2.EngineInfo(language="x")
     cached.chunk_cache.hits = 7
+    cached.module_cache.compiles = 8
     client.engines = [LUA, cached]
     lua, x = json.loads(loki("status", "--json").stdout)["engines"]
     assert (lua["language"], lua["version"], lua["chunk_cache"]) == ("lua", "5.4", None)
@@ -84,6 +91,7 @@ def test_engines_as_json(client: Any, loki: Callable[..., Any]) -> None:
         "detail": "this kernel has none",
     }
     assert (x["walls"], x["chunk_cache"]["hits"]) == ([], 7)
+    assert (lua["module_cache"], x["module_cache"]["compiles"]) == (None, 8)
 
 
 @pytest.mark.parametrize("state", device_pb2.ChildState.values())

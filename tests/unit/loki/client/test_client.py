@@ -20,7 +20,7 @@ from loki.client import (
     Value,
 )
 from loki.errors import ErrorCode, LokiError
-from loki.messages.engine import DescribeEngines, EnginesListed
+from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EnginesListed
 from loki.messages.envelope import Done, Failure
 from loki.messages.execution import (
     CancelRun,
@@ -41,6 +41,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
+from loki.messages.module import DescribeModules, ModulesDescribed
 from loki.messages.script import Limits, Script, ValueType
 from loki.messages.value import pack, unpack
 from loki.v1 import script_pb2
@@ -218,6 +219,8 @@ def test_children_and_capabilities(shell, client) -> None:
     shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=(hel,))
     shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=())
     shell.answers[DescribeEngines] = lambda _: EnginesListed(engines=())
+    nothing = ChunkCacheStatistics(entries=0, capacity=0, hits=0, misses=0, evictions=0, compiles=0)
+    shell.answers[DescribeModules] = lambda _: ModulesDescribed(statistics=nothing)
     assert [child.name for child in client.get_children_status()] == ["hel"]
     assert client.get_capabilities().version == "9.9"
 

@@ -14,7 +14,7 @@ from loki.messages.engine import (
     EngineStatus,
     Wall,
 )
-from loki.messages.envelope import Done
+from loki.messages.envelope import Done, Message
 from loki.messages.execution import (
     CancelRun,
     Cause,
@@ -35,6 +35,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
+from loki.messages.module import DescribeModules, ModulesDescribed
 from loki.messages.script import Limits, Script
 from loki.messages.value import pack, unpack
 from loki.v1 import (
@@ -72,6 +73,8 @@ class TestDescribing:
                 EngineStatus(language="x", version="1", chunk_cache=statistics),
             )
         )
+        modules = msgspec.structs.replace(statistics, compiles=9)
+        shell.answers[DescribeModules] = lambda _: ModulesDescribed(statistics=modules)
         answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
         assert (answer.service, answer.version) == ("loki", "9.9")
         assert answer.device.cores >= 1
@@ -88,14 +91,16 @@ class TestDescribing:
         assert (lua.language, lua.version, lua.HasField("chunk_cache")) == ("lua", "5.4", False)
         assert [(w.name, w.active, w.detail) for w in lua.walls] == [("seccomp", True, "it holds")]
         assert (other.chunk_cache.entries, other.chunk_cache.evictions) == (1, 5)
+        assert (other.module_cache.compiles, other.chunk_cache.compiles) == (9, 6)
 
     def test_capabilities_are_told_while_the_dispatcher_restarts(self, shell, stub) -> None:
-        def away(_: DescribeEngines) -> EnginesListed:
-            raise ServiceUnavailable("dispatcher is not there")
+        def away(_: Message) -> Message:
+            raise ServiceUnavailable("it is not there")
 
         shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=(SCRIPT,))
         shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
         shell.answers[DescribeEngines] = away
+        shell.answers[DescribeModules] = away
         answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
         assert [script.name for script in answer.scripts] == ["average"]
         assert not answer.engines
