@@ -11,16 +11,18 @@ import msgspec
 from loki.actors import flight_recorder
 from loki.actors.announcer import Announcer
 from loki.actors.calls import Calls
+from loki.actors.chronicle import Chronicle
+from loki.actors.crew import Crew
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, has_begun, is_news, obituary
 from loki.actors.shell import ParentRole
-from loki.core import execution, library, pool, wall
+from loki.core import execution, library, pool
 from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
-from loki.messages.dispatch import DispatcherConfig, RunnerConfig
-from loki.messages.engine import DescribeEngines, EnginesListed, EngineStarted
+from loki.messages.dispatch import DispatcherConfig
+from loki.messages.engine import DescribeEngines, EnginesListed
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.execution import (
     BudgetWarned,
@@ -28,14 +30,14 @@ from loki.messages.execution import (
     Cause,
     DescribeRun,
     RunClosed,
-    RunnerFree,
+    RunEnded,
     RunOpened,
     StartRun,
     SubmitRun,
     Usage,
 )
 from loki.messages.library import PublishScripts, SendScripts
-from loki.messages.lifecycle import Boot, Ended, Ready, Stop
+from loki.messages.lifecycle import Ready, Stop
 
 KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
 CANCEL_GRACE_S = 0.03
@@ -43,7 +45,6 @@ SCRIPTS_TIMEOUT_S = 5.0
 HOUSEKEEPING_S = 10.0
 RETRY_AFTER_S = 0.5
 DEATH_LOOKS, DEATH_LOOK_S = 5, 0.002
-START_TIMEOUT_S = 10.0  # Of a runner, from its fork to its Ready.
 
 
 class Dispatcher(ParentRole):
@@ -58,24 +59,12 @@ class Dispatcher(ParentRole):
 
         warm_up()  # Before the fork: the runners share its pages.
         self._config = msgspec.msgpack.decode(config, type=DispatcherConfig)
-        self._runner_config = msgspec.Raw(
-            msgspec.msgpack.encode(
-                RunnerConfig(
-                    modules=self._config.modules,
-                    disabled=self._config.disabled,
-                    script_cache_size=self._config.script_cache_size,
-                    walled=True,
-                    ceiling=self._config.ceiling,
-                )
-            )
-        )
         self._scripts = ScriptTable(self._config.modules, self._config.script_cache_size)
         self._runs: dict[str, Run] = {}
         self._announcer = Announcer(shell)
         self._calls = Calls(shell, self._runs, self._scripts, self._config.ceiling)
-        self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
-        self._pids: dict[str, int] = {}  # The same, from its Ready on.
-        self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
+        self._crew = Crew(self, self._config, failed=self._runner_ended)
+        self._chronicle = Chronicle(shell)
         self._wakes_at_s = math.inf
         self._pool = pool.Pool(
             warm=self._config.warm_runners,
@@ -87,15 +76,15 @@ class Dispatcher(ParentRole):
         return {
             SubmitRun: self._submitted,
             CancelRun: self._cancelled,
-            RunnerFree: self._runner_free,
+            RunEnded: self._run_ended,
             BudgetWarned: self._budget_warned,
             DescribeRun: self._describe,
             PublishScripts: self._published,
             DescribeEngines: self._describe_engines,
             Ready: self._runner_ready,
-            EngineStarted: self._engine_started,
-            Ended: self._runner_said_why,
             **self._calls.handlers(),
+            **self._crew.handlers(),
+            **self._chronicle.handlers(),
         }
 
     def started(self) -> None:
@@ -131,6 +120,7 @@ class Dispatcher(ParentRole):
         if not context.kin:
             raise PermissionRefused("only the Gateway submits runs", code=ErrorCode.ROLE)
         name = message.script or (message.adhoc.name if message.adhoc else "")
+        self._chronicle.submitted(message, name)
         try:
             script = message.adhoc or library.find(
                 self._scripts.scripts, message.script, message.revision
@@ -143,7 +133,7 @@ class Dispatcher(ParentRole):
                 adhoc_permissions=self._config.adhoc_permissions,
             )
         except LokiError as error:
-            self.shell.send(context.peer, execution.refused(message.run, name, error))
+            self._chronicle.tell(context.peer, execution.refused(message.run, name, error))
             return
         run = Run(message, admission, context.peer, context.deadline_s)
         self._runs[message.run] = run
@@ -158,7 +148,7 @@ class Dispatcher(ParentRole):
                 case pool.Assign(run, runner, queued_s):
                     self._assign(self._runs[run], runner, queued_s)
                 case pool.StartRunner(name):
-                    self._start_runner(name)
+                    self._crew.start(name)
                 case pool.StopRunner(name):
                     self.shell.send(name, Stop(grace_s=0))
                 case pool.TurnAway(run):
@@ -184,7 +174,7 @@ class Dispatcher(ParentRole):
             run.timer.cancel()
         known = self._scripts.know(run.admission.script)
         left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
-        run.runner, run.runner_pid, run.queued_s = runner, self._pids[runner], queued_s
+        run.runner, run.runner_pid, run.queued_s = runner, self._crew.pid_of(runner), queued_s
         run.started_s = now_s
         run.budget_s, run.deadline_is_clients = execution.budget_s(run.admission.limits, left_s)
         run.timer = self.shell.later(run.budget_s + KILL_GRACE_S, lambda: self._overdue(run))
@@ -203,6 +193,7 @@ class Dispatcher(ParentRole):
             gateway=run.gateway,
         )
         self.shell.send(runner, start, run=run.submitted.run)
+        self._chronicle.started(run.submitted.run, known.script, run.runner_pid)
 
     def _open_at(self, run: Run, child: str) -> None:
         run.told.add(child)
@@ -234,7 +225,7 @@ class Dispatcher(ParentRole):
             code=ErrorCode.QUEUE_FULL,
             details={"limit": str(self._pool.longest_queue)},
         )
-        self.shell.send(run.gateway, execution.refused(run_id, run.name, full, RETRY_AFTER_S))
+        self._chronicle.tell(run.gateway, execution.refused(run_id, run.name, full, RETRY_AFTER_S))
 
     def _waited_too_long(self, run_id: str) -> None:
         run = self._runs.get(run_id)
@@ -244,21 +235,20 @@ class Dispatcher(ParentRole):
                 code=ErrorCode.CLIENT_DEADLINE,
             )
             del self._runs[run_id]
-            self.shell.send(run.gateway, execution.refused(run_id, run.name, error))
+            self._chronicle.tell(run.gateway, execution.refused(run_id, run.name, error))
 
     def _cancelled(self, request: CancelRun, _context: Context) -> Done:
+        self._chronicle.require_live(request.run)
         run = self._runs.get(request.run)
         if run is None:
-            raise LokiError(
-                "no such execution is waiting or running", code=ErrorCode.EXECUTION_NOT_FOUND
-            )
+            return Done()  # Its runner is dead, and its end about to be told.
         failure = Failure(code=ErrorCode.CANCELLED, message=f"'{run.name}' was cancelled")
         if self._pool.withdrawn(request.run):
             del self._runs[request.run]
             ended = execution.ended_by_death(
                 request.run, run.name, Cause.CANCELLED, failure, Usage()
             )
-            self.shell.send(run.gateway, ended)
+            self._chronicle.tell(run.gateway, ended)
         elif run.runner:
             run.killed_for = failure
             self.shell.request(
@@ -278,12 +268,14 @@ class Dispatcher(ParentRole):
             self._pool.runner_doomed(run.runner)
             kill(run.runner_pid)
 
-    def _runner_free(self, message: RunnerFree, context: Context) -> None:
+    def _run_ended(self, message: RunEnded, context: Context) -> None:
         run = self._runs.get(message.run)
         if run is None or run.runner_pid != context.peer_pid:
             return
-        self._close(run)
-        self._perform(self._pool.runner_freed(run.runner, self._now_s()))
+        self._chronicle.told(message)
+        if not message.dying:
+            self._close(run)
+            self._perform(self._pool.runner_freed(run.runner, self._now_s()))
 
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)
@@ -305,46 +297,15 @@ class Dispatcher(ParentRole):
 
     # Runners.
 
-    def _start_runner(self, name: str) -> None:
-        flight_recorder.recorder_for(name)
-        boot = Boot(
-            name=name,
-            parent=self.shell.name,
-            role="loki.actors.runner:Runner",
-            incarnation=1,
-            run_dir=self._config.run_dir,
-            config=self._runner_config,
-        )
-        self._forked[name] = self.family.spawn(boot)
-        self.shell.later(START_TIMEOUT_S, lambda: self._started_in_time(name))
-
-    def _started_in_time(self, name: str) -> None:
-        """A runner that failed to fork, or hangs before it is ready, makes room for another."""
-        if name not in self._pids and name in self._pool.runners:
-            kill(self._forked[name])
-            self._runner_ended(name)
-
     def _runner_ready(self, ready: Ready, context: Context) -> None:
-        if self._forked.get(ready.name) != context.peer_pid:
-            return
-        self._pids[ready.name] = context.peer_pid
-        self._perform(self._pool.runner_up(ready.name, self._now_s()))
-
-    def _engine_started(self, message: EngineStarted, context: Context) -> None:
-        """Only its first word counts: it was said before any script could speak for it."""
-        if self._pids.get(context.peer) == context.peer_pid:
-            self._engines.setdefault(context.peer, message)
+        if self._crew.ready(ready, context):
+            self._perform(self._pool.runner_up(ready.name, self._now_s()))
 
     def _describe_engines(self, _request: DescribeEngines, _context: Context) -> EnginesListed:
-        cache = self._scripts.statistics()
-        return EnginesListed(engines=wall.engines(self._engines.values(), cache))
-
-    def _runner_said_why(self, message: Ended, _context: Context) -> None:
-        if message.reason != "shutdown":
-            self.shell.log.error("%s ended: %s", message.name, message.reason)
+        return EnginesListed(engines=self._crew.engines(self._scripts.statistics()))
 
     def lost(self, peer: str, pid: int) -> None:
-        if self._pids.get(peer) == pid:
+        if pid and self._crew.pid_of(peer) == pid:
             self._runner_ended(peer)
 
     def child_exited(self, name: str, incarnation: int) -> None:  # noqa: ARG002
@@ -359,11 +320,8 @@ class Dispatcher(ParentRole):
         if run is not None and not began:
             self._forget_runner_of(run)
         self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
-        self._pids.pop(name, None)
-        self._forked.pop(name, None)
-        self._engines.pop(name, None)
         self._scripts.runner_ended(name)
-        flight_recorder.discard(name)
+        self._crew.forget(name)
         self._wake_at(self._now_s() + pool.PATIENCE_S)
 
     def _forget_runner_of(self, run: Run) -> None:
@@ -389,4 +347,4 @@ class Dispatcher(ParentRole):
         if unexplained and killed_by is None and looks:
             self.shell.later(DEATH_LOOK_S, lambda: self._tell_end(run, record, died_s, looks - 1))
             return
-        self.shell.send(run.gateway, obituary(run, record, died_s, killed_by or 0))
+        self._chronicle.tell(run.gateway, obituary(run, record, died_s, killed_by or 0))

@@ -122,7 +122,12 @@ class Door:
     # Out.
 
     def send(
-        self, peer: str, message: Message, *, timeout_s: float | None = None, run: str = ""
+        self,
+        peer: str,
+        message: Message | msgspec.Raw,
+        *,
+        timeout_s: float | None = None,
+        run: str = "",
     ) -> None:
         self._post(peer, Kind.TELL, 0, _encoder.encode(message), timeout_s, run)
 

@@ -1,16 +1,26 @@
-"""What a run hands out before its end: its output, and the chunks of a stream, in order."""
+"""What a run hands out: its output, the chunks of a stream in order, and its end."""
 
 import logging
 import time
 from collections.abc import Callable
 
+import msgspec
+
 from loki.actors.role import Shell
-from loki.core import engine
+from loki.core import engine, history
 from loki.core.allowance import Allowance
 from loki.messages.envelope import Message
-from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
+from loki.messages.execution import (
+    OutputWritten,
+    ProgressMade,
+    RunEnded,
+    RunFinished,
+    StartRun,
+    ValueEmitted,
+)
 from loki.messages.value import pack
 
+DISPATCHER = "dispatcher"
 WINDOW = 16  # Chunks that may be on their way to the client.
 LOGGED_AT_ONCE, LOGGED_PER_S = 100, 20  # Lines of one run: logs outlive their scripts.
 LEVELS = {
@@ -110,6 +120,23 @@ class Outlet:
         """Nobody takes chunks any more; there is nobody to wait for."""
         self._streams = False
         self._release()
+
+    def end(self, finished: RunFinished, *, dying: bool = False) -> None:
+        """Tell the gateway first, then the Dispatcher, which is told whether we end too.
+
+        What both get is packed once.
+        """
+        end, complete = history.packed(finished)
+        packed = msgspec.Raw(end)
+        self._shell.send(self._gateway, packed if complete else finished, run=self._run)
+        ended = RunEnded(
+            run=self._run,
+            cause=finished.cause,
+            end=packed,
+            complete=complete,
+            dying=dying,
+        )
+        self._shell.send(DISPATCHER, ended, run=self._run)
 
     def _release(self) -> None:
         held, self._held = self._held, []

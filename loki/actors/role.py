@@ -43,9 +43,17 @@ class Shell(Protocol):
     previous: str  # What the last incarnation left in `Role.detail`; "" for the first.
 
     def send(
-        self, peer: str, message: Message, *, timeout_s: float | None = None, run: str = ""
+        self,
+        peer: str,
+        message: Message | msgspec.Raw,
+        *,
+        timeout_s: float | None = None,
+        run: str = "",
     ) -> None:
-        """Send what needs no reply. Raises: ResourceLimitExceeded when the outbox is full."""
+        """Send what needs no reply; Raw is a message that is packed already.
+
+        Raises: ResourceLimitExceeded when the outbox is full.
+        """
 
     def request(
         self,

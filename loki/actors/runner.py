@@ -49,7 +49,6 @@ from loki.messages.execution import (
     ChunkTaken,
     CompiledScript,
     RunFinished,
-    RunnerFree,
     StartRun,
 )
 from loki.messages.module import CompiledModule
@@ -350,9 +349,7 @@ class Runner(Role):
         self._recorder.answered()
         self._current = None
         run.root.end()
-        finished = self._result(run, run.root, cause, value, failure)
-        self.shell.send(run.start.gateway, finished, run=run.id)
-        self.shell.send(self.dispatcher, RunnerFree(run=run.id, cause=cause, failure=failure))
+        run.outlet.end(self._result(run, run.root, cause, value, failure))
         run.root.close()
         self._spare = self._spare or self._engine.prepare()
 
@@ -379,6 +376,6 @@ class Runner(Role):
             run.peak_memory_bytes = max(run.peak_memory_bytes, run.memory_bytes)
             finished = self._result(run, spent, cause, NIL, failure_of(run, spent, cause))
             self._recorder.stopped(cause, finished.usage)
-            self.shell.send(run.start.gateway, finished, run=run.id)
+            run.outlet.end(finished, dying=True)
         finally:
             os._exit(OVERTIME_EXIT_CODE)

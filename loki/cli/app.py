@@ -2,7 +2,7 @@
 
 import typer
 
-from loki.cli import check, demo, event, execution, library, lua_api, serve, status
+from loki.cli import check, demo, event, execution, history, library, lua_api, serve, status
 
 app = typer.Typer(
     name="loki",
@@ -22,6 +22,8 @@ for command in (
     library.register,
     library.remove,
     event.events,
+    history.executions,
+    history.cancel,
     status.status,
     status.version,
 ):

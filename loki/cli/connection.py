@@ -56,6 +56,7 @@ def report(error: "LokiClientError", server: str, as_json: bool) -> None:
         note(error.traceback.rstrip())
     if error.usage and error.usage.wall_ms:  # Else it never started.
         note(usage_line(error.usage))
+        note(f"execution {error.execution_id}")
 
 
 def error_line(error: "LokiClientError", server: str) -> str:
@@ -87,6 +88,7 @@ def error_json(error: "LokiClientError") -> Json:
     if error.retry_after_s is not None:
         known["retry_after_s"] = error.retry_after_s
     if error.script_error:
+        known["execution_id"] = error.execution_id
         known["cause"] = error.script_error.cause
         known["line"] = error.script_error.line
         known["traceback"] = error.traceback

@@ -100,7 +100,7 @@ def _show_execution(execution: "Execution", as_json: bool) -> None:
     if as_json:
         say_json(_execution_json(execution))
         return
-    _show_output(execution.output)
+    show_output(execution.output)
     if execution.output_truncated:
         note("(more was printed than max_output_kb keeps)")
     _show_value(execution)
@@ -113,7 +113,8 @@ def _show_value(execution: "Execution") -> None:
     note(usage_line(execution.usage))
 
 
-def _show_output(text: str) -> None:
+def show_output(text: str) -> None:
+    """What a script printed, up to the end of its last line."""
     say(text, end="" if text.endswith("\n") or not text else "\n")
 
 
@@ -130,9 +131,12 @@ def _show_events(
     with client.stream(
         name, arguments, source=source.text, source_name=source.name, timeout_s=timeout_s
     ) as events:
+        execution_id = events.execution_id
+        if execution_id and not as_json:
+            note(f"execution {execution_id}")
         for event in events:
             if as_json:
-                say_json(_event_json(event))
+                say_json({"execution_id": execution_id, **_event_json(event)})
             else:
                 _show_event(event)
 
@@ -142,7 +146,7 @@ def _show_event(event: "Event") -> None:
 
     match event:
         case Output(text=text):
-            _show_output(text)
+            show_output(text)
         case Progress(fraction=fraction, text=text):
             note(f"{fraction:4.0%} {text}")
         case Value(value=value):

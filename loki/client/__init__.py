@@ -7,6 +7,7 @@
 from loki.client.client import LokiClient
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
+from loki.client.record import ExecutionRecord, Failure
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
     BudgetWarned,
@@ -24,7 +25,9 @@ __all__ = [
     "Event",
     "EventWatch",
     "Execution",
+    "ExecutionRecord",
     "ExecutionStream",
+    "Failure",
     "FollowReport",
     "LokiClient",
     "LokiClientError",

@@ -8,6 +8,7 @@ import grpc
 
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
+from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
 from loki.client.watch import PATIENCE_S, EventWatch, FollowReport, follow
@@ -179,6 +180,25 @@ class LokiClient:
             )
 
         return follow(open_watch, report or FollowReport(), patience_s)
+
+    def get_execution(self, execution_id: str) -> ExecutionRecord:
+        """One execution, under way or ended; also one whose connection broke."""
+        request = service_pb2.GetExecutionRequest(execution_id=execution_id)
+        return record_of(self._call(self._stub.GetExecution, request).execution)
+
+    def list_executions(self, script: str = "*", state: str = "") -> Iterator[ExecutionRecord]:
+        """Those whose scripts match a glob, the newest first; asks page by page.
+
+        `state` is "queued", "running", "finished" or "failed"; "" is all. Raises: ValueError for
+        another state.
+        """
+        request = service_pb2.ListExecutionsRequest(script=script, state=state_name(state))
+        while True:
+            page = self._call(self._stub.ListExecutions, request)
+            yield from map(record_of, page.executions)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

@@ -45,6 +45,11 @@ class LokiClientError(Exception):
         return usage_of(self.script_error.usage) if self.script_error else None
 
     @property
+    def execution_id(self) -> str:
+        """Of the execution that failed; "" when there was none."""
+        return self.script_error.execution_id if self.script_error else ""
+
+    @property
     def traceback(self) -> str:
         """The script's own stack, if it raised."""
         return self.script_error.traceback if self.script_error else ""

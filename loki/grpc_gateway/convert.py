@@ -153,16 +153,19 @@ def limits_to_proto(limits: Limits) -> script_pb2.ResourceLimits:
 
 def list_request(request: service_pb2.ListScriptsRequest) -> ListScripts:
     """Raises: InvalidArgument for a negative page size."""
-    if request.page_size < 0:
-        raise InvalidArgument(
-            f"page_size {request.page_size} is negative", details={"field": "page_size"}
-        )
     return ListScripts(
         pattern=request.pattern or "*",
         language=request.language,
-        page_size=min(request.page_size or DEFAULT_PAGE, LONGEST_PAGE),
+        page_size=page_size(request.page_size),
         page=request.page_token,
     )
+
+
+def page_size(asked: int) -> int:
+    """Raises: InvalidArgument for a negative one."""
+    if asked < 0:
+        raise InvalidArgument(f"page_size {asked} is negative", details={"field": "page_size"})
+    return min(asked or DEFAULT_PAGE, LONGEST_PAGE)
 
 
 # Executions.
@@ -189,15 +192,21 @@ def result(finished: RunFinished) -> execution_pb2.ScriptResult:
 
 def script_error(finished: RunFinished) -> execution_pb2.ScriptError:
     details: Mapping[str, str] = finished.failure.details if finished.failure else {}
-    line = details.get("line", "")
     return execution_pb2.ScriptError(
         script=finished.script,
         cause=finished.cause.value,
-        line=int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 0,
+        line=line_in(details),
         traceback=details.get("traceback", ""),
         output=output_to_proto(finished),
         usage=usage_to_proto(finished.usage),
+        execution_id=finished.run,
     )
+
+
+def line_in(details: Mapping[str, str]) -> int:
+    """The line that a failure names; 0 where it names none."""
+    line = details.get("line", "")
+    return int(line) if line.isascii() and line.isdigit() and len(line) < 10 else 0
 
 
 Event: TypeAlias = OutputWritten | ProgressMade | ValueEmitted | RunFinished

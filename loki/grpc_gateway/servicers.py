@@ -7,7 +7,7 @@ import msgspec
 from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
-from loki.grpc_gateway import convert, device, event_convert
+from loki.grpc_gateway import convert, device, event_convert, record
 from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Call, needs
@@ -15,6 +15,7 @@ from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, RunFinished, SubmitRun
 from loki.messages.gateway import GatewayConfig
+from loki.messages.history import GetExecution
 from loki.messages.library import (
     GetScript,
     ListScripts,
@@ -179,6 +180,25 @@ class LokiServicer:
                 await call.context.write(event_convert.response(event, 0))
             while True:
                 await call.context.write(event_convert.response(*await watch.next()))
+
+    @needs(ClientRole.VIEW)
+    async def GetExecution(  # noqa: N802
+        self, request: service_pb2.GetExecutionRequest, call: Call
+    ) -> service_pb2.GetExecutionResponse:
+        get = GetExecution(run=request.execution_id)
+        found = await self._shell.ask(DISPATCHER, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
+        return service_pb2.GetExecutionResponse(execution=record.to_proto(found.execution))
+
+    @needs(ClientRole.VIEW)
+    async def ListExecutions(  # noqa: N802
+        self, request: service_pb2.ListExecutionsRequest, call: Call
+    ) -> service_pb2.ListExecutionsResponse:
+        listed = await self._shell.ask(
+            DISPATCHER, record.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        return service_pb2.ListExecutionsResponse(
+            executions=map(record.summary, listed.executions), next_page_token=listed.next_page
+        )
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []

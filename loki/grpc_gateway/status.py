@@ -120,7 +120,7 @@ def error_info(
 
 def execution_facts(error: execution_pb2.ScriptError) -> dict[str, str]:
     """What is known of an execution that failed, for clients that read ErrorInfo only."""
-    facts = {"script": error.script, "cause": error.cause}
+    facts = {"execution_id": error.execution_id, "script": error.script, "cause": error.cause}
     if error.line:
         facts["line"] = str(error.line)
     usage = error.usage

@@ -95,12 +95,17 @@ class RunFinished(Message):
     usage: Usage = Usage()
 
 
-class RunnerFree(Message):
-    """Runner -> Dispatcher: the run is over and answered; give me the next."""
+class RunEnded(Message):
+    """Runner -> Dispatcher: the run is over, and its gateway has been told.
+
+    It carries what the gateway was told, for the history of executions.
+    """
 
     run: str
     cause: Cause
-    failure: Failure | None = None
+    end: msgspec.Raw  # A packed RunFinished.
+    complete: bool = True  # Whether that has the value and the output; long ones are left out.
+    dying: bool = False  # The runner ends with it; else it is free for the next run.
 
 
 class RunnerReady(Message):

@@ -22,11 +22,12 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loki.v1 import script_pb2 as loki_dot_v1_dot_script__pb2
 from loki.v1 import value_pb2 as loki_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loki/v1/execution.proto\x12\x07loki.v1\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\xf2\x01\n\x0bScriptInput\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x36\n\targuments\x18\x05 \x03(\x0b\x32#.loki.v1.ScriptInput.ArgumentsEntry\x12\x13\n\x0bsource_name\x18\x06 \x01(\t\x1a\x46\n\x0e\x41rgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.loki.v1.ScriptValue:\x02\x38\x01\x42\x08\n\x06script\"\xba\x01\n\x05Usage\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x01\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x03\x12\x11\n\tapi_calls\x18\x04 \x01(\x03\x12\x10\n\x08queue_ms\x18\x05 \x01(\x01\x12\x14\n\x0covershoot_ms\x18\x06 \x01(\x01\x12(\n\x07\x62udgets\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x10\n\x08warnings\x18\x08 \x03(\t\"/\n\x0cScriptOutput\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x1b\n\x0bScriptChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\"0\n\x0eScriptProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"y\n\x0cScriptResult\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x06output\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x03 \x01(\x0b\x32\x0e.loki.v1.Usage\"\x93\x01\n\x0bScriptError\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12%\n\x06output\x18\x05 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x06 \x01(\x0b\x32\x0e.loki.v1.Usageb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17loki/v1/execution.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\xf2\x01\n\x0bScriptInput\x12\x0e\n\x04name\x18\x01 \x01(\tH\x00\x12\x10\n\x06source\x18\x02 \x01(\tH\x00\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x36\n\targuments\x18\x05 \x03(\x0b\x32#.loki.v1.ScriptInput.ArgumentsEntry\x12\x13\n\x0bsource_name\x18\x06 \x01(\t\x1a\x46\n\x0e\x41rgumentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.loki.v1.ScriptValue:\x02\x38\x01\x42\x08\n\x06script\"\xba\x01\n\x05Usage\x12\x0f\n\x07wall_ms\x18\x01 \x01(\x01\x12\x0e\n\x06\x63pu_ms\x18\x02 \x01(\x01\x12\x19\n\x11peak_memory_bytes\x18\x03 \x01(\x03\x12\x11\n\tapi_calls\x18\x04 \x01(\x03\x12\x10\n\x08queue_ms\x18\x05 \x01(\x01\x12\x14\n\x0covershoot_ms\x18\x06 \x01(\x01\x12(\n\x07\x62udgets\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x10\n\x08warnings\x18\x08 \x03(\t\"/\n\x0cScriptOutput\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x11\n\ttruncated\x18\x02 \x01(\x08\"\x1b\n\x0bScriptChunk\x12\x0c\n\x04text\x18\x01 \x01(\t\"0\n\x0eScriptProgress\x12\x10\n\x08\x66raction\x18\x01 \x01(\x01\x12\x0c\n\x04text\x18\x02 \x01(\t\"y\n\x0cScriptResult\x12#\n\x05value\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x06output\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x03 \x01(\x0b\x32\x0e.loki.v1.Usage\"\xa9\x01\n\x0bScriptError\x12\x0e\n\x06script\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12%\n\x06output\x18\x05 \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x1d\n\x05usage\x18\x06 \x01(\x0b\x32\x0e.loki.v1.Usage\x12\x14\n\x0c\x65xecution_id\x18\x07 \x01(\t\"T\n\x10\x45xecutionFailure\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04line\x18\x03 \x01(\x05\x12\x11\n\ttraceback\x18\x04 \x01(\t\"\xf7\x03\n\x0f\x45xecutionRecord\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0e\n\x06script\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12&\n\x05state\x18\x05 \x01(\x0e\x32\x17.loki.v1.ExecutionState\x12\r\n\x05\x63\x61use\x18\x06 \x01(\t\x12/\n\x0bsubmit_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61ttempts\x18\n \x01(\x05\x12\x12\n\nrunner_pid\x18\x0b \x01(\x05\x12\x1d\n\x05usage\x18\x0c \x01(\x0b\x32\x0e.loki.v1.Usage\x12*\n\x07\x66\x61ilure\x18\r \x01(\x0b\x32\x19.loki.v1.ExecutionFailure\x12#\n\x05value\x18\x0e \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x06output\x18\x0f \x01(\x0b\x32\x15.loki.v1.ScriptOutput\x12\x16\n\x0eresult_dropped\x18\x10 \x01(\x08*\xa4\x01\n\x0e\x45xecutionState\x12\x1f\n\x1b\x45XECUTION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45XECUTION_STATE_QUEUED\x10\x01\x12\x1b\n\x17\x45XECUTION_STATE_RUNNING\x10\x02\x12\x1c\n\x18\x45XECUTION_STATE_FINISHED\x10\x03\x12\x1a\n\x16\x45XECUTION_STATE_FAILED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +36,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._loaded_options = None
   _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_options = b'8\001'
-  _globals['_SCRIPTINPUT']._serialized_start=80
-  _globals['_SCRIPTINPUT']._serialized_end=322
-  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_start=242
-  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_end=312
-  _globals['_USAGE']._serialized_start=325
-  _globals['_USAGE']._serialized_end=511
-  _globals['_SCRIPTOUTPUT']._serialized_start=513
-  _globals['_SCRIPTOUTPUT']._serialized_end=560
-  _globals['_SCRIPTCHUNK']._serialized_start=562
-  _globals['_SCRIPTCHUNK']._serialized_end=589
-  _globals['_SCRIPTPROGRESS']._serialized_start=591
-  _globals['_SCRIPTPROGRESS']._serialized_end=639
-  _globals['_SCRIPTRESULT']._serialized_start=641
-  _globals['_SCRIPTRESULT']._serialized_end=762
-  _globals['_SCRIPTERROR']._serialized_start=765
-  _globals['_SCRIPTERROR']._serialized_end=912
+  _globals['_EXECUTIONSTATE']._serialized_start=1562
+  _globals['_EXECUTIONSTATE']._serialized_end=1726
+  _globals['_SCRIPTINPUT']._serialized_start=113
+  _globals['_SCRIPTINPUT']._serialized_end=355
+  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_start=275
+  _globals['_SCRIPTINPUT_ARGUMENTSENTRY']._serialized_end=345
+  _globals['_USAGE']._serialized_start=358
+  _globals['_USAGE']._serialized_end=544
+  _globals['_SCRIPTOUTPUT']._serialized_start=546
+  _globals['_SCRIPTOUTPUT']._serialized_end=593
+  _globals['_SCRIPTCHUNK']._serialized_start=595
+  _globals['_SCRIPTCHUNK']._serialized_end=622
+  _globals['_SCRIPTPROGRESS']._serialized_start=624
+  _globals['_SCRIPTPROGRESS']._serialized_end=672
+  _globals['_SCRIPTRESULT']._serialized_start=674
+  _globals['_SCRIPTRESULT']._serialized_end=795
+  _globals['_SCRIPTERROR']._serialized_start=798
+  _globals['_SCRIPTERROR']._serialized_end=967
+  _globals['_EXECUTIONFAILURE']._serialized_start=969
+  _globals['_EXECUTIONFAILURE']._serialized_end=1053
+  _globals['_EXECUTIONRECORD']._serialized_start=1056
+  _globals['_EXECUTIONRECORD']._serialized_end=1559
 # @@protoc_insertion_point(module_scope)

@@ -1,12 +1,29 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loki.v1 import script_pb2 as _script_pb2
 from loki.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExecutionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXECUTION_STATE_UNSPECIFIED: _ClassVar[ExecutionState]
+    EXECUTION_STATE_QUEUED: _ClassVar[ExecutionState]
+    EXECUTION_STATE_RUNNING: _ClassVar[ExecutionState]
+    EXECUTION_STATE_FINISHED: _ClassVar[ExecutionState]
+    EXECUTION_STATE_FAILED: _ClassVar[ExecutionState]
+EXECUTION_STATE_UNSPECIFIED: ExecutionState
+EXECUTION_STATE_QUEUED: ExecutionState
+EXECUTION_STATE_RUNNING: ExecutionState
+EXECUTION_STATE_FINISHED: ExecutionState
+EXECUTION_STATE_FAILED: ExecutionState
 
 class ScriptInput(_message.Message):
     __slots__ = ("name", "source", "revision", "language", "arguments", "source_name")
@@ -84,17 +101,67 @@ class ScriptResult(_message.Message):
     def __init__(self, value: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ..., output: _Optional[_Union[ScriptOutput, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
 
 class ScriptError(_message.Message):
-    __slots__ = ("script", "cause", "line", "traceback", "output", "usage")
+    __slots__ = ("script", "cause", "line", "traceback", "output", "usage", "execution_id")
     SCRIPT_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
     TRACEBACK_FIELD_NUMBER: _ClassVar[int]
     OUTPUT_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     script: str
     cause: str
     line: int
     traceback: str
     output: ScriptOutput
     usage: Usage
-    def __init__(self, script: _Optional[str] = ..., cause: _Optional[str] = ..., line: _Optional[int] = ..., traceback: _Optional[str] = ..., output: _Optional[_Union[ScriptOutput, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ...) -> None: ...
+    execution_id: str
+    def __init__(self, script: _Optional[str] = ..., cause: _Optional[str] = ..., line: _Optional[int] = ..., traceback: _Optional[str] = ..., output: _Optional[_Union[ScriptOutput, _Mapping]] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., execution_id: _Optional[str] = ...) -> None: ...
+
+class ExecutionFailure(_message.Message):
+    __slots__ = ("reason", "message", "line", "traceback")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    line: int
+    traceback: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., line: _Optional[int] = ..., traceback: _Optional[str] = ...) -> None: ...
+
+class ExecutionRecord(_message.Message):
+    __slots__ = ("execution_id", "script", "revision", "principal", "state", "cause", "submit_time", "start_time", "end_time", "attempts", "runner_pid", "usage", "failure", "value", "output", "result_dropped")
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
+    SUBMIT_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
+    RUNNER_PID_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    OUTPUT_FIELD_NUMBER: _ClassVar[int]
+    RESULT_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    script: str
+    revision: str
+    principal: str
+    state: ExecutionState
+    cause: str
+    submit_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    attempts: int
+    runner_pid: int
+    usage: Usage
+    failure: ExecutionFailure
+    value: _value_pb2.ScriptValue
+    output: ScriptOutput
+    result_dropped: bool
+    def __init__(self, execution_id: _Optional[str] = ..., script: _Optional[str] = ..., revision: _Optional[str] = ..., principal: _Optional[str] = ..., state: _Optional[_Union[ExecutionState, str]] = ..., cause: _Optional[str] = ..., submit_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., attempts: _Optional[int] = ..., runner_pid: _Optional[int] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., failure: _Optional[_Union[ExecutionFailure, _Mapping]] = ..., value: _Optional[_Union[_value_pb2.ScriptValue, _Mapping]] = ..., output: _Optional[_Union[ScriptOutput, _Mapping]] = ..., result_dropped: _Optional[bool] = ...) -> None: ...

@@ -175,3 +175,35 @@ class WatchEventsResponse(_message.Message):
     event: _event_pb2.SystemEvent
     left_out: int
     def __init__(self, started: _Optional[_Union[_event_pb2.WatchStarted, _Mapping]] = ..., event: _Optional[_Union[_event_pb2.SystemEvent, _Mapping]] = ..., left_out: _Optional[int] = ...) -> None: ...
+
+class GetExecutionRequest(_message.Message):
+    __slots__ = ("execution_id",)
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    execution_id: str
+    def __init__(self, execution_id: _Optional[str] = ...) -> None: ...
+
+class GetExecutionResponse(_message.Message):
+    __slots__ = ("execution",)
+    EXECUTION_FIELD_NUMBER: _ClassVar[int]
+    execution: _execution_pb2.ExecutionRecord
+    def __init__(self, execution: _Optional[_Union[_execution_pb2.ExecutionRecord, _Mapping]] = ...) -> None: ...
+
+class ListExecutionsRequest(_message.Message):
+    __slots__ = ("script", "state", "page_size", "page_token")
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    script: str
+    state: _execution_pb2.ExecutionState
+    page_size: int
+    page_token: str
+    def __init__(self, script: _Optional[str] = ..., state: _Optional[_Union[_execution_pb2.ExecutionState, str]] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListExecutionsResponse(_message.Message):
+    __slots__ = ("executions", "next_page_token")
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    executions: _containers.RepeatedCompositeFieldContainer[_execution_pb2.ExecutionRecord]
+    next_page_token: str
+    def __init__(self, executions: _Optional[_Iterable[_Union[_execution_pb2.ExecutionRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...

@@ -88,6 +88,16 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
                 _registered_method=True)
+        self.GetExecution = channel.unary_unary(
+                '/loki.v1.LokiService/GetExecution',
+                request_serializer=loki_dot_v1_dot_service__pb2.GetExecutionRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.GetExecutionResponse.FromString,
+                _registered_method=True)
+        self.ListExecutions = channel.unary_unary(
+                '/loki.v1.LokiService/ListExecutions',
+                request_serializer=loki_dot_v1_dot_service__pb2.ListExecutionsRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.ListExecutionsResponse.FromString,
+                _registered_method=True)
 
 
 class LokiServiceServicer:
@@ -186,6 +196,25 @@ class LokiServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetExecution(self, request, context):
+        """Tells of one execution, under way or ended: for a caller whose connection broke, too.
+
+        The newest executions that have ended are kept in memory, 1000 of them and 8 MiB of results;
+        a result of more than 256 KiB is not.
+
+        Reasons: EXECUTION_NOT_FOUND, which tells how far back the history goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExecutions(self, request, context):
+        """Lists executions, the newest first, a page at a time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LokiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -238,6 +267,16 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     servicer.WatchEvents,
                     request_deserializer=loki_dot_v1_dot_service__pb2.WatchEventsRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.WatchEventsResponse.SerializeToString,
+            ),
+            'GetExecution': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetExecution,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.GetExecutionRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.GetExecutionResponse.SerializeToString,
+            ),
+            'ListExecutions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExecutions,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.ListExecutionsRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.ListExecutionsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -514,6 +553,60 @@ class LokiService:
             '/loki.v1.LokiService/WatchEvents',
             loki_dot_v1_dot_service__pb2.WatchEventsRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.WatchEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetExecution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.LokiService/GetExecution',
+            loki_dot_v1_dot_service__pb2.GetExecutionRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.GetExecutionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExecutions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.LokiService/ListExecutions',
+            loki_dot_v1_dot_service__pb2.ListExecutionsRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.ListExecutionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

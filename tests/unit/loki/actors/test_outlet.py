@@ -3,12 +3,22 @@
 import logging
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from loki.actors.outlet import LOGGED_AT_ONCE, WINDOW, Outlet
 from loki.core.engine import Emit, Log, Progress
+from loki.core.history import MOST_RESULT_BYTES
 from loki.messages.envelope import Message
-from loki.messages.execution import OutputWritten, ProgressMade, StartRun, ValueEmitted
+from loki.messages.execution import (
+    Cause,
+    OutputWritten,
+    ProgressMade,
+    RunEnded,
+    RunFinished,
+    StartRun,
+    ValueEmitted,
+)
 from loki.messages.script import Limits
 from loki.messages.value import NIL, pack
 
@@ -20,10 +30,14 @@ class FakeShell:
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
+        self.peers: list[str] = []
         self.soon: list[Callable[[], None]] = []
 
-    def send(self, peer: str, message: Message, *, run: str) -> None:
-        assert (peer, run) == ("gateway", "r1")
+    def send(self, peer: str, message: Message | msgspec.Raw, *, run: str) -> None:
+        assert run == "r1"
+        self.peers.append(peer)
+        if isinstance(message, msgspec.Raw):
+            message = msgspec.msgpack.decode(message, type=RunFinished)
         self.sent.append(message)
 
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
@@ -138,3 +152,31 @@ def test_a_flood_of_log_lines_is_cut_short_and_told_once(
     assert lines[:2] == ["chatty run=r1 line 0", "chatty run=r1 line 1"]
     assert LOGGED_AT_ONCE < len(lines) < 5 * LOGGED_AT_ONCE
     assert sum("is left out" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("dying", [False, True])
+def test_gateway_and_dispatcher_get_the_same_end(shell: FakeShell, dying: bool) -> None:
+    told = RunFinished(run="r1", script="x", cause=Cause.FINISHED, value=pack(7), output="hi")
+    outlet_of(shell, stream=False).end(told, dying=dying)
+    assert shell.peers == ["gateway", "dispatcher"]
+    finished, ended = shell.sent
+    assert finished == told
+    assert isinstance(ended, RunEnded)
+    assert msgspec.msgpack.decode(ended.end, type=RunFinished) == told
+    assert (ended.run, ended.cause, ended.complete, ended.dying) == (
+        "r1",
+        Cause.FINISHED,
+        True,
+        dying,
+    )
+
+
+def test_of_a_long_end_the_dispatcher_gets_no_output(shell: FakeShell) -> None:
+    text = "x" * MOST_RESULT_BYTES
+    told = RunFinished(run="r1", script="x", cause=Cause.FINISHED, output=text)
+    outlet_of(shell, stream=False).end(told)
+    finished, ended = shell.sent
+    assert finished == told
+    assert isinstance(ended, RunEnded)
+    assert not ended.complete
+    assert msgspec.msgpack.decode(ended.end, type=RunFinished).output == ""

@@ -10,7 +10,14 @@ import pytest
 import typer.testing
 
 from loki.cli.app import app
-from loki.client import Event, Execution, FollowReport, LokiClientError, Usage
+from loki.client import (
+    Event,
+    Execution,
+    ExecutionRecord,
+    FollowReport,
+    LokiClientError,
+    Usage,
+)
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2
 
 USAGE = Usage(wall_ms=12.34, cpu_ms=1.25, peak_memory_bytes=36 * 1024)
@@ -33,6 +40,7 @@ def script_error() -> LokiClientError:
         script="broken",
         cause="script_error",
         line=3,
+        execution_id="x7",
         traceback="broken.lua:3: in function 'inner'\nbroken.lua:7: in main chunk",
         output=execution_pb2.ScriptOutput(text="before\n"),
         usage=execution_pb2.Usage(wall_ms=1.5),
@@ -63,6 +71,7 @@ class FakeStream:
 
     def __init__(self, events: list[Event], error: LokiClientError | None) -> None:
         self._events, self._error = events, error
+        self.execution_id = "x1"
         self.left = False
 
     def __enter__(self) -> "FakeStream":
@@ -88,6 +97,7 @@ class FakeClient:
     engines: list[device_pb2.EngineInfo] = field(default_factory=list)
     system_events: list[Any] = field(default_factory=list)
     loses_connection: LokiClientError | None = None
+    records: list[ExecutionRecord] = field(default_factory=list)
     error: LokiClientError | None = None
     refused: dict[str, LokiClientError] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -186,6 +196,19 @@ class FakeClient:
             if isinstance(event, KeyboardInterrupt):
                 raise event
             yield event
+
+    def get_execution(self, execution_id: str) -> ExecutionRecord:
+        self._fail_if_told()
+        return next(each for each in self.records if each.id == execution_id)
+
+    def list_executions(self, script: str, state: str) -> Iterator[ExecutionRecord]:
+        self._fail_if_told()
+        self.calls.append(("executions", script, state))
+        yield from self.records
+
+    def cancel(self, execution_id: str) -> None:
+        self._fail_if_told()
+        self.calls.append(("cancel", execution_id))
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         self._fail_if_told()

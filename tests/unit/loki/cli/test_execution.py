@@ -82,7 +82,9 @@ def test_a_stream_shows_every_event(
     client.events = events(run_of)
     result = loki("call", "countdown", "--stream")
     assert result.stdout == "3 to go\n3\ndone\n"
-    assert result.stderr.splitlines()[0].split() == ["25%", "a", "quarter"]
+    first, second, *_ = result.stderr.splitlines()
+    assert first == "execution x1"
+    assert second.split() == ["25%", "a", "quarter"]
     assert client.streams[0].left
 
 
@@ -96,6 +98,7 @@ def test_a_stream_as_json_is_a_line_per_event(
         if line
     ]
     assert [line["sequence"] for line in lines] == [1, 2, 3, 4]
+    assert {line["execution_id"] for line in lines} == {"x1"}
     assert lines[0]["output"] == "3 to go\n"
     assert lines[1]["value"] == 3
     assert lines[2]["progress"] == {"fraction": 0.25, "text": "a quarter"}
@@ -114,6 +117,7 @@ def test_a_script_error_shows_message_line_and_script_traceback(
     assert lines[0] == "SCRIPT_ERROR: broken.lua:3: no such thing"
     assert lines[1:3] == ["broken.lua:3: in function 'inner'", "broken.lua:7: in main chunk"]
     assert "1.5 ms wall" in lines[3]
+    assert lines[4:] == ["execution x7"]
 
 
 def test_a_failing_stream_has_shown_what_came_before(
@@ -123,7 +127,7 @@ def test_a_failing_stream_has_shown_what_came_before(
     result = loki("call", "broken", "--stream")
     assert result.exit_code == 1
     assert result.stdout.startswith("3 to go\n3\n")
-    assert result.stderr.startswith("SCRIPT_ERROR: ")
+    assert result.stderr.splitlines()[1].startswith("SCRIPT_ERROR: ")
 
 
 def test_an_error_as_json(client: Any, loki: Callable[..., Any], errors: Any) -> None:
@@ -134,7 +138,7 @@ def test_an_error_as_json(client: Any, loki: Callable[..., Any], errors: Any) ->
     assert result.stdout == ""
     assert (error["code"], error["reason"], error["line"]) == ("UNKNOWN", "SCRIPT_ERROR", 3)
     assert error["details"] == {"line": "3"}
-    assert error["output"] == "before\n"
+    assert (error["output"], error["execution_id"]) == ("before\n", "x7")
 
 
 def test_no_server_says_how_to_start_one(
@@ -227,5 +231,6 @@ def test_ctrl_c_is_told_in_one_line(
 ) -> None:
     client.error = KeyboardInterrupt()
     result = loki(*words)
-    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    said = result.stderr.removeprefix("execution x1\n")  # A stream begins with that.
+    assert (result.exit_code, said) == (130, "interrupted\n")
     assert client.calls[-1] == ("close",)

@@ -32,6 +32,14 @@ from loki.messages.execution import (
     ValueEmitted,
 )
 from loki.messages.execution import Usage as RunUsage
+from loki.messages.history import Execution as Remembered
+from loki.messages.history import (
+    ExecutionFound,
+    ExecutionsListed,
+    ExecutionState,
+    GetExecution,
+    ListExecutions,
+)
 from loki.messages.library import (
     GetScript,
     ListScripts,
@@ -255,3 +263,76 @@ def test_one_client_serves_many_threads(hosted, shell, client) -> None:
     for thread in threads:
         thread.join(10)
     assert got == {n: n for n in range(16)}
+
+
+def remembered(run: str, cause: Cause = Cause.FINISHED) -> Remembered:
+    failure = None
+    if cause is not Cause.FINISHED:
+        failure = Failure(code=ErrorCode.TIME_BUDGET, message="late", details={"line": "3"})
+    return Remembered(
+        id=run,
+        script="average",
+        revision="r1",
+        principal="local",
+        state=ExecutionState.FAILED if failure else ExecutionState.FINISHED,
+        submitted_ns=10**18,
+        started_ns=10**18 + 10**9,
+        ended_ns=10**18 + 2 * 10**9,
+        attempts=1,
+        runner_pid=17,
+        cause=cause,
+        finished=RunFinished(
+            run=run, script="average", cause=cause, value=pack(7), output="hi", failure=failure
+        ),
+    )
+
+
+def test_an_execution_is_found_again(shell, client) -> None:
+    shell.answers[GetExecution] = lambda asked: ExecutionFound(execution=remembered(asked.run))
+    found = client.get_execution("abc")
+    assert (found.id, found.state, found.cause, found.value, found.output) == (
+        "abc",
+        "finished",
+        "finished",
+        7,
+        "hi",
+    )
+    assert found.submitted == datetime(2001, 9, 9, 1, 46, 40, tzinfo=UTC)
+    assert found.ended - found.started == timedelta(seconds=1)
+    assert found.failure is None
+    assert found.usage is not None
+    shell.answers[GetExecution] = lambda asked: ExecutionFound(
+        execution=remembered(asked.run, Cause.TIME)
+    )
+    late = client.get_execution("abd")
+    assert (late.state, late.value, late.failure.reason, late.failure.line) == (
+        "failed",
+        None,
+        "TIME_BUDGET",
+        3,
+    )
+
+
+def test_executions_are_listed_page_by_page(shell, client) -> None:
+    pages = {
+        "": ExecutionsListed(executions=(remembered("c"), remembered("b")), next_page="2"),
+        "2": ExecutionsListed(executions=(remembered("a"),)),
+    }
+    shell.answers[ListExecutions] = lambda asked: pages[asked.page]
+    assert [each.id for each in client.list_executions("av*", "running")] == ["c", "b", "a"]
+    first, second = (m for _, m, _ in shell.sent(ListExecutions))
+    assert (first.script, first.state, first.page) == ("av*", ExecutionState.RUNNING, "")
+    assert (second.script, second.state, second.page) == ("av*", ExecutionState.RUNNING, "2")
+    with pytest.raises(ValueError, match="there are queued, running"):
+        next(client.list_executions(state="slow"))
+
+
+def test_a_failure_names_its_execution(hosted, shell, client) -> None:
+    failure = Failure(code=ErrorCode.TIME_BUDGET, message="late")
+    shell.play = lambda submit: hosted.deliver(
+        RunFinished(run=submit.run, script="average", cause=Cause.TIME, failure=failure)
+    )
+    with pytest.raises(LokiClientError) as caught:
+        client.execute("average")
+    run = shell.wait_for(SubmitRun).run
+    assert caught.value.execution_id == caught.value.details["execution_id"] == run
