@@ -23,16 +23,22 @@ class Announcer:
             self._shell.log.warning("%s is not told: %s", type(fact).__name__, error)
 
     def warn(self, warned: execution.BudgetWarned, script: str) -> None:
-        """Of a run of `script`; those of a flood are counted only."""
+        """Tell and log that a run of `script` nears a limit; those of a flood are counted only."""
         left_out = self._warnings.admit(script, self._shell.clock.monotonic_s())
-        if left_out is not None:
-            self.tell(
-                event.BudgetWarned(
-                    run=warned.run,
-                    script=script,
-                    limit=warned.limit,
-                    used=warned.used,
-                    allowed=warned.allowed,
-                    left_out=left_out,
-                )
+        if left_out is None:
+            return
+        more = f"; {left_out} warnings were left out before" if left_out else ""
+        self._shell.log.warning(
+            "run=%s script=%s used %.4g of %s = %.4g%s",
+            *(warned.run, script, warned.used, warned.limit, warned.allowed, more),
+        )
+        self.tell(
+            event.BudgetWarned(
+                run=warned.run,
+                script=script,
+                limit=warned.limit,
+                used=warned.used,
+                allowed=warned.allowed,
+                left_out=left_out,
             )
+        )

@@ -280,10 +280,6 @@ class Dispatcher(ParentRole):
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)
         if run is not None and run.runner_pid == context.peer_pid and is_news(run, message.limit):
-            self.shell.log.warning(
-                "run=%s script=%s used %.4g of %s = %.4g",
-                *(message.run, run.name, message.used, message.limit, message.allowed),
-            )
             self._announcer.warn(message, run.name)
 
     def _close(self, run: Run) -> None:

@@ -46,7 +46,7 @@ class Supervisor(ParentRole):
         self._actors = {actor.name: actor for actor in self._plan.actors}
         self._details: dict[str, str] = {}
         self._stopped: Callable[[], None] = lambda: None
-        self._events = EventKeeper(shell, lambda context: self._is_child(context.peer, context))
+        self._keeper = EventKeeper(shell, lambda context: self._is_child(context.peer, context))
         self._tree = Tree(
             tuple(supervision.ChildRecord(ChildSpec(a.name)) for a in self._plan.actors)
         )
@@ -56,7 +56,7 @@ class Supervisor(ParentRole):
             Ready: self._ready,
             Ended: self._ended,
             DescribeChildren: self._describe,
-            **self._events.handlers(),
+            **self._keeper.handlers(),
         }
 
     def started(self) -> None:
@@ -71,7 +71,7 @@ class Supervisor(ParentRole):
 
     def lost(self, peer: str, pid: int) -> None:
         """A lane's EOF is an earlier notice of death than Thespian's."""
-        self._events.lost(peer, pid)
+        self._keeper.lost(peer, pid)
         if peer in self._actors:
             record = self._tree.child(peer)
             if pid and record.pid == pid:
@@ -97,7 +97,7 @@ class Supervisor(ParentRole):
         self._tree, commands = supervision.step(self._tree, event, self.shell.clock.monotonic_s())
         for command in commands:
             self._perform(command)
-        self._events.children_are(self._children())
+        self._keeper.children_are(self._children())
 
     def _perform(self, command: supervision.Command) -> None:
         match command:

@@ -20,6 +20,9 @@ OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),  # A gateway that restarts is back much earlier.
+    ("grpc.keepalive_time_ms", 60_000),  # Else a watch would wait for a device without power.
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),  # No limit: a watch may be silent for days.
 )
 
 

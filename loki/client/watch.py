@@ -72,6 +72,10 @@ class EventWatch(Iterator[SystemEvent]):
             response: service_pb2.WatchEventsResponse = next(self._call)
         except grpc.RpcError as error:
             raise error_of(error) from None
+        except StopIteration:
+            raise LokiClientError(
+                "the server ended the watch", code=grpc.StatusCode.UNAVAILABLE
+            ) from None
         return response
 
     def cancel(self) -> None:

@@ -16,11 +16,13 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from loki.actors.peer import parent_of
 from loki.client import (
     BudgetWarned,
     ChildChanged,
     ConfigRejected,
     EventWatch,
+    FollowReport,
     LokiClient,
     LokiClientError,
     ScriptChanged,
@@ -248,3 +250,30 @@ def test_the_command_follows_through_a_restart_and_ends_by_ctrl_c(
     assert errors.splitlines()[-1] == f"{server.address} is back"
     assert "is lost" in errors.splitlines()[-2]
     assert "Traceback" not in errors
+
+
+class Missed(FollowReport):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def back(self) -> None:
+        self.said.append("back")
+
+    def missed(self, events: int) -> None:
+        self.said.append(f"missed {events}")
+
+
+def test_a_new_root_has_a_new_log_and_says_so(server: LokiServer, client: LokiClient) -> None:
+    report = Missed()
+    reader = Reader(client.follow_events(["child"], report=report))
+    with client.watch_events() as watch:
+        before = watch.log_id
+        (hel,) = (c for c in client.get_children_status() if c.name == "hel")
+        os.kill(parent_of(hel.pid), signal.SIGKILL)
+        reader.until(is_up("hel", 0))  # Told from the beginning of the new log.
+    _, event = reader.until(is_up("gateway", 0))
+    with client.watch_events(after_sequence=event.sequence) as watch:
+        assert watch.log_id != before
+    assert report.said == ["back", "missed 0"]
+    client.close()
+    reader.join()

@@ -25,13 +25,20 @@ def test_s_5_3_2_a_warning_tells_all_that_is_known(shell: FakeShell) -> None:
     assert told(shell) == [("loki", expected)]
 
 
-def test_a_flood_of_warnings_does_not_reach_the_root(shell: FakeShell) -> None:
+def test_a_flood_of_warnings_reaches_neither_root_nor_log(
+    shell: FakeShell, caplog: pytest.LogCaptureFixture
+) -> None:
     announcer = Announcer(shell)
-    for _ in range(1000):
-        announcer.warn(WARNED, "greedy")
-    assert AT_ONCE <= len(told(shell)) < AT_ONCE + 10
-    announcer.warn(WARNED, "other")
-    assert told(shell)[-1][1].left_out > 900
+    with caplog.at_level(logging.WARNING):
+        for _ in range(1000):
+            announcer.warn(WARNED, "greedy")
+        assert AT_ONCE <= len(told(shell)) < AT_ONCE + 10
+        announcer.warn(WARNED, "other")
+    assert len(caplog.messages) == len(told(shell))
+    left_out = told(shell)[-1][1].left_out
+    assert left_out > 900
+    assert caplog.messages[0] == "run=x script=greedy used 9 of max_memory_mb = 10"
+    assert caplog.messages[-1].endswith(f"10; {left_out} warnings were left out before")
 
 
 def test_what_cannot_be_told_is_logged(

@@ -132,6 +132,8 @@ class Call(Iterator[service_pb2.WatchEventsResponse]):
         self._items = list(items)
 
     def __next__(self) -> service_pb2.WatchEventsResponse:
+        if not self._items:
+            raise StopIteration
         item: service_pb2.WatchEventsResponse = self._items.pop(0)
         if isinstance(item, Exception):
             raise item
@@ -228,6 +230,12 @@ def test_an_event_of_a_newer_server_is_passed_over() -> None:
     unknown = service_pb2.WatchEventsResponse(event=event_pb2.SystemEvent(sequence=1))
     seen, _, _, _ = followed(Call(started(recent=1, sequence=1), unknown, told(2), REFUSED))
     assert seen == [2]
+
+
+def test_a_watch_that_ends_well_is_begun_anew_too() -> None:
+    seen, _, said, _ = followed(Call(started(), told(1)), Call(), Call(started(), told(2), REFUSED))
+    assert seen == [1, 2]
+    assert said == ["lost: the server ended the watch", "back"]
 
 
 def test_a_server_that_stays_away_ends_it_at_last(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,25 @@ def test_what_cannot_be_asked_is_refused(stub: Any, request_: Any, field: str) -
     assert field.encode() in details["BadRequest"].value
 
 
+def test_a_client_that_does_not_read_costs_little_and_is_told_what_it_lost(
+    hosted: Any, stub: Any
+) -> None:
+    watch = stub.WatchEvents(service_pb2.WatchEventsRequest())
+    next(watch)
+    count = 20_000
+    long = ConfigRejected(file="f", problem="x" * 1000)
+    hosted.deliver(
+        *(EventRecorded(event=event(n, long)) for n in range(1, count + 1)), peer="loki", kin=True
+    )
+    got = lost = last = 0
+    while last < count:
+        told = next(watch)
+        got, lost, last = got + 1, lost + told.left_out, told.event.sequence
+        assert last == got + lost  # Whatever is missing was admitted, in its place.
+    assert lost > count / 2
+    watch.cancel()
+
+
 def test_a_stopping_gateway_ends_the_watches_at_once(hosted: Any, stub: Any) -> None:
     watch = stub.WatchEvents(service_pb2.WatchEventsRequest())
     next(watch)
