@@ -75,12 +75,29 @@ local function raise(code, message, details)
   error(setmetatable(e, error_meta), 0)
 end
 
+-- What cannot be left in the middle: the innermost C function that called back, as the script called
+-- it. Nil where it is in another coroutine's stack. Those of pcall can be left.
+local function blocker()
+  for level = 3, 200 do
+    local info = getinfo(level, "Snf")
+    if not info then
+      return nil
+    elseif info.what == "C" and info.func ~= pcall and info.func ~= xpcall then
+      local around = getinfo(level + 1, "Sn")
+      return around and around.source == own_source and around.name or info.name -- Such as print.
+    end
+  end
+end
+
 local function refuse(name)
+  local called_by = blocker()
   raise(
     "UNSUPPORTED",
     name
-      .. " cannot wait here: not inside a table.sort comparator, a string.gsub callback, a "
-      .. "metamethod that a library function calls, or __close of a closed coroutine; call it "
+      .. " cannot wait here: "
+      .. (called_by and format("not inside a function that '%s' calls; call it ", called_by)
+        or "not inside a table.sort comparator, a string.gsub callback, a metamethod that a "
+          .. "library function calls, or __close of a closed coroutine; call it ")
       .. "before, keep the result in a local, and use that"
   )
 end

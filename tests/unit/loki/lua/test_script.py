@@ -239,25 +239,6 @@ def test_calls_work_inside_pcall_iterators_metamethods_and_close(play):
     assert run.calls[-1] == Call("board", "write", {"pin": 1, "level": False})
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "table.sort({3, 2, 1}, function(a, b) return board:read(1) end)",
-        "string.gsub('abc', '.', function() board:read(1) end)",
-        "tostring(setmetatable({}, {__tostring = function() return board:read(1) end}))",
-        "table.concat(setmetatable({}, {__len = function() return 1 end,"
-        " __index = function() return board:read(1) end}))",
-        "string.gsub('a', '.', coroutine.wrap(function() board:read(1) end))",
-        "string.gsub('a', '.', function() loki.sleep(1) end)",
-    ],
-)
-def test_where_lua_cannot_wait_the_error_names_the_alternative(play, source):
-    failed = play(source).failed
-    assert "cannot wait here" in failed.message
-    assert "keep the result in a local" in failed.message
-    assert failed.line == 1
-
-
 def test_print_works_where_lua_cannot_wait(play):
     run = play("string.gsub('ab', '.', function() print(('x'):rep(20000)) end) return 1")
     assert run.value == 1
