@@ -10,6 +10,7 @@ from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
 MAX_PAGE = 1000
+LONGEST_PROBLEM = 1000  # Characters of an event: a message of Lua may quote the whole source.
 
 
 def find(scripts: Mapping[str, Script], name: str, revision: str = "") -> Script:
@@ -91,12 +92,17 @@ def _check_method_name(scripts: Mapping[str, Script], new: Script) -> None:
 
 
 def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejected]:
-    """At most so many; the last one then says how many more there are."""
-    if len(rejected) <= most:
-        return list(rejected)
-    rest = rejected[most - 1 :]
-    more = ConfigRejected(file=rest[0].file, problem=f"and {len(rest)} problems more; see the log")
-    return [*rejected[: most - 1], more]
+    """At most so many, none of them long; the last one then says how many more there are."""
+    told = [
+        ConfigRejected(file=each.file, problem=each.problem[:LONGEST_PROBLEM])
+        for each in rejected[:most]
+    ]
+    if len(rejected) > most:
+        rest = len(rejected) - most + 1
+        told[-1] = ConfigRejected(
+            file=told[-1].file, problem=f"and {rest} problems more; see the log"
+        )
+    return told
 
 
 def page_of(

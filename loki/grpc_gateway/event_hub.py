@@ -31,7 +31,7 @@ from loki.messages.lifecycle import ChildState
 ROOT = "loki"
 SUBSCRIBE_TIMEOUT_S = 2.0
 RETRY_S = 0.2
-MOST_WATCHES = 256
+MOST_WATCHES = 64
 MOST_WAITING = 256
 """Events that one client has not read."""
 

@@ -190,7 +190,7 @@ class LokiServiceServicer:
         by the client, or with UNAVAILABLE when the gateway ends; the log outlives the gateway, so that
         a client that comes back misses nothing. A reader that is slow loses the oldest events.
 
-        Reasons: QUOTA when 256 watch already, DRAINING, CHILD_DOWN.
+        Reasons: QUOTA when 64 watch already, DRAINING, CHILD_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

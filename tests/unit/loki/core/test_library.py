@@ -3,6 +3,7 @@
 import pytest
 
 from loki.core.library import (
+    LONGEST_PROBLEM,
     bounded,
     check_addition,
     check_removal,
@@ -119,3 +120,8 @@ def test_of_many_rejections_the_rest_is_counted() -> None:
     first, second, more = bounded(rejected, 3)
     assert [first, second] == rejected[:2]
     assert more == ConfigRejected(file="f", problem="and 8 problems more; see the log")
+
+
+def test_a_long_problem_is_cut() -> None:
+    (told,) = bounded([ConfigRejected(file="f", problem="x" * (LONGEST_PROBLEM + 1))], 3)
+    assert told.problem == "x" * LONGEST_PROBLEM
