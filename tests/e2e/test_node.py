@@ -70,6 +70,17 @@ def test_a_platform_streams(learned: dict[str, Any]) -> None:
     assert {"output", "progress"} <= set(chunks)
 
 
+def test_a_platform_watches_what_happens(learned: dict[str, Any]) -> None:
+    assert learned["watch"] == {
+        "step": "watch",
+        "items": ["started", "event"],
+        "fact": "script_changed",
+        "name": "made_by_node",
+        "change": "SCRIPT_CHANGE_ADDED",
+        "origin": "SCRIPT_ORIGIN_REGISTERED",
+    }
+
+
 def test_an_error_carries_its_reason(learned: dict[str, Any]) -> None:
     assert learned["error"] == {
         "step": "error",

@@ -102,6 +102,31 @@ function stream() {
   });
 }
 
+// Watches; once it knows that it does, it adds a script and waits to be told of that.
+async function watch() {
+  const stream = client.WatchEvents({ kinds: ["EVENT_KIND_SCRIPT_CHANGED"] });
+  const name = "made_by_node";
+  const items = [];
+  try {
+    for await (const { item, event } of stream) {
+      items.push(item);
+      if (item === "started") {
+        const type = "VALUE_TYPE_INTEGER";
+        const definition = { name, source: "return 1", return_type: type };
+        await call("RegisterScript", { definition });
+      } else {
+        const { name: changed, change, origin } = event.script_changed;
+        tell("watch", { items, fact: event.fact, name: changed, change, origin });
+        break;
+      }
+    }
+  } finally {
+    stream.on("error", () => {}); // It is told that we cancelled.
+    stream.cancel();
+  }
+  await call("UnregisterScript", { name });
+}
+
 async function failure() {
   try {
     await call("ExecuteScript", { input: { name: "no_such_script" } });
@@ -118,6 +143,7 @@ async function main() {
   await named();
   await exactInteger();
   await stream();
+  await watch();
   await failure();
   client.close();
 }
