@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from loki import __version__
+from loki import __version__, tree
 from loki.actors.keeper import Keeper
 from loki.actors.library import folder_of, rules_of, tools_of
 from loki.actors.service_manager import service_manager
@@ -21,7 +21,7 @@ from loki.errors import ConfigurationError
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
-from loki.messages.tree import ActorPlan, RootConfig
+from loki.messages.tree import SupervisorConfig
 from loki.tool.file import Tools, read_source, read_tools
 from loki.tool.header import dropped
 
@@ -157,38 +157,19 @@ def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
     return Checker(rules.compile, rules.modules, folder_of(setup.library), by_name), tools
 
 
-def plan(setup: Setup, address: str = "") -> RootConfig:
-    """The tree, in start order: data first, for others keep theirs there; the gateway last.
+def plan(setup: Setup, address: str = "") -> SupervisorConfig:
+    """The tree of this device.
 
     `address` is where an earlier system of this device served: its port is kept.
     """
     port = int(address.rpartition(":")[2] or setup.gateway.port)
-    gateway = msgspec.structs.replace(setup.gateway, port=port)
-    children = [
-        ActorPlan(
-            name=part.child.module.child, role=part.child.role, config=part.config, service=True
-        )
-        for part in setup.parts
-        if part.enabled
-    ]
-    parts = [
-        ActorPlan(name="library", role="loki.actors.library:Library", config=_raw(setup.library)),
-        ActorPlan(
-            name="dispatcher",
-            role="loki.actors.dispatcher:Dispatcher",
-            config=_raw(setup.dispatcher),
-        ),
-        ActorPlan(name="gateway", role="loki.grpc_gateway.server:Gateway", config=_raw(gateway)),
-    ]
-    return RootConfig(
-        actors=(*children, *parts),
-        disabled=setup.dispatcher.disabled,
-        run_dir=setup.dispatcher.run_dir,
+    return tree.plan(
+        [(part.child, part.config) for part in setup.parts if part.enabled],
+        library=setup.library,
+        dispatcher=setup.dispatcher,
+        gateway=msgspec.structs.replace(setup.gateway, port=port),
+        supervision=setup.loaded.settings.supervision,
     )
-
-
-def _raw(config: msgspec.Struct) -> msgspec.Raw:
-    return msgspec.Raw(msgspec.msgpack.encode(config))
 
 
 def serve(setup: Setup, announce: Callable[[Running], None]) -> int:

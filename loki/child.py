@@ -46,6 +46,8 @@ class Child:
     module: LuaModule
     role: str  # "package.module:Class", imported only in the child's own process.
     config: str  # "package.module:Model", a pydantic model of its section of the settings.
+    vital: bool = False
+    """Whether Loki is of no use without it. Else, where it keeps failing, the rest runs on."""
 
     @property
     def name(self) -> str:

@@ -99,6 +99,14 @@ class QueueSettings(Table):
         return runners
 
 
+class SupervisionSettings(Table):
+    """How many restarts are too many, and how soon a hang is noticed."""
+
+    intensity: Whole = 3  # Restarts of Loki's parts within period_s; one more and all starts anew.
+    period_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    heartbeat_ms: Annotated[int, Field(ge=0, le=60_000)] = 500  # Three missed is a hang; 0 is off.
+
+
 class SecuritySettings(Table):
     default_permissions: dict[str, object] = {}  # Of tools without a manifest.
     adhoc_permissions: dict[str, object] = {}  # Of source sent along with a call.
@@ -121,6 +129,7 @@ class Settings(Table):
     tools: str = DEFAULT_TOOLS
     resource_limits: ResourceLimitSettings = ResourceLimitSettings()
     queue: QueueSettings = QueueSettings()
+    supervision: SupervisionSettings = SupervisionSettings()
     children_config: dict[str, dict[str, object]] = {}
     security: SecuritySettings = SecuritySettings()
     logging: LoggingSettings = LoggingSettings()

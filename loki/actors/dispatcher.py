@@ -304,7 +304,7 @@ class Dispatcher(ParentRole):
         if pid and self._crew.pid_of(peer) == pid:
             self._runner_ended(peer)
 
-    def child_exited(self, name: str, incarnation: int) -> None:  # noqa: ARG002
+    def child_exited(self, name: str, incarnation: int, reason: str) -> None:  # noqa: ARG002
         self._runner_ended(name)
 
     def _runner_ended(self, name: str) -> None:

@@ -13,38 +13,36 @@ import inspect
 import logging
 import os
 import secrets
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import ContextVar
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, Union
+from typing import Any, NoReturn, Protocol, TypeVar, Union
 
 import msgspec
 
 from loki.actors.frame import FrameError
 from loki.actors.lane import Exchange, Lane, Poller
+from loki.actors.payload import aged, envelopes, failure_or_raw, reply_opener, tag_of
 from loki.actors.peer import Peer
 from loki.actors.request import RETRY_AFTER_S, UNREADABLE, Requests
 from loki.actors.role import Answer, Context, Handler, Role, Timer
 from loki.clock import Clock, SystemClock
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
-from loki.messages.envelope import Envelope, Failure, Kind, Message, Request, reply_type
+from loki.messages.envelope import Envelope, Failure, Kind, Message, Request
 from loki.messages.lifecycle import Ping, Pong
 
 R = TypeVar("R", bound=Message)
 _encoder = msgspec.msgpack.Encoder()
-_envelopes = msgspec.msgpack.Decoder(Envelope)
 _trace = ContextVar("trace", default="")
 """Of the message that is being served. Each coroutine keeps its own."""
 
 
-class _AnyTagged(msgspec.Struct):
-    type: str
-
-
-_tags = msgspec.msgpack.Decoder(_AnyTagged)
+def _nobody_hosts(*_given: str) -> NoReturn:
+    """The starter's own door: no actor is behind it that could be ready, or end."""
+    raise RuntimeError("no actor is behind this door")
 
 
 class Tap(Protocol):
@@ -52,20 +50,6 @@ class Tap(Protocol):
 
     def outgoing(self, peer: str, envelope: Envelope) -> Envelope | None: ...
     def incoming(self, peer: str, envelope: Envelope) -> Envelope | None: ...
-
-
-def _aged(payload: bytes, waited_s: float) -> bytes:
-    """An envelope that lay about so long, with what is left of its budget."""
-    envelope = _envelopes.decode(payload)
-    if envelope.remaining_s is None:
-        return payload
-    left_s = max(0.0, envelope.remaining_s - waited_s)
-    return _encoder.encode(msgspec.structs.replace(envelope, remaining_s=left_s))
-
-
-@cache
-def _reply_decoder(request: type[Request[Any]]) -> msgspec.msgpack.Decoder[Message]:
-    return msgspec.msgpack.Decoder(Union[reply_type(request), Failure])  # noqa: UP007
 
 
 class Door:
@@ -87,6 +71,9 @@ class Door:
         self.clock = clock or SystemClock()
         self.log = logging.getLogger(f"loki.{name}")
         self.tap: Tap | None = None
+        self.ready: Callable[[], None] = _nobody_hosts
+        self.end: Callable[[str], NoReturn] = _nobody_hosts
+        self._thread = threading.get_ident()
         self._poller = poller
         self._crashed = crashed
         self._role: Role | None = None
@@ -105,7 +92,7 @@ class Door:
             unreachable=self._unreachable,
             log=self.log.warning,
             clock=self.clock,
-            aged=_aged,
+            aged=aged,
         )
 
     def attach(self, role: Role, more: Mapping[type[Message], Handler]) -> None:
@@ -140,7 +127,7 @@ class Door:
         timeout_s: float,
         run: str = "",
     ) -> None:
-        opened = _reply_decoder(type(request)).decode
+        opened = reply_opener(type(request))
         self._request(peer, _encoder.encode(request), opened, then, timeout_s, run)
 
     def call(
@@ -156,7 +143,7 @@ class Door:
 
         `then` gets the reply's msgpack, or the Failure.
         """
-        self._request(peer, body, _failure_or_raw, then, timeout_s, run)
+        self._request(peer, body, failure_or_raw, then, timeout_s, run)
 
     async def ask(self, peer: str, request: Request[R], *, timeout_s: float, run: str = "") -> R:
         answer: asyncio.Future[R | Failure] = asyncio.get_running_loop().create_future()
@@ -178,6 +165,9 @@ class Door:
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{self.name}-{name}")
         self._workers.append(executor)
         return executor
+
+    def hears(self, pid: int) -> bool:
+        return self.exchange.hears(pid)
 
     def _request(
         self,
@@ -224,7 +214,7 @@ class Door:
 
     def _take_in(self, lane: Lane, payload: bytes) -> None:
         try:
-            envelope = _envelopes.decode(payload)
+            envelope = envelopes.decode(payload)
         except UNREADABLE as error:
             self.log.warning("%s sent no envelope: %s", lane.peer.name, error)
             return
@@ -277,7 +267,7 @@ class Door:
 
     def _refusal(self, body: msgspec.Raw, error: Exception) -> LokiError:
         try:
-            tag = _tags.decode(body).type
+            tag = tag_of(body)
         except UNREADABLE:
             return LokiError(f"no message: {error}", code=ErrorCode.ARGUMENT_INVALID)
         if tag in {known.__name__ for known in self._handlers}:
@@ -302,6 +292,9 @@ class Door:
             raise TypeError(f"a handler gave {type(answer).__name__} for an answer")
 
     def _kept_by_thread(self, lane: Lane, envelope: Envelope, promise: Future[Any]) -> None:
+        if threading.get_ident() == self._thread:
+            self._kept(lane, envelope, promise)
+            return
         with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
             self._poller.call_soon_threadsafe(lambda: self._kept(lane, envelope, promise))
 
@@ -379,16 +372,7 @@ class Door:
         """
         for task in self._tasks:
             task.cancel()
+        self.exchange.close()
         for worker in self._workers:
             worker.shutdown(wait=False, cancel_futures=True)
-        self.exchange.close()
         self._requests.close(self.name)
-
-
-_failures = msgspec.msgpack.Decoder(Failure)
-
-
-def _failure_or_raw(body: msgspec.Raw) -> msgspec.Raw | Failure:
-    if _tags.decode(body).type == Failure.__name__:
-        return _failures.decode(body)
-    return body

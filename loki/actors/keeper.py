@@ -21,7 +21,7 @@ from loki.clock import Clock, SystemClock
 from loki.core import reboot
 from loki.core.reboot import Reboots
 from loki.errors import LokiError
-from loki.messages.tree import RootConfig
+from loki.messages.tree import SupervisorConfig
 
 GRACE_S = 1.5  # Of the two seconds that a stop may take.
 CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
@@ -40,7 +40,7 @@ class Keeper:
         self,
         instance: Instance,
         *,
-        plan: Callable[[Details], RootConfig],
+        plan: Callable[[Details], SupervisorConfig],
         announce: Callable[[Details], None],
         manager: ServiceManager,
         clock: Clock | None = None,

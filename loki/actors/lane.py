@@ -236,6 +236,10 @@ class Exchange:
         lanes = {lane.descriptor for lane in self._lanes}
         return {self.directory.descriptor, self._listener.fileno(), *lanes}
 
+    def hears(self, pid: int) -> bool:
+        """Whether a lane to that process is open."""
+        return any(lane.peer.pid == pid for lane in self._lanes)
+
     def open(self) -> None:
         """Accept from now on; who connected before has waited."""
         self.poller.add_reader(self._listener.fileno(), self._accept)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -75,12 +75,24 @@ class Shell(Protocol):
     def worker(self, name: str) -> Executor:
         """One owned thread for blocking I/O; it ends with the actor."""
 
+    def hears(self, pid: int) -> bool:
+        """Whether a lane to that process is open, so that more of what it said may come."""
+
+    def ready(self) -> None:
+        """Tell the parent that this actor serves; for a role that is `ready_by_itself`."""
+
+    def end(self, reason: str) -> NoReturn:
+        """Leave at once: "normal", "shutdown", "shutdown: why", or what went wrong."""
+
 
 class Role:
     """One actor's behaviour. Created in its own process, after the fork."""
 
     asynchronous: ClassVar[bool] = False
     """Whether it lives in an asyncio loop of its own thread; handlers may then be coroutines."""
+
+    ready_by_itself: ClassVar[bool] = False
+    """Whether it calls `shell.ready`; all others are ready as soon as they are made."""
 
     detail: str = ""
     """Said to the parent with Ready, and given to the next incarnation as `shell.previous`."""

@@ -1,8 +1,8 @@
 """The Thespian actor that hosts a role: boots it, carries its children's lives, ends it.
 
 Every actor of Loki is this class, so that no parent imports what its child needs: the role is
-named in Boot and imported in the new process. Thespian carries Boot and the notices of death;
-all else goes through the door.
+named in Boot and imported in the new process. Thespian creates the process and carries Boot; all
+else goes through the door.
 """
 
 import asyncio
@@ -12,94 +12,27 @@ import logging
 import os
 import threading
 import traceback
-from collections.abc import Callable
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
-from thespian.actors import Actor, ActorAddress, ActorExitRequest, ChildActorExited
+from thespian.actors import Actor, ActorAddress, ActorExitRequest
 
 from loki.actors import lifeline
 from loki.actors.door import Door
+from loki.actors.family import Family
 from loki.actors.lane import Poller
 from loki.actors.process import give_back_memory, name_process
 from loki.actors.role import Context, Handler, Role
 from loki.actors.selector import LOOP
 from loki.actors.transport import Packet
+from loki.core.supervisor_state import is_normal
 from loki.errors import LokiError
 from loki.messages.lifecycle import Boot, Ended, Ready, Stop
 
-REMEMBERED_DEATHS = 64
 BUG_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE.
 
 _boots = msgspec.msgpack.Decoder(Boot)
-_encode = msgspec.msgpack.Encoder().encode
-
-
-class Family:
-    """What a role with children of its own needs: to create them and to hear of their ends."""
-
-    def __init__(self, actor: "ShellActor") -> None:
-        self._actor = actor
-        self._members: list[tuple[ActorAddress, Boot]] = []
-        self._processes: dict[int, BaseProcess] = {}
-        self.exited: Callable[[str, int], None] = lambda _name, _incarnation: None
-        """Called with (name, incarnation) for each notice of an exit; notices may come twice."""
-
-    def spawn(self, boot: Boot) -> int:
-        """Fork an actor and tell it who it is; it answers Ready on its lane.
-
-        Returns its pid, or 0 when the fork failed: then no notice will come.
-        """
-        LOOP.used_thespian = True
-        address = self._actor.createActor(ShellActor)
-        process = self._process_of(address)
-        pid = 0
-        if process is not None and process.pid is not None:
-            pid = process.pid
-            self._remember(pid, process)
-            self._members.append((address, boot))
-            self._actor.send(address, Packet(_encode(boot)))
-        return pid
-
-    def _remember(self, pid: int, process: BaseProcess) -> None:
-        if len(self._processes) >= REMEMBERED_DEATHS:
-            alive = {p: each for p, each in self._processes.items() if each.exitcode is None}
-            self._processes = alive
-        self._processes[pid] = process
-
-    def killed_by(self, pid: int) -> int | None:
-        """The signal that ended a member; 0 for none or an unknown one; None while it is alive."""
-        process = self._processes.get(pid)
-        if process is None:
-            return 0
-        code = process.exitcode
-        if code is not None:
-            del self._processes[pid]
-        return None if code is None else max(0, -code)
-
-    def _process_of(self, address: ActorAddress) -> BaseProcess | None:
-        """Thespian 4.0.1 tells nobody; it keeps a record of each process it forked."""
-        for child in getattr(self._actor._myRef, "_child_procs", ()):
-            if child.childAddr == address:
-                process: BaseProcess = child.childProc
-                return process
-        return None
-
-    def notice(self, address: ActorAddress) -> None:
-        """An exit, as Thespian tells it. Only `==` knows an address under its other name."""
-        for member in self._members:
-            if member[0] == address:
-                self._members.remove(member)
-                self._bury(member[1])
-                return
-
-    def _bury(self, boot: Boot) -> None:
-        self.exited(boot.name, boot.incarnation)
-        if all(other.name != boot.name for _, other in self._members):
-            with contextlib.suppress(OSError):  # A killed process leaves the file of its lane.
-                Path(boot.run_dir, f"{boot.name}.lane").unlink()
 
 
 class ParentRole(Role):
@@ -107,8 +40,8 @@ class ParentRole(Role):
 
     family: Family
 
-    def child_exited(self, name: str, incarnation: int) -> None:
-        """An actor that this role created is gone; may be said twice, or late."""
+    def child_exited(self, name: str, incarnation: int, reason: str) -> None:
+        """An actor that this role created is gone. `reason` is what can be seen from outside."""
 
 
 class ShellActor(Actor):  # type: ignore[misc]  # Thespian has no types.
@@ -132,8 +65,6 @@ class ShellActor(Actor):  # type: ignore[misc]  # Thespian has no types.
         if isinstance(message, Packet) and self._boot is None:
             self._boot = _boots.decode(message.data)
             self._host = host(self._boot, self._family)
-        elif isinstance(message, ChildActorExited):
-            self._family.notice(message.childAddress)
         elif isinstance(message, ActorExitRequest) and self._host is not None:
             self._host.end("shutdown")
 
@@ -172,11 +103,18 @@ class Host:
             crashed=self._crashed,
             previous=self.boot.previous,
         )
+        self.door.end = self.end
         return self.door
 
     def serve(self, door: Door, role: Role, stop: Handler) -> None:
         """Let messages in, and tell the parent."""
+        door.ready = lambda: self._say_ready(door, role)
         door.attach(role, {Stop: stop})
+        if not role.ready_by_itself:
+            door.ready()
+        give_back_memory()
+
+    def _say_ready(self, door: Door, role: Role) -> None:
         ready = Ready(
             name=self.boot.name,
             incarnation=self.boot.incarnation,
@@ -184,7 +122,6 @@ class Host:
             detail=role.detail,
         )
         door.send(self.boot.parent, ready)
-        give_back_memory()
 
     def allowed(self, context: Context) -> bool:
         """Stop is obeyed from the family and from the starter, as the kernel knows them."""
@@ -211,7 +148,7 @@ class Host:
             with contextlib.suppress(LokiError):
                 self.door.send(self.boot.parent, last_word)
         logging.shutdown()
-        os._exit(0 if reason == "shutdown" else BUG_EXIT_CODE)
+        os._exit(0 if is_normal(reason) else BUG_EXIT_CODE)
 
 
 def traceback_of(error: BaseException) -> str:

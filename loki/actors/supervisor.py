@@ -1,16 +1,28 @@
-"""The root of the tree: performs what `loki.core.supervision` decides, and tells how all fare."""
+"""An actor that looks after others: performs what `loki.core.supervision` decides.
 
+Theory of operation. Whatever happens becomes an event; events are taken one after the other, also
+those that performing a command brings about. An exit is told by the kernel, and only when
+everything has been read that the process had said: its last word has the reason.
+"""
+
+import os
+from collections import deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from typing import Any, ClassVar
 
 import msgspec
 
-from loki.actors.event_log import EventKeeper
+from loki.actors import lifeline
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.shell import ParentRole
 from loki.core import supervision
-from loki.core.supervision import ChildRecord, ChildSpec, Event, Phase, Tree
-from loki.messages.envelope import Message
+from loki.core import supervisor_state as words
+from loki.core.child_status import status_of
+from loki.core.supervisor_spec import ChildSpec, SupervisorSpec
+from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.messages.envelope import Done, Failure, Message
 from loki.messages.lifecycle import (
     Boot,
     ChildrenListed,
@@ -18,140 +30,259 @@ from loki.messages.lifecycle import (
     ChildStatus,
     DescribeChildren,
     Ended,
+    Ping,
+    Pong,
     Ready,
     Stop,
-    SystemFailed,
-    SystemUp,
 )
-from loki.messages.tree import RootConfig
+from loki.messages.supervision import (
+    ActorRuns,
+    ActorsCounted,
+    ActorSpecFound,
+    CountActors,
+    DeleteActor,
+    GetActorSpec,
+    LimitRestarts,
+    ResetActor,
+    RestartActor,
+    StartActor,
+    StopActor,
+)
+from loki.messages.tree import ActorPlan, SupervisorConfig
 
-STATE_OF_PHASE = {
-    Phase.WAITING: ChildState.STARTING,
-    Phase.STARTING: ChildState.STARTING,
-    Phase.UP: ChildState.UP,
-    Phase.DELAYED: ChildState.RESTARTING,
-    Phase.STOPPING: ChildState.DOWN,
-    Phase.STOPPED: ChildState.DOWN,
+PING_TIMEOUT_S = 5.0  # Longer than a hung child is let live.
+CODE_OF_REFUSAL = {
+    words.Refusal.NOT_FOUND: ErrorCode.NOT_FOUND,
+    words.Refusal.START_FAILED: ErrorCode.CHILD_DOWN,
+    words.Refusal.ENDING: ErrorCode.DRAINING,
 }
+
+_specs = msgspec.msgpack.Decoder(SupervisorSpec)
+_child_specs = msgspec.msgpack.Decoder(ChildSpec)
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Supervisor(ParentRole):
-    """LokiActor."""
+    """One supervisor of the tree. It is ready when all of its children are."""
 
-    starter = "starter"
+    ready_by_itself: ClassVar[bool] = True
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
-        self._plan = msgspec.msgpack.decode(config, type=RootConfig)
-        self._actors = {actor.name: actor for actor in self._plan.actors}
-        self._details: dict[str, str] = {}
-        self._stopped: Callable[[], None] = lambda: None
-        self._keeper = EventKeeper(shell, lambda context: self._is_child(context.peer, context))
-        self._tree = Tree(
-            tuple(supervision.ChildRecord(ChildSpec(a.name)) for a in self._plan.actors)
-        )
+        self.plan = msgspec.msgpack.decode(config, type=SupervisorConfig)
+        self.details: dict[str, str] = {}
+        self._actors = {actor.name: actor for actor in self.plan.actors}
+        self._state = words.Supervisor.of(_specs.decode(self.plan.spec), seed=os.getpid())
+        self._events: deque[words.Event] = deque()
+        self._stepping = False
+        self._exits: dict[int, words.Exited] = {}  # By pid: its lanes have not ended yet.
+        self._asked: dict[int, Future[Any]] = {}
+        self._last_asker = 0
+        self._stopped: Callable[[], None] | None = None
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             Ready: self._ready,
             Ended: self._ended,
             DescribeChildren: self._describe,
-            **self._keeper.handlers(),
+            StartActor: self._start_actor,
+            StopActor: self._asks(words.AskStop),
+            RestartActor: self._asks(words.AskRestart),
+            ResetActor: self._asks(words.AskReset),
+            DeleteActor: self._asks(words.AskDelete),
+            GetActorSpec: self._asks(words.AskSpec),
+            CountActors: lambda _message, context: self._ask(words.AskCount, context),
+            LimitRestarts: lambda message, context: self._ask(
+                lambda asker: words.AskLimits(asker, message.intensity, message.period_s), context
+            ),
         }
 
     def started(self) -> None:
-        self._step(supervision.Begin())
+        self._happen(words.Begin())
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         self._stopped = done
-        self._step(supervision.StopAll(grace_s))
+        self._happen(words.StopAll(grace_s))
 
-    def child_exited(self, name: str, incarnation: int) -> None:
-        self._step(supervision.Exited(name, incarnation))
+    # What happens.
+
+    def child_exited(self, name: str, incarnation: int, reason: str) -> None:
+        pid = self._pid_of(name)
+        exited = words.Exited(name, incarnation, reason)
+        if self.shell.hears(pid):
+            self._exits[pid] = exited
+        else:
+            self._happen(exited)
 
     def lost(self, peer: str, pid: int) -> None:
-        """A lane's EOF is an earlier notice of death than Thespian's."""
-        self._keeper.lost(peer, pid)
-        if peer in self._actors:
-            record = self._tree.child(peer)
-            if pid and record.pid == pid:
-                kill(pid)
-                self._step(supervision.Exited(peer, record.incarnation))
+        """A child without its lanes is as good as dead, and will be."""
+        if pid and self._pid_of(peer) == pid:
+            kill(pid)
+        exited = self._exits.pop(pid, None)
+        if exited is not None:
+            self._happen(exited)
+
+    def _pid_of(self, name: str) -> int:
+        child = self._state.find(name)
+        return 0 if child is None else child.pid
 
     def _ready(self, ready: Ready, context: Context) -> None:
-        if not self._is_child(ready.name, context):
-            return
-        self._details[ready.name] = ready.detail
-        self._step(supervision.Started(ready.name, ready.incarnation, context.peer_pid))
+        if self.is_child(ready.name, context):
+            self.details[ready.name] = ready.detail
+            self._happen(words.Started(ready.name, ready.incarnation, context.peer_pid))
 
     def _ended(self, ended: Ended, context: Context) -> None:
-        if not self._is_child(ended.name, context):
-            return
-        self._step(supervision.Dying(ended.name, ended.incarnation, ended.reason))
+        if self.is_child(ended.name, context):
+            self._happen(words.Dying(ended.name, ended.incarnation, ended.reason))
 
-    def _is_child(self, name: str, context: Context) -> bool:
+    def is_child(self, name: str, context: Context) -> bool:
         """Whether the kernel agrees: anybody can say so."""
-        return name in self._actors and self._tree.child(name).pid == context.peer_pid
+        return context.peer_pid != 0 and self._pid_of(name) == context.peer_pid
 
-    def _step(self, event: Event) -> None:
-        self._tree, commands = supervision.step(self._tree, event, self.shell.clock.monotonic_s())
-        for command in commands:
-            self._perform(command)
-        self._keeper.children_are(self._children())
+    def _happen(self, event: words.Event) -> None:
+        self._events.append(event)
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._events:
+                now_s = self.shell.clock.monotonic_s()
+                self._state, commands = supervision.step(self._state, self._events.popleft(), now_s)
+                for command in commands:
+                    self._perform(command)
+            self.stepped()
+        finally:
+            self._stepping = False
 
-    def _perform(self, command: supervision.Command) -> None:
+    def stepped(self) -> None:
+        """Something may have changed."""
+
+    # What follows.
+
+    def _perform(self, command: words.Command) -> None:
         match command:
-            case supervision.StartChild(name, incarnation):
+            case words.StartChild(name, incarnation):
                 self._start(name, incarnation)
-            case supervision.StopChild(name, grace_s):
+            case words.StopChild(name, grace_s):
                 self.shell.send(name, Stop(grace_s=grace_s))
-            case supervision.KillChild(_, pid):
+            case words.KillChild(_, pid):
                 kill(pid)
-            case supervision.WakeAt(when_s):
+            case words.PingChild(name, incarnation):
+                self._ping(words.Answered(name, incarnation))
+            case words.WakeAt(when_s):
                 delay_s = max(0.0, when_s - self.shell.clock.monotonic_s())
-                self.shell.later(delay_s, lambda: self._step(supervision.Tick()))
-            case supervision.ReportUp():
-                self.shell.send(self.starter, SystemUp(details=self._details))
-            case supervision.GiveUp(name, reason):
-                self.shell.send(self.starter, SystemFailed(name=name, reason=reason))
-            case supervision.ReportStopped():
-                self._stopped()
+                self.shell.later(delay_s, lambda: self._happen(words.Tick()))
+            case words.Reply(asker, answer):
+                self._reply(self._asked.pop(asker), answer)
+            case words.ReportUp():
+                self.came_up()
+            case words.End(reason, failed):
+                self._end(reason, failed)
 
     def _start(self, name: str, incarnation: int) -> None:
-        actor = self._actors[name]
+        actor = self._actors.get(name) or self.plan.actors[0]  # A dynamic one is of the template.
         boot = Boot(
             name=name,
             parent=self.shell.name,
             role=actor.role,
             incarnation=incarnation,
-            run_dir=self._plan.run_dir,
+            run_dir=self.plan.run_dir,
             config=actor.config,
-            previous=self._details.get(name, ""),
+            previous=self.details.get(name, ""),
         )
         pid = self.family.spawn(boot)
-        self._step(supervision.Spawned(name, incarnation, pid))
+        if pid:
+            self._happen(words.Spawned(name, incarnation, pid))
+        else:
+            self._happen(words.Exited(name, incarnation, "its process cannot be forked"))
 
-    def _describe(self, _request: DescribeChildren, _context: Context) -> ChildrenListed:
-        return ChildrenListed(children=self._children())
+    def _ping(self, answered: words.Answered) -> None:
+        def then(reply: Pong | Failure) -> None:
+            if isinstance(reply, Pong):
+                self._happen(answered)
 
-    def _children(self) -> tuple[ChildStatus, ...]:
-        now_s = self.shell.clock.monotonic_s()
-        running = [self._status(record, now_s) for record in self._tree.children]
-        disabled = [
-            ChildStatus(name=name, state=ChildState.DISABLED) for name in self._plan.disabled
-        ]
-        return tuple(running + disabled)
+        self.shell.request(answered.name, Ping(), then, timeout_s=PING_TIMEOUT_S)
 
-    def _status(self, record: ChildRecord, now_s: float) -> ChildStatus:
-        actor = self._actors[record.spec.name]
-        return ChildStatus(
-            name=actor.name,
-            service=actor.service,
-            state=STATE_OF_PHASE[record.phase],
-            pid=record.pid,
-            incarnation=record.incarnation,
-            restarts=record.restarts,
-            last_error=record.last_error,
-            uptime_s=now_s - record.since_s if record.phase is Phase.UP else 0.0,
-            address=actor.address,
+    def came_up(self) -> None:
+        """The first start is complete."""
+        self.shell.ready()
+
+    def failed(self, name: str, reason: str) -> None:
+        """The first start failed, and what had started is gone again."""
+        self.shell.end(f"{name} cannot start: {reason}")
+
+    def _end(self, reason: str, failed: str) -> None:
+        if self._stopped is not None:
+            self._stopped()
+        elif failed:
+            self.failed(failed, reason)
+        else:
+            self.shell.end(reason)
+
+    # Administration.
+
+    def _start_actor(self, message: StartActor, context: Context) -> Future[Any]:
+        spec = _child_specs.decode(message.spec)
+
+        def request(asker: int) -> words.Request:
+            if self._state.find(spec.name) is None:
+                self._actors[spec.name] = message.actor
+            return words.AskStart(asker, spec)
+
+        return self._ask(request, context)
+
+    def _asks(self, request: Callable[[int, str], words.Request]) -> Handler:
+        return lambda message, context: self._ask(
+            lambda asker: request(asker, message.name), context
         )
+
+    def _ask(self, request: Callable[[int], words.Request], context: Context) -> Future[Any]:
+        if not self._may_administer(context):
+            raise PermissionRefused("only Loki itself administers it", code=ErrorCode.ROLE)
+        return self._wait_for(request)
+
+    def _may_administer(self, context: Context) -> bool:
+        """The family and the starter; no runner is of this family."""
+        known = {lifeline.starter_pid(), *(child.pid for child in self._state.children)} - {0}
+        return context.kin or context.peer_pid in known
+
+    def _wait_for(self, request: Callable[[int], words.Request]) -> Future[Any]:
+        self._last_asker += 1
+        promise = self._asked[self._last_asker] = Future()
+        self._happen(request(self._last_asker))
+        return promise
+
+    def _reply(self, promise: Future[Any], answer: words.Answer) -> None:
+        match answer:
+            case words.Agreed(0):
+                promise.set_result(Done())
+            case words.Agreed(pid):
+                promise.set_result(ActorRuns(pid=pid))
+            case words.Refused(refusal, text):
+                code = CODE_OF_REFUSAL.get(refusal, ErrorCode.CONFIGURATION)
+                error = LokiError(text, code=code, details={"refusal": refusal.value})
+                promise.set_exception(error)
+            case words.Counts(specs, active, supervisors, workers):
+                counted = ActorsCounted(
+                    specs=specs, active=active, supervisors=supervisors, workers=workers
+                )
+                promise.set_result(counted)
+            case ChildSpec():
+                promise.set_result(ActorSpecFound(spec=msgspec.Raw(_pack(answer))))
+            case _:
+                promise.set_result(ChildrenListed(children=self.statuses()))
+
+    def _describe(self, _request: DescribeChildren, _context: Context) -> Future[Any]:
+        return self._wait_for(words.AskChildren)
+
+    def statuses(self) -> tuple[ChildStatus, ...]:
+        """How each child fares, in start order."""
+        now_s = self.shell.clock.monotonic_s()
+        running = tuple(status_of(c, self._plan_of(c), now_s) for c in self._state.children)
+        disabled = tuple(
+            ChildStatus(name=name, state=ChildState.DISABLED) for name in self.plan.disabled
+        )
+        return running + disabled
+
+    def _plan_of(self, child: words.Child) -> ActorPlan:
+        return self._actors.get(child.spec.name) or self.plan.actors[0]

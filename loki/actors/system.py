@@ -27,7 +27,7 @@ from loki.actors.process import share_memory
 from loki.actors.starter import ROOT, STARTER, Starter
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.lifecycle import Boot, Stop
-from loki.messages.tree import RootConfig
+from loki.messages.tree import SupervisorConfig
 
 START_TIMEOUT_S = 30.0
 KILL_TIMEOUT_S = 1.0
@@ -87,7 +87,7 @@ class Instance:
 class System:
     """A booted system, or one on its way up or down. Lives in the starter's loop."""
 
-    def __init__(self, instance: Instance, config: RootConfig) -> None:
+    def __init__(self, instance: Instance, config: SupervisorConfig) -> None:
         self._instance = instance
         self._config = config
         self._lifeline = Lifeline(instance.run_dir, instance.ledger)
@@ -120,7 +120,7 @@ class System:
         return Boot(
             name=ROOT,
             parent=STARTER,
-            role="loki.actors.supervisor:Supervisor",
+            role="loki.actors.root:Root",
             incarnation=1,
             run_dir=self._config.run_dir,
             config=msgspec.Raw(msgspec.msgpack.encode(self._config)),

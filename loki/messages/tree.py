@@ -1,4 +1,4 @@
-"""What the root and the starter are told at boot: which actors make up the system."""
+"""What supervisors are told at boot: which actors they look after."""
 
 import msgspec
 
@@ -13,9 +13,10 @@ class ActorPlan(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""  # Node of the cluster; "" is this device.
 
 
-class RootConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole tree in start order, and the services that are switched off."""
+class SupervisorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """A supervisor with its children in start order; for a dynamic one, their template."""
 
     actors: tuple[ActorPlan, ...]
-    disabled: tuple[str, ...] = ()
+    spec: msgspec.Raw  # A packed core.supervisor_spec.SupervisorSpec about those actors.
     run_dir: str
+    disabled: tuple[str, ...] = ()  # Services that the settings switch off.

@@ -160,7 +160,7 @@ class Keeper(ParentRole, Server):
     def _ready(self, ready: Ready, context: Context) -> None:
         self._waiting[ready.name].set_result(seen(ready, context))
 
-    def child_exited(self, name: str, incarnation: int) -> None:
+    def child_exited(self, name: str, incarnation: int, reason: str) -> None:
         self.exits.append(name)
 
     def _list(self, _message: "ListExits", _context: Context) -> "Exits":
@@ -170,7 +170,7 @@ class Keeper(ParentRole, Server):
         def begin() -> None:
             from loki.actors.selector import LOOP
 
-            address, _ = self.family._members[0]
+            address = self.family._actor._myRef._child_procs[0].childAddr
             for _ in range(message.in_flight):
                 self.family._actor.send(address, Packet(b"flood"))
             LOOP.used_thespian = True

@@ -10,26 +10,25 @@ import sys
 from pathlib import Path
 
 import msgspec
+from supervised import supervised
 
 from loki.actors.lifeline import Ledger
 from loki.actors.system import Instance, System
 from loki.messages.lifecycle import DescribeChildren
-from loki.messages.tree import ActorPlan, RootConfig
+from loki.messages.tree import ActorPlan, SupervisorConfig
 
 
-def plan(run_dir: str) -> RootConfig:
+def plan(run_dir: str) -> SupervisorConfig:
     def actor(name: str, role: str) -> ActorPlan:
         config = msgspec.Raw(msgspec.msgpack.encode(run_dir))
         return ActorPlan(name=name, role=f"lane_actor:{role}", config=config)
 
-    return RootConfig(
-        actors=(
-            actor("echo", "Server"),
-            actor("async", "AsyncServer"),
-            actor("keeper", "Keeper"),
-        ),
-        run_dir=run_dir,
+    actors = (
+        actor("echo", "Server"),
+        actor("async", "AsyncServer"),
+        actor("keeper", "Keeper"),
     )
+    return supervised(actors, run_dir)
 
 
 async def live(system: System, ledger: Ledger) -> None:

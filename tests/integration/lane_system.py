@@ -10,16 +10,18 @@ from typing import Any
 
 import msgspec
 from lane_actor import Echo
+from supervised import supervised
 
 from loki.actors.door import Door
 from loki.actors.system import Instance, System
 from loki.errors import LokiError
 from loki.messages.lifecycle import ChildStatus, DescribeChildren
-from loki.messages.tree import ActorPlan, RootConfig
+from loki.messages.tree import ActorPlan
 from tests.conftest import ended
 
 HERE = Path(__file__).parent
 GONE_WITHIN_S = 2.0
+
 
 Roles = dict[str, str]
 USUAL: Roles = {"echo": "Server", "async": "AsyncServer", "keeper": "Keeper"}
@@ -65,6 +67,7 @@ def live(
     state_dir: Path,
     test: Callable[[Running], Coroutine[Any, Any, None]],
     roles: Roles | None = None,
+    start_timeout_s: float = 10.0,
 ) -> None:
     """Boot, test, stop; then nothing of it is left."""
     instance = Instance(state_dir)
@@ -74,7 +77,7 @@ def live(
         ActorPlan(name=name, role=f"lane_actor:{role}", config=config)
         for name, role in (USUAL if roles is None else roles).items()
     )
-    system = System(instance, RootConfig(actors=actors, run_dir=run_dir))
+    system = System(instance, supervised(actors, run_dir, start_timeout_s))
     system.boot()
 
     async def main() -> None:

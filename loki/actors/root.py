@@ -1,0 +1,39 @@
+"""The root of the tree: a supervisor whose own supervisor is the starter; it keeps the events."""
+
+from collections.abc import Mapping
+
+from loki.actors.event_log import EventKeeper
+from loki.actors.role import Handler, Shell
+from loki.actors.starter import STARTER
+from loki.actors.supervisor import Supervisor
+from loki.messages.envelope import Message
+from loki.messages.lifecycle import SystemFailed, SystemUp
+
+
+class Root(Supervisor):
+    """LokiActor."""
+
+    def __init__(self, shell: Shell, config: bytes) -> None:
+        super().__init__(shell, config)
+        self._keeper = EventKeeper(shell, lambda context: self.is_child(context.peer, context))
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {**super().handlers(), **self._keeper.handlers()}
+
+    def started(self) -> None:
+        self.shell.ready()
+        super().started()
+
+    def lost(self, peer: str, pid: int) -> None:
+        self._keeper.lost(peer, pid)
+        super().lost(peer, pid)
+
+    def stepped(self) -> None:
+        self._keeper.children_are(self.statuses())
+
+    def came_up(self) -> None:
+        self.shell.send(STARTER, SystemUp(details=self.details))
+
+    def failed(self, name: str, reason: str) -> None:
+        self.shell.send(STARTER, SystemFailed(name=name, reason=reason))
+        super().failed(name, reason)

@@ -1,0 +1,1 @@
+"""What supervisors must do, as a table: played on the pure core, and on real actors."""

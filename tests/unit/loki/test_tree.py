@@ -1,0 +1,57 @@
+"""The tree of one device, as it is told to the root."""
+
+import msgspec
+import pytest
+
+from loki.child import Child, LuaModule
+from loki.config import SupervisionSettings
+from loki.core.supervisor_spec import Restart, Strategy, SupervisorSpec
+from loki.messages.dispatch import DispatcherConfig
+from loki.messages.gateway import GatewayConfig
+from loki.messages.library import LibraryConfig
+from loki.messages.tree import SupervisorConfig
+from loki.tree import plan
+
+NOTHING = msgspec.Raw(b"\xc0")
+
+
+def child(name: str, *, vital: bool = False) -> Child:
+    module = LuaModule(name=name, child=name, doc="", functions=())
+    return Child(module=module, role=f"{name}:Role", config=f"{name}:Config", vital=vital)
+
+
+@pytest.fixture
+def config() -> SupervisorConfig:
+    library = LibraryConfig(
+        tools="", tools_named=False, script_storage_path="", state_dir="", modules=()
+    )
+    return plan(
+        [(child("hands"), NOTHING), (child("memory", vital=True), NOTHING)],
+        library=library,
+        dispatcher=DispatcherConfig(modules=(), run_dir="/run/it", disabled=("ears",)),
+        gateway=GatewayConfig(version="1"),
+        supervision=SupervisionSettings(intensity=7, period_s=9.0, heartbeat_ms=250),
+    )
+
+
+def spec_of(config: SupervisorConfig) -> SupervisorSpec:
+    return msgspec.msgpack.decode(config.spec, type=SupervisorSpec)
+
+
+def test_data_starts_first_and_the_gateway_last(config: SupervisorConfig) -> None:
+    names = ["memory", "hands", "library", "dispatcher", "gateway"]
+    assert [actor.name for actor in config.actors] == names
+    assert [each.name for each in spec_of(config).children] == names
+    assert [actor.name for actor in config.actors if actor.service] == ["memory", "hands"]
+
+
+def test_only_what_depends_on_the_outside_may_be_out_of_service(config: SupervisorConfig) -> None:
+    assert [each.name for each in spec_of(config).children if each.backoff] == ["hands"]
+    assert {each.restart for each in spec_of(config).children} == {Restart.PERMANENT}
+
+
+def test_settings_say_how_patient_it_is(config: SupervisorConfig) -> None:
+    spec = spec_of(config)
+    assert (spec.strategy, spec.intensity) == (Strategy.ONE_FOR_ONE, 7)
+    assert (spec.period_s, spec.heartbeat_s) == (9.0, 0.25)
+    assert (config.run_dir, config.disabled) == ("/run/it", ("ears",))
