@@ -1,4 +1,5 @@
--- Lua values as msgpack and back, for the border between a script and its host.
+-- Late part of the prelude: Lua values as msgpack and back, for the border between a script and its
+-- host.
 --
 -- Raw access only: no metamethod runs here. A table is an array if its keys are exactly 1 to n and
 -- n > 0, or if it is marked as one; else it is a map with strings as keys.
@@ -7,13 +8,6 @@ local MAX_DEPTH = 32
 local MAX_SIZE = 8 * 1024 * 1024 -- Bytes of one packed value.
 local RAW_STRING, UNSENDABLE = 1, 2 -- Ext types, in arguments only.
 
-local next, rawequal, rawget, rawlen, select = next, rawequal, rawget, rawlen, select
-local setmetatable, tostring, type = setmetatable, tostring, type
-local byte, char, format, pack = string.byte, string.char, string.format, string.pack
-local match, sub, unpack = string.match, string.sub, string.unpack
-local concat, mathtype, codepoints = table.concat, math.type, utf8.len
-
-local WEAK = { __mode = "k" }
 local codec = {
   null = setmetatable({}, {
     __name = "null",
@@ -29,6 +23,7 @@ local codec = {
   binaries = setmetatable({}, WEAK), -- What loki.bytes gave -> its string.
 }
 local null, arrays, binaries = codec.null, codec.arrays, codec.binaries
+codec.refusal = "ARGUMENT_INVALID" -- The code of errors about values.
 
 -- Encoding -------------------------------------------------------------------------------------
 
@@ -53,7 +48,7 @@ local function place(depth)
 end
 
 local function fail(depth, reason)
-  codec.fail(place(depth) .. ": " .. reason)
+  late.failure.raise(codec.refusal, place(depth) .. ": " .. reason)
 end
 
 local function put(piece, depth)
@@ -67,7 +62,7 @@ end
 
 local function put_blob(short, short_limit, tag, value, depth)
   local n = #value
-  put(n < short_limit and char(short + n) or pack(">BI4", tag, n), depth)
+  put(n < short_limit and char(short + n) or packed(">BI4", tag, n), depth)
   put(value, depth)
 end
 
@@ -80,18 +75,18 @@ end
 
 local function put_number(value, depth)
   if mathtype(value) == "integer" then
-    put(value >= 0 and value < 128 and char(value) or pack(">Bi8", 0xd3, value), depth)
+    put(value >= 0 and value < 128 and char(value) or packed(">Bi8", 0xd3, value), depth)
   elseif value ~= value or value - value ~= 0 then
     fail(depth, format("%s is no value that can leave a script", tostring(value)))
   else
-    put(pack(">Bd", 0xcb, value), depth)
+    put(packed(">Bd", 0xcb, value), depth)
   end
 end
 
 local put_value
 
 local function put_array(value, count, depth)
-  put(pack(">BI4", 0xdd, count), depth)
+  put(packed(">BI4", 0xdd, count), depth)
   for i = 1, count do
     path[depth + 1] = i
     local item = rawget(value, i)
@@ -103,7 +98,7 @@ local function put_array(value, count, depth)
 end
 
 local function put_map(value, count, depth)
-  put(pack(">BI4", 0xdf, count), depth)
+  put(packed(">BI4", 0xdf, count), depth)
   for key, item in next, value do
     if type(key) ~= "string" then
       fail(depth, format("a key of type %s; keys are strings, or 1 to n without holes", type(key)))
@@ -148,7 +143,7 @@ function put_value(value, depth)
   elseif kind ~= "table" then
     fail(depth, format("a %s cannot leave a script", kind))
   elseif binaries[value] then
-    put(pack(">BI4", 0xc6, #binaries[value]), depth)
+    put(packed(">BI4", 0xc6, #binaries[value]), depth)
     put(binaries[value], depth)
   else
     put_table(value, depth)
@@ -175,12 +170,12 @@ local function begin(name)
 end
 
 local function finish()
-  local packed = concat(buffer, "", 1, length)
+  local text = concat(buffer, "", 1, length)
   clear()
-  return packed
+  return text
 end
 
--- One value. Errors call `codec.fail` with a text that begins with `name`.
+-- One value. The texts of errors begin with `name`.
 function codec.encode(value, name)
   begin(name)
   put_value(value, 0)
@@ -192,15 +187,15 @@ end
 function codec.encode_arguments(name, ...)
   begin(name)
   local count = select("#", ...)
-  put(count < 16 and char(0x90 + count) or pack(">BI4", 0xdd, count), 0)
+  put(count < 16 and char(0x90 + count) or packed(">BI4", 0xdd, count), 0)
   for i = 1, count do
     local value = (select(i, ...))
     local kind = type(value)
     if kind == "string" and not codepoints(value) then
-      put(pack(">BI4B", 0xc9, #value, RAW_STRING), 0)
+      put(packed(">BI4B", 0xc9, #value, RAW_STRING), 0)
       put(value, 0)
     elseif kind == "function" or kind == "thread" then
-      put(pack(">BI4B", 0xc9, #kind, UNSENDABLE), 0)
+      put(packed(">BI4B", 0xc9, #kind, UNSENDABLE), 0)
       put(kind, 0)
     else
       argument = i
@@ -282,4 +277,38 @@ function decode(text, at)
 end
 
 codec.decode = decode
+
+-- Marks ----------------------------------------------------------------------------------------
+
+-- loki.array and loki.bytes.
+function codec.array(value)
+  if value == nil then
+    value = {}
+  elseif type(value) ~= "table" then
+    late.failure.raise("ARGUMENT_INVALID", "loki.array(t): t must be a table, got " .. type(value))
+  end
+  arrays[value] = true
+  return value
+end
+
+local binary_meta = {
+  __name = "bytes",
+  __metatable = false,
+  __tostring = function(self)
+    return binaries[self]
+  end,
+  __len = function(self)
+    return #binaries[self]
+  end,
+}
+
+function codec.bytes(text)
+  if type(text) ~= "string" then
+    late.failure.raise("ARGUMENT_INVALID", "loki.bytes(s): s must be a string, got " .. type(text))
+  end
+  local binary = setmetatable({}, binary_meta)
+  binaries[binary] = text
+  return binary
+end
+
 return codec

@@ -1,14 +1,12 @@
--- Part of the prelude: `require`. The host reads modules from the scripts folder; each runs once in
--- a run, with the script's own globals.
+-- Late part of the prelude: `require`. The host reads modules from the scripts folder; each runs
+-- once in a run, with the script's own globals.
 
-local loaded = {} -- Name -> what the module gave.
 local required_by = {} -- Name of a module that is running -> who required it; "" is the script.
-local innermost = "" -- Of the modules that are running, as the code that runs now sees it.
 
 -- Why a module that is running cannot be required: it led to itself, by the names from `name` on, or
 -- another function of loki.all came first.
 local function busy(name)
-  local path, at = name, innermost
+  local path, at = name, modules.innermost
   while at ~= name do
     if not at or at == "" then
       return format("another function of loki.all is loading '%s'; require it before", name)
@@ -19,15 +17,15 @@ local function busy(name)
 end
 
 local function running_module(name)
-  required_by[name], innermost = innermost, name
+  required_by[name], modules.innermost = modules.innermost, name
   return setmetatable({}, {
     __close = function()
-      innermost, required_by[name] = required_by[name], nil
+      modules.innermost, required_by[name] = required_by[name], nil
     end,
   })
 end
 
-function env.require(...)
+local function require(...)
   local name = ...
   if type(name) ~= "string" then
     misfit("string", 1, "require", ...)
@@ -56,11 +54,4 @@ function env.require(...)
   return value, found.file
 end
 
--- What is there anyway can be required too.
-local function preload()
-  for name, value in next, env do
-    if type(value) == "table" then
-      loaded[name] = value
-    end
-  end
-end
+return { require = require }

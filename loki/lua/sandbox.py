@@ -10,11 +10,11 @@ import os
 import struct
 import sys
 from collections.abc import Iterable
-from functools import cache
-from importlib.resources import files
 from typing import Any, NoReturn, TypeAlias
 
 from lupa import lua54
+
+from loki.lua.prelude import bytecode
 
 Flat: TypeAlias = tuple[Any, ...]
 """Bytes, numbers, booleans and None; their order is that of prelude.lua."""
@@ -22,23 +22,6 @@ Flat: TypeAlias = tuple[Any, ...]
 VERSION = ".".join(map(str, lua54.LUA_VERSION))
 LuaFailure = lua54.LuaError
 LuaOutOfMemory = lua54.LuaMemoryError
-
-
-PARTS = (
-    "codec.lua",
-    "taken.lua",
-    "prelude.lua",
-    "library.lua",
-    "service.lua",
-    "module.lua",
-    "together.lua",
-    "session.lua",
-)
-"""One chunk in this order. The codec is a function of its own. All after taken.lua is one, too:
-
-to capture a local of the running function, Lua walks over all that were captured before; to pass
-on what that function captured is one step. A fresh state comes sooner by a twentieth.
-"""
 
 
 def _deny(*_: object) -> NoReturn:
@@ -57,22 +40,9 @@ def _runtime() -> lua54.LuaRuntime:
     )
 
 
-@cache
-def _bytecode() -> bytes:
-    """The prelude, compiled once per process. Host-made: no other bytecode is ever loaded."""
-    codec, taken, *parts = (files(__package__).joinpath(name).read_bytes() for name in PARTS)
-    source = b"local codec = (function()\n%b\nend)()\n%b\nreturn (function(...)\n%b\nend)(...)"
-    runtime = _runtime()
-    dump = runtime.eval(b"function(f) return string.dump(f, true) end")
-    bytecode: bytes = dump(
-        runtime.compile(source % (codec, taken, b"".join(parts)), name=b"=prelude", mode=b"t")
-    )
-    return bytecode
-
-
 def warm_up() -> None:
     """Compile the prelude now, so that processes forked from this one need not."""
-    _bytecode()
+    bytecode()
 
 
 class Sandbox:
@@ -84,8 +54,8 @@ class Sandbox:
         Functions are given as one string, each name with a space before and after it.
         """
         self._runtime = _runtime()
-        prelude = self._runtime.compile(_bytecode(), name=b"=prelude", mode=b"b")
-        self._compile, self._begin, self._stage, self._go, self._drain = prelude(*services)
+        entries = self._runtime.execute(bytecode(), *services, name=b"=prelude", mode=b"b")
+        self._compile, self._begin, self._stage, self._go, self._drain = entries
         self._base: int = self._runtime.get_memory_used(total=True)
         self._limit = self._confined = sys.maxsize
         self._ceiling = 0

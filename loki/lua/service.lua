@@ -1,4 +1,4 @@
--- Part of the prelude: `loki` and the children as scripts see them, sealed and empty from outside.
+-- Late part of the prelude: what `loki` and the children offer, once a script asks one of them.
 
 local function shown(...)
   local arguments = pack(...)
@@ -12,25 +12,22 @@ local function shown(...)
   return concat(arguments, ", ", 1, arguments.n)
 end
 
-local function sealed(name, lookup)
-  return setmetatable({}, {
-    __index = lookup,
-    __newindex = function()
-      error(name .. " cannot be changed", 2)
-    end,
-    __name = name,
-    __metatable = false,
-  })
-end
-
 local function misused(label, right, ...)
-  raise("ARGUMENT_INVALID", format("use %s(%s), with %s", label, shown(...), right))
+  late.failure.raise("ARGUMENT_INVALID", format("use %s(%s), with %s", label, shown(...), right))
 end
 
--- What `name` offers: functions of the host, made on first use, and `extras` that live here.
-local function service(name, separator, functions, extras)
-  local proxy
-  local methods = extras or {}
+local function loki_all(...)
+  return late.together(...)
+end
+
+-- The `__index` of a proxy: functions of the host, made on first use, and those that live here.
+local function lookup(proxy, name, functions)
+  local codec = late.codec
+  local methods, separator = {}, ":"
+  if name == "loki" then
+    separator = "."
+    methods = { null = codec.null, array = codec.array, bytes = codec.bytes, all = loki_all }
+  end
 
   local function method(key)
     local label = name .. separator .. key
@@ -50,7 +47,7 @@ local function service(name, separator, functions, extras)
     end
   end
 
-  proxy = sealed(name, function(_, key)
+  return function(_, key)
     local found = methods[key]
     if found == nil and type(key) == "string" then
       if match(key, "^[%a_][%w_]*$") and find(functions, " " .. key .. " ", 1, true) then
@@ -61,36 +58,11 @@ local function service(name, separator, functions, extras)
       end
     end
     return found
-  end)
-  env[name] = proxy
+  end
 end
 
-local function loki_array(value)
-  if value == nil then
-    value = {}
-  elseif type(value) ~= "table" then
-    raise("ARGUMENT_INVALID", "loki.array(t): t must be a table, got " .. type(value))
-  end
-  codec.arrays[value] = true
-  return value
-end
-
-local binary_meta = {
-  __name = "bytes",
-  __metatable = false,
-  __tostring = function(self)
-    return codec.binaries[self]
-  end,
-  __len = function(self)
-    return #codec.binaries[self]
-  end,
-}
-
-local function loki_bytes(text)
-  if type(text) ~= "string" then
-    raise("ARGUMENT_INVALID", "loki.bytes(s): s must be a string, got " .. type(text))
-  end
-  local binary = setmetatable({}, binary_meta)
-  codec.binaries[binary] = text
-  return binary
+return function(proxy, key)
+  local meta = services[proxy]
+  meta.__index = lookup(proxy, meta.__name, meta.functions)
+  return meta.__index(proxy, key)
 end

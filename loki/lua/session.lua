@@ -1,48 +1,8 @@
 -- Part of the prelude: the life of one script, what went wrong in it, and the host's entry points.
 
 local randomseed = math.randomseed
-local LEVELS, FRAMES, TEXT_LIMIT = 200, 20, 2000
+local EMPTY, NOTHING = "\x80", "\xc0" -- {} and nil, packed.
 local failure = {} -- Of the script, once it raised: text, trace, code, details.
-
-local function frame(info)
-  if info.what == "main" then
-    return format("%s:%d: in main chunk", info.short_src, info.currentline)
-  elseif info.namewhat == "" then
-    return format(
-      "%s:%d: in function defined at line %d", info.short_src, info.currentline, info.linedefined)
-  end
-  return format("%s:%d: in function '%s'", info.short_src, info.currentline, info.name)
-end
-
-local function trace()
-  local lines = {}
-  for level = 3, 3 + LEVELS do
-    local info = getinfo(level, "Sln")
-    if not info then
-      break
-    elseif info.what ~= "C" and info.source ~= own_source then
-      if #lines == FRAMES then
-        lines[FRAMES + 1] = "..."
-        break
-      end
-      lines[#lines + 1] = frame(info)
-    end
-  end
-  return cut(concat(lines, "\n"), TEXT_LIMIT)
-end
-
-local function message_of(e)
-  if issued[e] then
-    return issued[e].message
-  elseif type(e) == "table" and not getmetatable(e) and type(rawget(e, "message")) == "string" then
-    return rawget(e, "message")
-  end
-  local ok, text = pcall(tostring, e)
-  if not ok and rawequal(text, OUT_OF_MEMORY) then
-    stopped = "memory"
-  end
-  return ok and text or "an error that cannot be shown"
-end
 
 -- Handler of the script's uncaught errors: runs where they were raised. `__close` handlers get
 -- what it returns.
@@ -50,11 +10,7 @@ local function describe(e)
   if stopped then
     return STOP
   end
-  failure.trace = trace()
-  failure.text = cut(message_of(e), TEXT_LIMIT)
-  local record = issued[e]
-  failure.code = record and record.code
-  failure.details = record and codec.encode(record.details, "details")
+  late.failure.describe(e)
   return unforged(e)
 end
 
@@ -71,15 +27,17 @@ local function run()
   end
   local value = script()
   local kind = type(value)
-  if kind == "function" or kind == "thread" then
+  if value == nil then
+    return "done", NOTHING
+  elseif mathtype(value) == "integer" then
+    return "done", packed(">Bi8", 0xd3, value)
+  elseif kind == "function" or kind == "thread" then
     return "unsendable", kind
   elseif kind == "string" and result_is_binary then
-    value = loki_bytes(value)
+    value = late.codec.bytes(value)
   end
-  codec.fail = function(reason)
-    raise("SCRIPT_ERROR", reason)
-  end
-  return "done", codec.encode(value, "result")
+  late.codec.refusal = "SCRIPT_ERROR"
+  return "done", late.codec.encode(value, "result")
 end
 
 local function ended(ok, ...)
@@ -100,11 +58,11 @@ local function step(ok, tag, ...)
     stopped = stopped or "memory"
   end
   if stopped then
-    return pieces_size, "stopped", stopped
+    return output.size, "stopped", stopped
   elseif not ok then
-    return pieces_size, "broken", tostring(tag)
+    return output.size, "broken", tostring(tag)
   end
-  return pieces_size, ...
+  return output.size, ...
 end
 
 -- Gives bytecode, with the lines that errors need; or nil, and what is wrong.
@@ -118,53 +76,50 @@ end
 -- is two integers: Lua's own is the same for all states that one process makes within a second.
 local function begin(text, name, mode, params, output_limit, binary, ...)
   code, chunk_name, code_mode, result_is_binary = text, name, mode, binary
-  output_left = output_limit > 0 and output_limit or nil
+  output.left = output_limit > 0 and output_limit or nil -- Bytes; nil is no limit.
   randomseed(...)
-  env.params = codec.decode(params, 1)
+  env.params = params == EMPTY and {} or late.codec.decode(params, 1)
   root = create(live)
   began = clock()
 end
 
 -- Takes the host's answer to the last request.
-local function stage(packed, failed)
-  answer = codec.decode(packed, 1)
+local function stage(value, failed)
+  answer = late.codec.decode(value, 1)
   answer_failed = failed
 end
 
 -- Runs the script to its next request or its end. Gives the bytes of output that wait, the kind of
 -- the request, and its parts. `ticket` is that of the function of `loki.all` which is answered.
 local function go(ticket)
-  flushed_at = clock()
+  output.flushed_at = clock()
   return step(resume(root, ticket))
 end
 
--- Gives the output that waits.
 local function drain()
-  local text = concat(pieces)
-  pieces, pieces_size = {}, 0
-  return text
+  return late.output.drain()
+end
+
+-- Under these names late parts see it, as it is once a script runs.
+function shared()
+  return await, byte, caught, char, close, codepoints, concat, create, env, error, failure, find,
+    format, getinfo, getmetatable, halt, isyieldable, late, load, loaded, match, mathtype, misfit,
+    modules, next, output, over, own_source, pack, packed, pcall, rawequal, rawget, rawlen, resume,
+    root, running, select, services, setmetatable, status, stop, sub, tostring, type, unforged,
+    unpack, waiting, xpcall, yield, clock, REFUSED, STOP, TAG, WEAK
 end
 
 do
   local names = pack(...)
-  service("loki", ".", names[1], {
-    null = codec.null,
-    array = loki_array,
-    bytes = loki_bytes,
-    all = loki_all,
-  })
+  service("loki", names[1])
   for i = 2, names.n, 2 do
-    service(names[i], ":", names[i + 1])
+    service(names[i], names[i + 1])
   end
-  preload()
 end
 
 -- The host looks up `debug` in the true globals at each of its calls and must find it without
--- allocating; nothing else there is of use to anybody.
-local globals = _G
-for name in next, globals do
-  globals[name] = nil
-end
-globals.debug = false
+-- allocating. Where they were, Lua finds the names of its functions for its errors.
+local GLOBALS = 2 -- Key of the registry.
+debug.getregistry()[GLOBALS] = { debug = false }
 
 return compile, begin, stage, go, drain

@@ -2,10 +2,12 @@
 
 local assert, collectgarbage, error, load, next = assert, collectgarbage, error, load, next
 local getmetatable, pcall, rawequal, rawget, rawlen = getmetatable, pcall, rawequal, rawget, rawlen
-local select, setmetatable, tostring, type, xpcall = select, setmetatable, tostring, type, xpcall
+local rawset, select, setmetatable, tostring, type = rawset, select, setmetatable, tostring, type
+local xpcall = xpcall
 local close, create, isyieldable = coroutine.close, coroutine.create, coroutine.isyieldable
 local resume, running, status = coroutine.resume, coroutine.running, coroutine.status
 local yield = coroutine.yield
-local byte, find, format = string.byte, string.find, string.format
-local match, sub, concat, pack = string.match, string.sub, table.concat, table.pack
+local byte, char, find, format = string.byte, string.char, string.find, string.format
+local match, sub, packed, unpack = string.match, string.sub, string.pack, string.unpack
+local concat, pack, codepoints = table.concat, table.pack, utf8.len
 local mathtype, clock, getinfo = math.type, os.clock, debug.getinfo

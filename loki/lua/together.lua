@@ -1,4 +1,4 @@
--- Part of the prelude: loki.all, functions of a script that wait for the host side by side.
+-- Late part of the prelude: loki.all, functions of a script that wait for the host side by side.
 --
 -- Each runs in a coroutine. What it asks the host for goes there under a ticket, as "started", and
 -- the host resumes the script at once, so that the next function runs. When all of them wait, the
@@ -11,25 +11,25 @@ local function loki_all(...)
   local functions = ...
   local count = type(functions) == "table" and rawlen(functions) or 0
   if type(functions) ~= "table" or select("#", ...) > 1 then
-    raise("ARGUMENT_INVALID", "loki.all{...}: takes one table, an array of functions")
+    late.failure.raise("ARGUMENT_INVALID", "loki.all{...}: takes one table, an array of functions")
   end
   for i = 1, count do
     local kind = type(rawget(functions, i))
     if kind ~= "function" then
-      raise("ARGUMENT_INVALID", format("loki.all{...}: item %d must be a function, got %s", i, kind))
+      late.failure.raise("ARGUMENT_INVALID", format("loki.all{...}: item %d must be a function, got %s", i, kind))
     end
   end
   if not isyieldable() then
-    refuse("loki.all")
+    late.failure.refuse("loki.all")
   end
 
   local results, failed, left = {}, {}, count
   local owners = {} -- Ticket -> the coroutine that waits for its answer.
-  local outer, inner = innermost, {} -- Which module is running, here and in each function.
+  local outer, inner = modules.innermost, {} -- Which module is running, here and in each function.
   local run
 
   local function on(i, co, ok, tag, ...)
-    inner[i] = innermost
+    inner[i] = modules.innermost
     if ok and rawequal(tag, TAG) then
       local kind, ticket = ...
       if kind == "waits" then
@@ -54,12 +54,12 @@ local function loki_all(...)
     failed[i] = not ok
     results[i] = tag
     if ok and tag == nil then
-      results[i] = codec.null
+      results[i] = late.codec.null
     end
   end
 
   function run(i, co, ...)
-    innermost = inner[i]
+    modules.innermost = inner[i]
     return on(i, co, resume(co, ...))
   end
 
@@ -74,11 +74,14 @@ local function loki_all(...)
     owners[ticket] = nil
     run(owner[1], owner[2], ticket)
   end
-  innermost = outer
+  modules.innermost = outer
   for i = 1, count do
     if failed[i] then
       error(results[i], 0)
     end
   end
-  return loki_array(results)
+  late.codec.arrays[results] = true
+  return results
 end
+
+return loki_all
