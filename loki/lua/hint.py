@@ -181,7 +181,7 @@ class Names:
     """What a script can reach in one run, beside Lua's own."""
 
     modules: Collection[str] = ()  # What its calls go to.
-    parameters: Collection[str] = ()
+    parameters: Collection[str] | None = ()  # None: any, whatever the caller gives.
     given: Collection[str] = ()  # The parameters that have a value.
 
 
@@ -192,7 +192,7 @@ def run_hint(message: str, source: str, line: int, names: Names) -> str:
         return hint
     if _MISSING.search(message):
         used = set(_PARAMETER.findall(_code(lines, line))) - set(names.given)
-        return _of_parameter(used.pop(), names.parameters) if len(used) == 1 else ""
+        return _of_parameter(used.pop(), names) if len(used) == 1 else ""
     if _of_empty_module(message, lines):
         return "what require gives is what the module returns, and this one returns no table"
     if found := _NOTHING.search(message):
@@ -200,7 +200,7 @@ def run_hint(message: str, source: str, line: int, names: Names) -> str:
         if found["kind"] == "global":
             return _of_global(name, lines, line, (*GLOBALS.split(), *names.modules))
         if re.search(rf"\bparams\.{name}\b", code):
-            return _of_parameter(name, names.parameters)
+            return _of_parameter(name, names)
         if library := re.search(rf"\b({'|'.join(LIBRARIES)})\.{name}\b", code):
             return _of_library(library[1], name)
     return ""
@@ -289,11 +289,14 @@ def _of_library(library: str, name: str) -> str:
     )
 
 
-def _of_parameter(name: str, parameters: Collection[str]) -> str:
-    if name in parameters:
+def _of_parameter(name: str, names: Names) -> str:
+    known = names.given if names.parameters is None else names.parameters
+    if name in known:
         return f"the caller left '{name}' out: give it a default, or test it for nil"
-    near = _did_you_mean(f"params.{name}", [f"params.{other}" for other in parameters])
-    return near or f"the script has no parameter '{name}'"
+    near = _did_you_mean(f"params.{name}", [f"params.{other}" for other in known])
+    if near or names.parameters is not None:
+        return near or f"the script has no parameter '{name}'"
+    return f"the caller gave no '{name}'"
 
 
 def _did_you_mean(name: str, known: Collection[str]) -> str:

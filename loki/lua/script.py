@@ -15,7 +15,7 @@ from loki.lua.hint import Explained, Names, compile_hint, explained, line_of, ru
 from loki.lua.place import Place, Sources
 from loki.lua.sandbox import LuaFailure, LuaOutOfMemory, Sandbox
 from loki.messages.module import CompiledModule
-from loki.messages.script import Script, ValueType
+from loki.messages.script import Origin, Script, ValueType
 from loki.messages.value import INT64, ScriptValue
 
 KEPT_CODES = frozenset(
@@ -67,7 +67,7 @@ class LuaSession:
         self._sources = Sources(chunk, script.source)
         self._names = Names(
             modules=self._bindings.module_names,
-            parameters=tuple(parameter.name for parameter in script.parameters),
+            parameters=_parameters(script),
             given=tuple(name for name, value in arguments.items() if value is not None),
         )
         self._sandbox.begin(
@@ -269,6 +269,13 @@ class LuaSession:
         b"failed": _failed,
         b"broken": _broken,
     }
+
+
+def _parameters(script: Script) -> tuple[str, ...] | None:
+    """None for ad-hoc source without a header, which gets whatever its sender gives."""
+    if script.origin is Origin.ADHOC and script.return_type is ValueType.ANY:
+        return None
+    return tuple(parameter.name for parameter in script.parameters)
 
 
 def _explained(message: str, place: Place, hint: str) -> Explained:

@@ -6,7 +6,7 @@ from loki.core.engine import Finished
 from loki.errors import CompilationError
 from loki.lua.engine import LuaEngine
 from loki.lua.hint import GLOBALS, LIBRARIES, Names, compile_hint, line_of, run_hint
-from loki.messages.script import Limits, Parameter, Script, ValueType
+from loki.messages.script import Limits, Origin, Parameter, Script, ValueType
 
 BRACES = "without braces"
 CONTINUE = "Lua has no continue"
@@ -211,6 +211,25 @@ def test_the_functions_are_those_that_scripts_find(engine: LuaEngine, library: s
     return found"""
     ended = engine.prepare().start(script(source), {})
     assert sorted(ended.value) == sorted(LIBRARIES[library].split())
+
+
+@pytest.mark.parametrize(
+    ("returns", "given", "hint"),
+    [
+        (ValueType.ANY, {}, "the caller gave no 'pin'"),
+        (ValueType.ANY, {"pins": 4}, "did you mean 'params.pins'?"),
+        (ValueType.VOID, {}, "the script has no parameter 'pin'"),  # Its header says so.
+    ],
+)
+def test_adhoc_source_without_a_header_has_what_its_caller_gives(
+    engine: LuaEngine, returns: ValueType, given: dict[str, int], hint: str
+) -> None:
+    for source in ("board:read(params.pin)", "return params.pin.x"):
+        sent = Script(
+            name="adhoc", source=source, chunk="a.lua", origin=Origin.ADHOC, return_type=returns
+        )
+        ended = engine.prepare().start(sent, dict(given))
+        assert ended.message.endswith(hint), ended.message
 
 
 def test_lines_that_are_not_there() -> None:
