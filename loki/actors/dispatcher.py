@@ -16,7 +16,7 @@ from loki.actors.crew import Crew
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
-from loki.actors.run import Run, has_begun, is_news, obituary
+from loki.actors.run import Run, death_of, has_begun, is_news, obituary
 from loki.actors.shell import ParentRole
 from loki.core import execution, library, pool
 from loki.core.script_table import ScriptTable
@@ -138,9 +138,13 @@ class Dispatcher(ParentRole):
         run = Run(message, admission, context.peer, context.deadline_s)
         self._runs[message.run] = run
         self._perform(self._pool.submitted(message.run, self._now_s()))
+        self._mind_deadline(run)
+
+    def _mind_deadline(self, run: Run) -> None:
+        """Nobody waits longer for a runner than the caller does."""
         if not run.runner and run.deadline_s is not None:
             left_s = max(0.0, run.deadline_s - self._now_s())
-            run.timer = self.shell.later(left_s, lambda: self._waited_too_long(message.run))
+            run.timer = self.shell.later(left_s, lambda: self._waited_too_long(run.submitted.run))
 
     def _perform(self, commands: list[pool.Command]) -> None:
         for command in commands:
@@ -174,9 +178,12 @@ class Dispatcher(ParentRole):
             run.timer.cancel()
         known = self._scripts.know(run.admission.script)
         left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
-        run.runner, run.runner_pid, run.queued_s = runner, self._crew.pid_of(runner), queued_s
-        run.started_s = now_s
-        run.budget_s, run.deadline_is_clients = execution.budget_s(run.admission.limits, left_s)
+        run.runner, run.runner_pid, run.started_s = runner, self._crew.pid_of(runner), now_s
+        run.attempts += 1
+        run.queued_s += queued_s
+        run.budget_s, run.deadline_is_clients = execution.budget_s(
+            run.admission.limits, left_s, run.used_s
+        )
         run.timer = self.shell.later(run.budget_s + KILL_GRACE_S, lambda: self._overdue(run))
         for child in known.children:
             self._open_at(run, child)
@@ -188,7 +195,7 @@ class Dispatcher(ParentRole):
             limits=run.admission.limits,
             budget_s=run.budget_s,
             deadline_is_clients=run.deadline_is_clients,
-            queue_ms=queued_s * 1000,
+            queue_ms=run.queued_s * 1000,
             stream=run.submitted.stream,
             gateway=run.gateway,
         )
@@ -239,9 +246,7 @@ class Dispatcher(ParentRole):
 
     def _cancelled(self, request: CancelRun, _context: Context) -> Done:
         self._chronicle.require_live(request.run)
-        run = self._runs.get(request.run)
-        if run is None:
-            return Done()  # Its runner is dead, and its end about to be told.
+        run = self._runs[request.run]
         failure = Failure(code=ErrorCode.CANCELLED, message=f"'{run.name}' was cancelled")
         if self._pool.withdrawn(request.run):
             del self._runs[request.run]
@@ -255,6 +260,8 @@ class Dispatcher(ParentRole):
                 run.runner, request, lambda _reply: None, timeout_s=CANCEL_GRACE_S, run=request.run
             )
             self.shell.later(CANCEL_GRACE_S, lambda: self._kill_if_running(run))
+        else:  # Its runner is dead, and we are about to see why.
+            run.killed_for = failure
         return Done()
 
     def _overdue(self, run: Run) -> None:
@@ -274,8 +281,9 @@ class Dispatcher(ParentRole):
             return
         self._chronicle.told(message)
         if not message.dying:
+            runner = run.runner
             self._close(run)
-            self._perform(self._pool.runner_freed(run.runner, self._now_s()))
+            self._perform(self._pool.runner_freed(runner, self._now_s()))
 
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)
@@ -283,13 +291,19 @@ class Dispatcher(ParentRole):
             self._announcer.warn(message, run.name)
 
     def _close(self, run: Run) -> None:
-        """The run is over: whoever knows of it lets go of what it held."""
+        """The run is over."""
         del self._runs[run.submitted.run]
+        self._release(run)
+
+    def _release(self, run: Run) -> None:
+        """It has no runner any more: whoever knows of it lets go of what it held."""
         if run.timer is not None:
             run.timer.cancel()
         self._calls.run_ended(run)
         for child in run.told:
             self.shell.send(child, RunClosed(run=run.submitted.run))
+        run.told.clear()
+        run.runner = ""
 
     # Runners.
 
@@ -314,33 +328,42 @@ class Dispatcher(ParentRole):
         run = self._runs.get(self._pool.runners[name].run)
         began = run is None or run.killed_for is not None or has_begun(record, run)
         if run is not None and not began:
-            self._forget_runner_of(run)
+            self._release(run)
+            self._chronicle.waits(run.submitted.run)
         self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
+        if run is not None and not began:
+            self._mind_deadline(run)
         self._scripts.runner_ended(name)
         self._crew.forget(name)
         self._wake_at(self._now_s() + pool.PATIENCE_S)
-
-    def _forget_runner_of(self, run: Run) -> None:
-        """It goes to another runner, perhaps; no child may serve the dead one's."""
-        self._calls.run_ended(run)
-        for child in run.told:
-            self.shell.send(child, RunClosed(run=run.submitted.run))
-        run.told.clear()
-        run.runner = ""
 
     def _lost_run(self, run_id: str, runner: str) -> None:
         run = self._runs.get(run_id)
         if run is None:
             return  # It was answered; its runner died afterwards.
         record = flight_recorder.recorder_for(runner).read()
-        self._close(run)
-        self._tell_end(run, record, self._now_s(), DEATH_LOOKS)
+        self._release(run)
+        self._judge(run, record, self._now_s(), DEATH_LOOKS)
 
-    def _tell_end(self, run: Run, record: Record, died_s: float, looks: int) -> None:
+    def _judge(self, run: Run, record: Record, died_s: float, looks: int) -> None:
         """Where nobody said why, the signal does; it is known a moment after the lane's end."""
+        if self._runs.get(run.submitted.run) is not run:
+            return  # Its last word was read after its end.
         killed_by = self.family.killed_by(run.runner_pid)
         unexplained = record.cause is None and run.killed_for is None
         if unexplained and killed_by is None and looks:
-            self.shell.later(DEATH_LOOK_S, lambda: self._tell_end(run, record, died_s, looks - 1))
+            self.shell.later(DEATH_LOOK_S, lambda: self._judge(run, record, died_s, looks - 1))
             return
-        self._chronicle.tell(run.gateway, obituary(run, record, died_s, killed_by or 0))
+        end = obituary(run, record, died_s, killed_by or 0)
+        if pool.may_run_again(death_of(run, record, end)):
+            self._try_again(run, died_s)
+        else:
+            del self._runs[run.submitted.run]
+            self._chronicle.tell(run.gateway, end)
+
+    def _try_again(self, run: Run, died_s: float) -> None:
+        run.used_s += died_s - run.started_s
+        self.shell.log.warning("run=%s script=%s runs again", run.submitted.run, run.name)
+        self._chronicle.waits(run.submitted.run)
+        self._perform(self._pool.returned(run.submitted.run, self._now_s()))
+        self._mind_deadline(run)

@@ -10,7 +10,8 @@ from enum import IntEnum
 
 from loki.messages.execution import Cause, Usage
 
-_LAYOUT = struct.Struct("<BB32sddQ")
+_LAYOUT = struct.Struct("<BBB32sddQ")
+_SHOWN = 2  # Where that byte lies.
 _CAUSES = tuple(Cause)
 _NO_CAUSE = 255
 _MOST = 2**63 - 1  # What a reader can hold.
@@ -31,6 +32,7 @@ class Record:
     cpu_ms: float
     overshoot_ms: float
     peak_memory_bytes: int
+    shown: bool = False  # Something of it went to its client.
 
 
 class FlightRecorder:
@@ -42,10 +44,15 @@ class FlightRecorder:
         self._set_phase(RunPhase.NONE)
 
     def accepted(self, run: str) -> None:
-        _LAYOUT.pack_into(self._page, 0, RunPhase.ACCEPTED, _NO_CAUSE, run.encode(), 0.0, 0.0, 0)
+        phase, name = RunPhase.ACCEPTED, run.encode()
+        _LAYOUT.pack_into(self._page, 0, phase, _NO_CAUSE, False, name, 0.0, 0.0, 0)
 
     def begun(self) -> None:
         self._set_phase(RunPhase.BEGUN)
+
+    def shown(self) -> None:
+        """From now on its client has seen something of it."""
+        self._page[_SHOWN] = True
 
     def answered(self) -> None:
         self._set_phase(RunPhase.ANSWERED)
@@ -55,14 +62,14 @@ class FlightRecorder:
 
     def stopped(self, cause: Cause, usage: Usage) -> None:
         """The runner is about to end itself."""
-        phase, _, run, *_ = _LAYOUT.unpack_from(self._page)
+        phase, _, shown, run, *_ = _LAYOUT.unpack_from(self._page)
         index = _CAUSES.index(cause)
         used = usage.cpu_ms, usage.overshoot_ms, usage.peak_memory_bytes
-        _LAYOUT.pack_into(self._page, 0, phase, index, run, *used)
+        _LAYOUT.pack_into(self._page, 0, phase, index, shown, run, *used)
 
     def read(self) -> Record:
         """Whatever the page holds: a script that broke out of Lua may have written it."""
-        phase, cause, run, cpu_ms, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
+        phase, cause, shown, run, cpu_ms, overshoot_ms, peak = _LAYOUT.unpack_from(self._page)
         return Record(
             RunPhase(min(phase, RunPhase.ANSWERED)),
             _CAUSES[cause] if cause < len(_CAUSES) else None,
@@ -70,6 +77,7 @@ class FlightRecorder:
             cpu_ms,
             overshoot_ms,
             min(peak, _MOST),
+            bool(shown),
         )
 
     def close(self) -> None:

@@ -34,7 +34,8 @@ LEVELS = {
 class Outlet:
     """A client that reads slowly slows its script; it does not fill memory."""
 
-    def __init__(self, start: StartRun, shell: Shell) -> None:
+    def __init__(self, start: StartRun, shell: Shell, shown: Callable[[], None]) -> None:
+        """`shown` is called before the first chunk leaves."""
         self.written_bytes = 0
         self.truncated = False
         self._run = start.run
@@ -42,6 +43,7 @@ class Outlet:
         self._streams = start.stream
         self._left_bytes = start.limits.max_output_kb * 1024 or None  # None is no limit.
         self._shell = shell
+        self._shown = shown
         self._log_allowance = Allowance(LOGGED_AT_ONCE, LOGGED_PER_S, time.monotonic())
         self._log_overflows = False
         self._kept: list[str] = []
@@ -97,6 +99,8 @@ class Outlet:
     def chunk(self, message: Callable[[int], Message]) -> None:
         """Send the message of the next number, if this is a stream that somebody reads."""
         if self._streams:
+            if not self._sequence:
+                self._shown()
             self._sequence += 1
             self._shell.send(self._gateway, message(self._sequence), run=self._run)
 

@@ -8,6 +8,7 @@ from loki.actors.role import Timer
 from loki.core import execution
 from loki.core.execution import Admission
 from loki.core.limit import NAMES
+from loki.core.pool import Death
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 
@@ -25,7 +26,9 @@ class Run:
     deadline_s: float | None  # The client's.
     runner: str = ""
     runner_pid: int = 0
-    queued_s: float = 0.0
+    attempts: int = 0  # Runners that it was given to.
+    queued_s: float = 0.0  # In all.
+    used_s: float = 0.0  # Wall time at runners that died.
     budget_s: float = 0.0
     deadline_is_clients: bool = False
     started_s: float = 0.0
@@ -69,6 +72,16 @@ def obituary(run: Run, record: Record, now_s: float, killed_by: int = 0) -> RunF
     )
     cause = execution.CAUSE_OF_CODE[failure.code] if failure else record.cause
     return execution.ended_by_death(run.submitted.run, run.name, cause, failure, usage)
+
+
+def death_of(run: Run, record: Record, end: RunFinished) -> Death:
+    """What counts for whether it may run again; `end` is its obituary."""
+    return Death(
+        attempts=run.attempts,
+        idempotent=run.admission.script.idempotent,
+        shown=record.shown,
+        stopped=end.cause is not Cause.CRASHED,
+    )
 
 
 def _why(run: Run, record: Record, wall_s: float, killed_by: int) -> Failure | None:

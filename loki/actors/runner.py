@@ -103,7 +103,7 @@ class Runner(Role):
         compiled = self._compiled(start.revision, start.script)
         script = under(compiled.script, start.limits)
         root = root_of(start, script, session, now_s)
-        run = self._current = Current(start, root, Outlet(start, self.shell))
+        run = self._current = Current(start, root, Outlet(start, self.shell, self._recorder.shown))
         self._cpu_limit.allow(root.cpu_began_s, min(root.cpu_allowed_s, start.budget_s))
         self._look_later(run, root, run.look_at_s)
         arguments = {name: unpack(value) for name, value in start.arguments.items()}

@@ -67,6 +67,8 @@ def _show(script: "script_pb2.Script") -> None:
     say(f"method       {scripts.method_of(definition.name)}")
     say(f"revision     {script.revision} ({scripts.origin_name(script.origin)})")
     say(f"limits       {', '.join(limits)}")
+    if definition.idempotent:
+        say("idempotent   yes: runs again, once, when its process dies")
     say(f"permissions  {'; '.join(allowed) or 'none'}")
     say(f"\n{definition.source.rstrip()}")
 

@@ -96,6 +96,7 @@ def shape_json(
         "parameters": [parameter_json(parameter) for parameter in script.parameters],
         "return_type": type_name(script.return_type),
         "limits": limits_of(script),
+        "idempotent": script.idempotent,
     }
 
 

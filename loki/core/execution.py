@@ -80,9 +80,14 @@ def refused(
     )
 
 
-def budget_s(limits: Limits, client_left_s: float | None) -> tuple[float, bool]:
-    """Seconds of wall time that a run gets, and whether its client's deadline is what binds."""
-    own_s = limits.max_execution_time_ms / 1000
+def budget_s(
+    limits: Limits, client_left_s: float | None, used_s: float = 0.0
+) -> tuple[float, bool]:
+    """Seconds of wall time that a run gets, and whether its client's deadline is what binds.
+
+    `used_s` is what it used already, at a runner that died.
+    """
+    own_s = max(0.0, limits.max_execution_time_ms / 1000 - used_s)
     if client_left_s is not None and client_left_s < own_s:
         return client_left_s, True
     return own_s, False

@@ -5,7 +5,8 @@ wait for its end). Runs wait in one bounded queue, first come first served. As m
 `warm` are kept, and one idle spare beside them, so that a kill delays nobody. More are started,
 up to `most`, one after the other, only when the head of the queue has waited for PATIENCE_S: quick
 runs on a busy system share few runners, sleeping ones do not hold up the others. A run whose
-runner dies before the script began is given to another one, once.
+runner dies before the script began is given to another one, once; so is one whose script had begun,
+if it may run again.
 """
 
 import math
@@ -16,6 +17,7 @@ from typing import TypeAlias
 
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
+MOST_ATTEMPTS = 2  # Of one run.
 CLOCK_STEP_S = 0.001  # A wake may be early by a rounding error, and must still count.
 
 
@@ -76,6 +78,25 @@ class WakeAt:
 Command: TypeAlias = StartRunner | StopRunner | Assign | TurnAway | Lost | WakeAt
 
 
+@dataclass(frozen=True, slots=True)
+class Death:
+    """How a run lost its runner after its script had begun."""
+
+    attempts: int  # Runners that had the run, this one included.
+    idempotent: bool  # What its tool declares.
+    shown: bool  # Whether its client has seen something of it.
+    stopped: bool  # Whether a budget or a cancel ended it.
+
+
+def may_run_again(death: Death) -> bool:
+    """Whether another runner gets the run: once, and where its client cannot tell the difference.
+
+    A stream cannot take back what it has delivered. What was stopped was meant to end.
+    """
+    unseen = death.idempotent and not death.shown
+    return unseen and not death.stopped and death.attempts < MOST_ATTEMPTS
+
+
 class Pool:
     """No clock and no I/O: every method takes the time, and returns what has to be done."""
 
@@ -127,13 +148,22 @@ class Pool:
         commands: list[Command] = []
         innocent = not began and runner.phase is RunnerPhase.BUSY
         if innocent and runner.run not in self._requeued:
-            self._requeued.add(runner.run)
-            self.queue[runner.run] = now_s
-            self.queue.move_to_end(runner.run, last=False)
+            self._requeue(runner.run, now_s)
         elif runner.run:
             self._requeued.discard(runner.run)
             commands.append(Lost(runner.run, name))
         return commands + self._serve_queue(now_s)
+
+    def returned(self, run: str, now_s: float) -> list[Command]:
+        """A run that was Lost and may run again."""
+        self._requeue(run, now_s)
+        return self._serve_queue(now_s) + self._grow(now_s)
+
+    def _requeue(self, run: str, now_s: float) -> None:
+        """It has waited before: it goes before all others, and its next loss is for good."""
+        self._requeued.add(run)
+        self.queue[run] = now_s
+        self.queue.move_to_end(run, last=False)
 
     def tick(self, now_s: float) -> list[Command]:
         """Look whether somebody waits too long, and keep the spare."""

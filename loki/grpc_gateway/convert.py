@@ -68,6 +68,8 @@ def definition_of(definition: script_pb2.ScriptDefinition) -> Packed:
     table: dict[str, ScriptValue] = texts_of(definition, "name", "description", "language")
     table |= type_of(definition.return_type, "return_type")
     table["script"] = {"inline": definition.source}
+    if definition.idempotent:
+        table["idempotent"] = True
     table["parameters"] = [parameter_of(parameter) for parameter in definition.parameters]
     if definition.HasField("limits"):
         table["limits"] = {field.name: value for field, value in definition.limits.ListFields()}
@@ -115,6 +117,7 @@ def script_to_proto(script: Script) -> script_pb2.Script:
         return_type=NAME_OF_TYPE[script.return_type],
         limits=limits_to_proto(script.limits),
         permissions=script_pb2.PermissionManifest(keys=keys),
+        idempotent=script.idempotent,
     )
     return script_pb2.Script(
         definition=definition, revision=script.revision, origin=NAME_OF_ORIGIN[script.origin]
@@ -131,6 +134,7 @@ def capability(script: Script) -> script_pb2.ScriptCapability:
         revision=script.revision,
         origin=NAME_OF_ORIGIN[script.origin],
         limits=limits_to_proto(script.limits),
+        idempotent=script.idempotent,
     )
 
 

@@ -67,6 +67,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     return_type: ValueType = ValueType.ANY
     limits: Limits = Limits()
     permissions: Permissions = {}
+    idempotent: bool = False  # Running it twice does no more than running it once.
     origin: Origin = Origin.FILE
     declared_in: str = ""  # File that holds its entry; refusals point there.
     revision: str = ""  # Hash of everything above that changes what a run does.

@@ -179,6 +179,8 @@ class ToolDefinition(Table):
     parameters: Annotated[list[ParameterDefinition], Field(max_length=MAX_PARAMETERS)] = []
     return_type: ReturnType
     script: SourceDefinition
+    idempotent: bool = False
+    """Whether a run may be repeated whose process died in the middle of it."""
     limits: LimitsDefinition = LimitsDefinition.model_construct()
     permissions: dict[str, tuple[str, ...]] | None = None
     """None is the settings' default_permissions; an empty table allows nothing."""
@@ -220,6 +222,7 @@ class ToolDefinition(Table):
             return_type=ValueType(self.return_type),
             limits=clamp(override(rules.defaults, own), rules.ceiling),
             permissions=dict(rules.default_permissions if manifest is None else manifest),
+            idempotent=self.idempotent,
             origin=origin,
             declared_in=declared_in,
         )

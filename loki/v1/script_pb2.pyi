@@ -96,7 +96,7 @@ class PermissionPatterns(_message.Message):
     def __init__(self, patterns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScriptDefinition(_message.Message):
-    __slots__ = ("name", "description", "source", "language", "parameters", "return_type", "limits", "permissions")
+    __slots__ = ("name", "description", "source", "language", "parameters", "return_type", "limits", "permissions", "idempotent")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +105,7 @@ class ScriptDefinition(_message.Message):
     RETURN_TYPE_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     PERMISSIONS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     source: str
@@ -113,7 +114,8 @@ class ScriptDefinition(_message.Message):
     return_type: ValueType
     limits: ResourceLimits
     permissions: PermissionManifest
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., source: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., permissions: _Optional[_Union[PermissionManifest, _Mapping]] = ...) -> None: ...
+    idempotent: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., source: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., permissions: _Optional[_Union[PermissionManifest, _Mapping]] = ..., idempotent: _Optional[bool] = ...) -> None: ...
 
 class Script(_message.Message):
     __slots__ = ("definition", "revision", "origin")
@@ -126,7 +128,7 @@ class Script(_message.Message):
     def __init__(self, definition: _Optional[_Union[ScriptDefinition, _Mapping]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ...) -> None: ...
 
 class ScriptCapability(_message.Message):
-    __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits")
+    __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits", "idempotent")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +137,7 @@ class ScriptCapability(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     language: str
@@ -143,4 +146,5 @@ class ScriptCapability(_message.Message):
     revision: str
     origin: ScriptOrigin
     limits: ResourceLimits
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ...) -> None: ...
+    idempotent: bool
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., idempotent: _Optional[bool] = ...) -> None: ...

@@ -47,6 +47,18 @@ def test_the_phases_of_a_run(recorder: FlightRecorder) -> None:
     ]
 
 
+def test_what_a_client_has_seen_is_of_one_run(recorder: FlightRecorder) -> None:
+    recorder.accepted(RUN)
+    recorder.begun()
+    assert not recorder.read().shown
+    recorder.shown()
+    recorder.stopped(Cause.TIME, USAGE)
+    assert recorder.read().shown
+    assert recorder.read().phase is RunPhase.BEGUN
+    recorder.accepted(RUN)
+    assert not recorder.read().shown
+
+
 @pytest.mark.parametrize("cause", Cause)
 def test_why_a_runner_stopped_itself(recorder: FlightRecorder, cause: Cause) -> None:
     recorder.accepted(RUN)

@@ -31,6 +31,10 @@ class FakeShell:
     def __init__(self) -> None:
         self.sent: list[Message] = []
         self.peers: list[str] = []
+        self.shown_before: list[int] = []
+
+    def seen(self) -> None:
+        self.shown_before.append(len(self.sent))
         self.soon: list[Callable[[], None]] = []
 
     def send(self, peer: str, message: Message | msgspec.Raw, *, run: str) -> None:
@@ -58,7 +62,7 @@ def outlet_of(shell: FakeShell, *, stream: bool, max_output_kb: int = 1) -> Outl
         stream=stream,
         gateway="gateway",
     )
-    return Outlet(start, shell)  # type: ignore[arg-type]  # As much of a shell as it needs.
+    return Outlet(start, shell, shell.seen)  # type: ignore[arg-type]  # As much of a shell as it needs.
 
 
 @pytest.fixture
@@ -180,3 +184,17 @@ def test_of_a_long_end_the_dispatcher_gets_no_output(shell: FakeShell) -> None:
     assert isinstance(ended, RunEnded)
     assert not ended.complete
     assert msgspec.msgpack.decode(ended.end, type=RunFinished).output == ""
+
+
+def test_that_a_client_sees_something_is_told_once_and_before(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=True)
+    outlet.write("one")
+    outlet.show("x", Emit(1))
+    assert (len(shell.sent), shell.shown_before) == (2, [0])
+
+
+def test_without_a_stream_its_client_sees_nothing(shell: FakeShell) -> None:
+    outlet = outlet_of(shell, stream=False)
+    outlet.write("one")
+    outlet.show("x", Emit(1))
+    assert shell.shown_before == []

@@ -1,12 +1,15 @@
 """What is said of a run whose runner died, from the page that they shared."""
 
+import dataclasses
 from signal import SIGALRM, SIGKILL, SIGPROF, SIGSEGV, SIGXCPU
 
 import pytest
+from msgspec.structs import replace
 
 from loki.actors.flight_recorder import Record, RunPhase
-from loki.actors.run import Run, has_begun, obituary
+from loki.actors.run import Run, death_of, has_begun, obituary
 from loki.core.execution import CAUSE_OF_CODE, Admission
+from loki.core.pool import Death
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, SubmitRun
@@ -76,3 +79,31 @@ def test_what_the_watchdog_measured_counts() -> None:
     record = Record(RunPhase.BEGUN, Cause.CPU, ID, 204.0, 4.0, 4096)
     usage = obituary(run_of(), record, 10.5).usage
     assert (usage.cpu_ms, usage.overshoot_ms) == (204.0, 4.0)
+
+
+@pytest.mark.parametrize(
+    ("killed_for", "record", "died_at_s", "killed_by", "stopped"),
+    [
+        (None, page(), 10.5, SIGKILL, False),
+        (None, page(), 10.5, SIGSEGV, False),
+        (None, page(), 10.5, SIGXCPU, True),
+        (None, page(), 11.0, SIGKILL, True),
+        (None, page(cause=Cause.CPU), 10.5, 0, True),
+        (CANCELLED, page(), 10.5, SIGKILL, True),
+    ],
+)
+def test_only_an_unexplained_death_is_no_stop(
+    killed_for: Failure | None, record: Record, died_at_s: float, killed_by: int, stopped: bool
+) -> None:
+    run = run_of(killed_for)
+    end = obituary(run, record, died_at_s, killed_by)
+    assert death_of(run, record, end).stopped is stopped
+
+
+def test_a_death_tells_what_the_tool_declares_and_the_client_has_seen() -> None:
+    run = run_of()
+    script = replace(run.admission.script, idempotent=True)
+    run.admission, run.attempts = Admission(script, {}, Limits()), 2
+    seen = dataclasses.replace(page(), shown=True)
+    end = obituary(run, seen, 10.5, SIGKILL)
+    assert death_of(run, seen, end) == Death(attempts=2, idempotent=True, shown=True, stopped=False)

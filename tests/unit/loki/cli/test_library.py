@@ -67,6 +67,16 @@ def test_describe_shows_source_and_method(
     assert json.loads(loki("describe", "read_sensor", "--json").stdout)["source"] == "return 1"
 
 
+def test_describe_shows_what_else_is_declared(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"plain": make("plain"), "again": make("again")}
+    client.scripts["again"].idempotent = True
+    assert "idempotent" in loki("describe", "again").stdout
+    assert "idempotent" not in loki("describe", "plain").stdout
+    assert json.loads(loki("describe", "again", "--json").stdout)["idempotent"] is True
+
+
 def test_an_unknown_name_is_one_line_on_stderr(client: Any, loki: Callable[..., Any]) -> None:
     result = loki("describe", "helo")
     assert result.exit_code == 1

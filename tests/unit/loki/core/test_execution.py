@@ -87,6 +87,21 @@ def test_the_shorter_deadline_binds(client_s: float | None, expected: tuple[floa
     assert budget_s(Limits(max_execution_time_ms=5000), client_s) == expected
 
 
+@pytest.mark.parametrize(
+    ("used_s", "client_s", "expected"),
+    [
+        (2.0, None, (3.0, False)),
+        (2.0, 4.0, (3.0, False)),
+        (2.0, 1.0, (1.0, True)),
+        (6.0, None, (0.0, False)),
+    ],
+)
+def test_a_second_attempt_has_what_is_left(
+    used_s: float, client_s: float | None, expected: tuple[float, bool]
+) -> None:
+    assert budget_s(Limits(max_execution_time_ms=5000), client_s, used_s) == expected
+
+
 def test_the_failure_says_whose_deadline_it_was() -> None:
     assert time_failure(DOUBLE, 0.1, False).code is ErrorCode.TIME_BUDGET
     assert "max_execution_time_ms" in time_failure(DOUBLE, 0.1, False).message

@@ -7,6 +7,7 @@ from loki.core.pool import (
     PATIENCE_S,
     Assign,
     Command,
+    Death,
     Lost,
     Pool,
     RunnerPhase,
@@ -14,6 +15,7 @@ from loki.core.pool import (
     StopRunner,
     TurnAway,
     WakeAt,
+    may_run_again,
 )
 
 NOW_S = 50.0
@@ -168,6 +170,57 @@ def test_a_run_that_had_begun_is_lost() -> None:
     pool = pool_of(1)
     pool.submitted("r1", NOW_S)
     assert pool.runner_ended("runner-1", NOW_S, began=True) == [Lost("r1", "runner-1")]
+
+
+@pytest.mark.parametrize(
+    ("death", "again"),
+    [
+        (Death(attempts=1, idempotent=True, shown=False, stopped=False), True),
+        (Death(attempts=1, idempotent=False, shown=False, stopped=False), False),
+        (Death(attempts=1, idempotent=True, shown=True, stopped=False), False),
+        (Death(attempts=1, idempotent=True, shown=False, stopped=True), False),
+        (Death(attempts=2, idempotent=True, shown=False, stopped=False), False),
+        (Death(attempts=3, idempotent=True, shown=False, stopped=False), False),
+        (Death(attempts=2, idempotent=False, shown=True, stopped=True), False),
+    ],
+)
+def test_what_may_run_again(death: Death, again: bool) -> None:
+    assert may_run_again(death) is again
+
+
+def test_a_run_that_may_run_again_goes_before_all_others() -> None:
+    pool = pool_of(1)
+    for run in ("r1", "r2"):
+        pool.submitted(run, NOW_S)
+    assert Lost("r1", "runner-1") in pool.runner_ended("runner-1", NOW_S, began=True)
+    pool.returned("r1", NOW_S)
+    assert list(pool.queue) == ["r1", "r2"]
+    assert Assign("r1", "runner-2", 1.0) in pool.runner_up("runner-2", NOW_S + 1)
+
+
+def test_a_run_that_may_run_again_takes_an_idle_runner_at_once() -> None:
+    pool = pool_of(2)
+    pool.submitted("r1", NOW_S)
+    pool.runner_ended("runner-2", NOW_S, began=True)
+    assert Assign("r1", "runner-1", 0.0) in pool.returned("r1", NOW_S)
+
+
+def test_without_any_runner_it_gets_one() -> None:
+    pool = pool_of(1)
+    pool.submitted("r1", NOW_S)
+    pool.runner_ended("runner-1", NOW_S, began=True)
+    pool.runner_ended("runner-2", NOW_S, began=True)
+    assert pool.returned("r1", NOW_S) == [StartRunner("runner-3")]
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_the_next_loss_of_it_is_for_good(began: bool) -> None:
+    pool = pool_of(2)
+    pool.submitted("r1", NOW_S)
+    pool.runner_ended("runner-2", NOW_S, began=True)
+    pool.returned("r1", NOW_S)
+    assert Lost("r1", "runner-1") in pool.runner_ended("runner-1", NOW_S, began=began)
+    assert not pool._requeued
 
 
 def test_notices_about_a_runner_that_is_gone_change_nothing() -> None:

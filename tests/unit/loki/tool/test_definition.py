@@ -364,3 +364,10 @@ def test_s_1_1_4_what_is_read_is_what_was_written(text: str, number: int) -> Non
     assert script.description == text
     assert bind(script, {}) == {"t": text, "n": number}
     assert read(table(description=text)).revision == read(table()).revision
+
+
+def test_idempotent_is_said_or_not() -> None:
+    plain, declared = read(table()), read(table(idempotent=True))
+    assert (plain.idempotent, declared.idempotent) == (False, True)
+    assert plain.revision != declared.revision  # Its runs end otherwise.
+    assert "idempotent" in refused(table(idempotent="yes")).details["field"]
