@@ -13,6 +13,7 @@ import msgspec
 from loki import __version__, tree
 from loki.actors.keeper import Keeper
 from loki.actors.library import folder_of, rules_of, tools_of
+from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
 from loki.child import Child
@@ -21,6 +22,7 @@ from loki.errors import ConfigurationError
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
+from loki.messages.log import LogConfig
 from loki.messages.tree import SupervisorConfig
 from loki.tool.file import Tools, read_source, read_tools
 from loki.tool.header import dropped
@@ -101,8 +103,17 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         port=loaded.settings.grpc_port,
         version=__version__,
         back_ends={part.child.name: part.back_end for part in parts if part.back_end},
+        log=_log(loaded),
     )
     return Setup(loaded, parts, library, dispatcher, gateway)
+
+
+def _log(loaded: LoadedSettings) -> LogConfig:
+    return LogConfig(
+        folder=str(loaded.state_dir / "log"),
+        max_bytes=loaded.settings.logging.max_file_mb * 1024 * 1024,
+        files=loaded.settings.logging.files,
+    )
 
 
 def _part(loaded: LoadedSettings, name: str) -> Part:
@@ -177,15 +188,24 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
 
     Raises: LokiError when the system cannot start; nothing is left running then.
     """
-    logging.basicConfig(level=setup.loaded.settings.logging.level, format=LOG_FORMAT)
+    log_file = LogFile(setup.gateway.log)
+    start_logging(setup.loaded.settings.logging.level, log_file)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
     keeper = Keeper(
         Instance(setup.instance_dir),
         plan=lambda details: plan(setup, details.get("gateway", "")),
         announce=lambda details: announce(_running(setup, details)),
         manager=service_manager(),
+        log_file=log_file,
     )
     return keeper.run()
+
+
+def start_logging(level: str, file: LogFile) -> None:
+    """To stderr for people, to the file for `loki logs`; also in all that this process forks."""
+    to_stderr = logging.StreamHandler()
+    to_stderr.setFormatter(LineFormatter(LOG_FORMAT))
+    logging.basicConfig(level=level, handlers=(to_stderr, LogHandler(file)))
 
 
 def _running(setup: Setup, details: Mapping[str, str]) -> Running:

@@ -114,6 +114,8 @@ class SecuritySettings(Table):
 
 class LoggingSettings(Table):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    max_file_mb: Annotated[int, Field(ge=1, le=1024)] = 5  # MiB
+    files: Annotated[int, Field(ge=1, le=100)] = 2  # The newest counts.
 
 
 class Settings(Table):

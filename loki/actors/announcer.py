@@ -31,6 +31,7 @@ class Announcer:
         self._shell.log.warning(
             "run=%s script=%s used %.4g of %s = %.4g%s",
             *(warned.run, script, warned.used, warned.limit, warned.allowed, more),
+            extra={"execution": warned.run},
         )
         self.tell(
             event.BudgetWarned(

@@ -7,6 +7,7 @@ import msgspec
 from loki.actors import flight_recorder
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler
+from loki.actors.runner_log import RunnerLog
 from loki.actors.shell import ParentRole
 from loki.core import wall
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
@@ -31,6 +32,7 @@ class Crew:
         self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
         self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
+        self._log = RunnerLog(parent.shell, self._forked.get)
         runner_config = RunnerConfig(
             modules=config.modules,
             disabled=config.disabled,
@@ -41,7 +43,11 @@ class Crew:
         self._runner_config = msgspec.Raw(msgspec.msgpack.encode(runner_config))
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {EngineStarted: self._engine_started, Ended: self._said_why}
+        own: dict[type[Message], Handler] = {
+            EngineStarted: self._engine_started,
+            Ended: self._said_why,
+        }
+        return {**own, **self._log.handlers()}
 
     def start(self, name: str) -> None:
         flight_recorder.recorder_for(name)
@@ -76,7 +82,7 @@ class Crew:
     def forget(self, name: str) -> None:
         """It has ended, and its page has been read."""
         self._pids.pop(name, None)
-        self._forked.pop(name, None)
+        self._log.forget(self._forked.pop(name, 0))
         self._engines.pop(name, None)
         flight_recorder.discard(name)
 

@@ -353,7 +353,10 @@ class Door:
     def _bug(self, error: BaseException, lane: Lane | None, envelope: Envelope | None) -> None:
         incident = secrets.token_hex(4)
         text = "".join(traceback.format_exception(error))
-        self.log.error("incident %s: a bug ends %s\n%s", incident, self.name, text)
+        about = {"incident": incident}
+        if envelope is not None:
+            about |= {"execution": envelope.run, "trace": envelope.trace}
+        self.log.error("incident %s: a bug ends %s\n%s", incident, self.name, text, extra=about)
         failure = Failure(
             code=ErrorCode.BUG,
             message=f"a bug in {self.name}; the log has it as incident {incident}",

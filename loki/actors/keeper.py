@@ -13,6 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from loki.actors.log_file import LogFile
 from loki.actors.service_manager import ServiceManager
 from loki.actors.starter import Starter
 from loki.actors.stop_request import StopRequest
@@ -25,6 +26,7 @@ from loki.messages.tree import SupervisorConfig
 
 GRACE_S = 1.5  # Of the two seconds that a stop may take.
 CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
+LOG_LOOK_S = 1.0
 
 T = TypeVar("T")
 Details = Mapping[str, str]
@@ -43,6 +45,7 @@ class Keeper:
         plan: Callable[[Details], SupervisorConfig],
         announce: Callable[[Details], None],
         manager: ServiceManager,
+        log_file: LogFile,
         clock: Clock | None = None,
     ) -> None:
         """`plan` is given what the last system said; `announce` is called for the first one."""
@@ -50,6 +53,7 @@ class Keeper:
         self._plan = plan
         self._announce = announce
         self._manager = manager
+        self._log_file = log_file
         self._clock = clock or SystemClock()
         self._details: Details = {}
         self._reboots = Reboots()
@@ -79,10 +83,11 @@ class Keeper:
             self._manager.tell(f"STATUS={reason}; starting again, {self._reboots.text}")
             return True
         log.critical(
-            "%s; it is not started again after %d deaths in %.3g s: see above what went before",
+            "%s; it is not started again after %d deaths in %.3g s; what went before is in %s",
             reason,
             len(self._reboots.deaths_s),
             self._reboots.period_s,
+            self._log_file.path,
         )
         return False
 
@@ -134,16 +139,27 @@ class Keeper:
         self._manager.tell("READY=1", f"STATUS=serving at {details.get('gateway', 'nowhere')}")
 
     async def _serve(self, asked: asyncio.Event, starter: Starter) -> None:
-        """While it serves, the service manager hears that it does: as long as the root answers."""
-        feeding = asyncio.ensure_future(self._feed(starter))
+        """Meanwhile the service manager hears that it does, and the log is kept within its size."""
+        others = self._feed(starter), self._keep_log_small()
+        tasks = [asyncio.ensure_future(other) for other in others]
         await _until(asked, asyncio.shield(starter.down))
-        feeding.cancel()
+        for task in tasks:
+            task.cancel()
 
     async def _feed(self, starter: Starter) -> None:
         while self._manager.watchdog_s:
             if starter.answers:
                 self._manager.tell("WATCHDOG=1")
             await asyncio.sleep(self._manager.watchdog_s / 2)
+
+    async def _keep_log_small(self) -> None:
+        while True:
+            try:
+                self._log_file.rotate_if_full()
+            except OSError as error:
+                log.error("the log cannot be put aside, and stops growing: %s", error)
+                return
+            await asyncio.sleep(LOG_LOOK_S)
 
 
 async def _until(asked: asyncio.Event, awaited: Awaitable[T]) -> T | None:

@@ -87,13 +87,13 @@ class Outlet:
 
     def _log(self, level: int, script: str, text: str) -> None:
         """Of lines beyond the allowance only the first shows, as one that says so."""
-        log, run = self._shell.log, self._run
+        log, run, about = self._shell.log, self._run, {"execution": self._run}
         if self._log_allowance.take(time.monotonic()):
-            log.log(level, "%s run=%s %s", script, run, text)
+            log.log(level, "%s run=%s %s", script, run, text, extra=about)
             return
         if not self._log_overflows:
             many = f"more than {LOGGED_PER_S} lines a second; what is beyond is left out"
-            log.warning("%s run=%s logs %s", script, run, many)
+            log.warning("%s run=%s logs %s", script, run, many, extra=about)
         self._log_overflows = True
 
     def chunk(self, message: Callable[[int], Message]) -> None:

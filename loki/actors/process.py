@@ -15,8 +15,18 @@ from pathlib import Path
 _libc = ctypes.CDLL(None)
 
 
+_own_name = "starter"
+
+
+def own_name() -> str:
+    """Of the actor that lives in this process."""
+    return _own_name
+
+
 def name_process(name: str) -> None:
-    """What ps and top show. Source: proc(5), /proc/self/comm, 15 bytes."""
+    """What the log, ps and top show. Source: proc(5), /proc/self/comm, 15 bytes."""
+    global _own_name
+    _own_name = name
     with contextlib.suppress(OSError):
         Path("/proc/self/comm").write_text(f"loki:{name}"[:15])
 

@@ -30,6 +30,7 @@ from loki.actors.cpu_limit import CpuLimit
 from loki.actors.flight_recorder import own_recorder
 from loki.actors.outlet import Outlet
 from loki.actors.role import Context, Handler, Role, Shell
+from loki.actors.runner_log import relay_records
 from loki.actors.steps import Steps
 from loki.actors.watchdog import Watchdog
 from loki.core import budget, call, engine, execution
@@ -79,6 +80,9 @@ class Runner(Role):
             opened=self._opened,
             provide=self._provide,
         )
+        if settings.walled:
+            relay_records(shell, self.dispatcher)
+            walls.shut_stderr()
         with walls.around(shell, settings) as self._walls:
             self._watchdog = Watchdog(self._look)  # The last thread that this process starts.
         self._cpu_limit = CpuLimit()

@@ -299,6 +299,11 @@ def _try_to_send(connection: Any, frame: bytes) -> None:
         _log.debug("no acknowledgement to %s: %s", connection, error)
 
 
+def log_only_to(handler: logging.Handler) -> None:
+    """Of this process, which is one of an actor, all records go there from now on."""
+    _shared().log.handlers[:] = [handler]
+
+
 def _handle_here(record: logging.LogRecord) -> None:
     root = _shared().log
     if record.levelno >= root.getEffectiveLevel():

@@ -79,6 +79,13 @@ def raise_wall(named: tuple[str, Raise]) -> Wall:
         return Wall(name=name, active=False, detail=error.strerror or str(error))
 
 
+def shut_stderr() -> None:
+    """Whoever reads it takes each line for one of Loki's own: there is another way for records."""
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    os.dup2(nothing, STDERR)
+    os.close(nothing)
+
+
 def private_bytes() -> int:
     """Private writable memory of this process. Source: proc(5), VmData in /proc/pid/status."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -108,7 +115,7 @@ def forget_secrets() -> str:
 
 
 def close_inherited(lanes: set[int]) -> str:
-    """Everything that is open but our own sockets; nothing to read, and only the log to write."""
+    """Everything that is open but our own sockets; nothing to read. A stderr stays, if one is."""
     nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     os.dup2(nothing, STDIN)
     os.dup2(nothing, STDOUT)
@@ -120,7 +127,7 @@ def close_inherited(lanes: set[int]) -> str:
             os.close(descriptor)
         except OSError:
             continue  # The one that listed them.
-    return f"{len(kept)} left: lanes, lifeline, log"
+    return f"{len(kept)} left: lanes, lifeline"
 
 
 def change_root(exchange: Exchange) -> str:
@@ -168,7 +175,7 @@ def limit_resources(data_bytes: int) -> str:
         hard = resource.getrlimit(kind)[1]
         value = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(kind, (value, value))
-    files = "the log is the only file" if to_file else "0 bytes of file"
+    files = "stderr is the only file" if to_file else "0 bytes of file"
     return f"{data_bytes // rlimit.MIB} MiB, {rlimit.DESCRIPTORS} descriptors, 0 processes, {files}"
 
 

@@ -2,7 +2,18 @@
 
 import typer
 
-from loki.cli import check, demo, event, execution, history, library, lua_api, serve, status
+from loki.cli import (
+    check,
+    demo,
+    event,
+    execution,
+    history,
+    library,
+    log,
+    lua_api,
+    serve,
+    status,
+)
 
 app = typer.Typer(
     name="loki",
@@ -24,6 +35,7 @@ for command in (
     event.events,
     history.executions,
     history.cancel,
+    log.logs,
     status.status,
     status.version,
 ):

@@ -8,6 +8,7 @@ import grpc
 
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
+from loki.client.log import LogWatch, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
@@ -202,6 +203,32 @@ class LokiClient:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def watch_logs(
+        self,
+        *,
+        level: str = "debug",
+        actor: str = "",
+        execution_id: str = "",
+        incident_id: str = "",
+        lines: int = 100,
+        follow: bool = False,
+    ) -> LogWatch:
+        """The newest `lines` records (2000 at most) that are as bad as `level` or worse, of that
+        actor, execution and incident; and then, with `follow`, those that come.
+
+        Raises: ValueError for an unknown level; iterating raises LokiClientError.
+        """
+        request = log_request(
+            level=level,
+            actor=actor,
+            execution_id=execution_id,
+            incident_id=incident_id,
+            lines=lines,
+            follow=follow,
+        )
+        timeout_s = None if follow else self._timeout_s
+        return LogWatch(self._stub.WatchLogs(request, timeout=timeout_s))
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

@@ -125,7 +125,8 @@ class Guard:
 
     def _bug(self, error: BaseException) -> Failure:
         incident = secrets.token_hex(4)
-        self._log.error("incident %s: a bug failed a call", incident, exc_info=error)
+        about = {"incident": incident}
+        self._log.error("incident %s: a bug failed a call", incident, exc_info=error, extra=about)
         return Failure(
             code=ErrorCode.BUG,
             message=f"a bug in Loki; the log has it as incident {incident}",

@@ -15,6 +15,7 @@ from loki.grpc_gateway.auth import is_loopback
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
+from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.envelope import Message
@@ -44,6 +45,7 @@ class Gateway(Role):
         super().__init__(shell, config)
         self._settings = msgspec.msgpack.decode(config, type=GatewayConfig)
         self._runs = RunTable(shell)
+        self._log = Log(shell, self._settings.log)
         self._health = Health()
         self._events = EventHub(shell, self._health, whole=("", SERVICE.full_name))
 
@@ -62,7 +64,7 @@ class Gateway(Role):
         await self._events.begin()
 
     def _add_services(self) -> None:
-        servicer = LokiServicer(self.shell, self._settings, self._runs, self._events)
+        servicer = LokiServicer(self.shell, self._settings, self._runs, self._events, self._log)
         handlers = self._guard.handlers(SERVICE, servicer)
         generic = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
         self._server.add_generic_rpc_handlers((generic,))
@@ -79,6 +81,7 @@ class Gateway(Role):
         """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, close the rest."""
         self._runs.refuse_more()
         self._events.close()
+        self._log.close()
         self._health.drain()
         if not await self._guard.idle(max(0.0, grace_s - CLOSING_S)):
             self.shell.log.warning("calls were still under way after %.3g s", grace_s)

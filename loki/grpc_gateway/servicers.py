@@ -1,16 +1,18 @@
 """The methods of the public API: proto to message, ask, message to proto."""
 
 import secrets
+from contextlib import aclosing
 
 import msgspec
 
 from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
-from loki.grpc_gateway import convert, device, event_convert, record
+from loki.grpc_gateway import convert, device, event_convert, log, record
 from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Call, needs
+from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, RunFinished, SubmitRun
@@ -40,12 +42,13 @@ class LokiServicer:
     """`loki.v1.LokiService`."""
 
     def __init__(
-        self, shell: Shell, config: GatewayConfig, runs: RunTable, events: EventHub
+        self, shell: Shell, config: GatewayConfig, runs: RunTable, events: EventHub, log: Log
     ) -> None:
         self._shell = shell
         self._config = config
         self._runs = runs
         self._events = events
+        self._log = log
 
     @needs(ClientRole.VIEW)
     async def GetCapabilities(  # noqa: N802
@@ -152,6 +155,14 @@ class LokiServicer:
         cancel = CancelRun(run=request.execution_id)
         await self._shell.ask(DISPATCHER, cancel, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.CancelExecutionResponse()
+
+    @needs(ClientRole.ADMIN)
+    async def WatchLogs(  # noqa: N802
+        self, request: service_pb2.WatchLogsRequest, call: Call
+    ) -> None:
+        async with aclosing(self._log.records(request)) as records:
+            async for record in records:
+                await call.context.write(log.response(record))
 
     async def _declared(self, submit: SubmitRun, call: Call) -> SubmitRun:
         """With what the header of an ad-hoc script declares. Raises: InvalidScript."""

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from loki.messages.log import LogConfig
+
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The settings that concern the gateway, and what it tells of this Loki."""
@@ -10,3 +12,4 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     port: int = 50070  # 0 is any free one; a restarted gateway keeps it.
     version: str
     back_ends: dict[str, str] = {}  # Child -> the back end that serves it.
+    log: LogConfig = LogConfig(folder="")

@@ -26,65 +26,70 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loki.v1 import device_pb2 as loki_dot_v1_dot_device__pb2
 from loki.v1 import event_pb2 as loki_dot_v1_dot_event__pb2
 from loki.v1 import execution_pb2 as loki_dot_v1_dot_execution__pb2
+from loki.v1 import log_pb2 as loki_dot_v1_dot_log__pb2
 from loki.v1 import script_pb2 as loki_dot_v1_dot_script__pb2
 from loki.v1 import value_pb2 as loki_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15loki/v1/service.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14loki/v1/device.proto\x1a\x13loki/v1/event.proto\x1a\x17loki/v1/execution.proto\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\x18\n\x16GetCapabilitiesRequest\"\xdf\x01\n\x17GetCapabilitiesResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12#\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x13.loki.v1.DeviceInfo\x12*\n\x07scripts\x18\x04 \x03(\x0b\x32\x19.loki.v1.ScriptCapability\x12+\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x19.loki.v1.ChildServiceInfo\x12$\n\x07\x65ngines\x18\x06 \x03(\x0b\x32\x13.loki.v1.EngineInfo\"\x1a\n\x18GetChildrenStatusRequest\"r\n\x19GetChildrenStatusResponse\x12+\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x19.loki.v1.ChildServiceInfo\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x12ListScriptsRequest\x12\x0f\n\x07pattern\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Z\n\x13ListScriptsResponse\x12*\n\x07scripts\x18\x01 \x03(\x0b\x32\x19.loki.v1.ScriptCapability\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10GetScriptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11GetScriptResponse\x12\x1f\n\x06script\x18\x01 \x01(\x0b\x32\x0f.loki.v1.Script\"x\n\x15RegisterScriptRequest\x12-\n\ndefinition\x18\x01 \x01(\x0b\x32\x19.loki.v1.ScriptDefinition\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"9\n\x16RegisterScriptResponse\x12\x1f\n\x06script\x18\x01 \x01(\x0b\x32\x0f.loki.v1.Script\"B\n\x17UnregisterScriptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\t\"\x1a\n\x18UnregisterScriptResponse\";\n\x14\x45xecuteScriptRequest\x12#\n\x05input\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptInput\"T\n\x15\x45xecuteScriptResponse\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptResult\"C\n\x1cStreamScriptExecutionRequest\x12#\n\x05input\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptInput\"\x9f\x02\n\x1dStreamScriptExecutionResponse\x12&\n\x06output\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptChunkH\x00\x12+\n\x08progress\x18\x02 \x01(\x0b\x32\x17.loki.v1.ScriptProgressH\x00\x12%\n\x05value\x18\x03 \x01(\x0b\x32\x14.loki.v1.ScriptValueH\x00\x12\'\n\x06result\x18\x04 \x01(\x0b\x32\x15.loki.v1.ScriptResultH\x00\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65xecution_id\x18\x07 \x01(\tB\x07\n\x05\x63hunk\".\n\x16\x43\x61ncelExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\x19\n\x17\x43\x61ncelExecutionResponse\"w\n\x12WatchEventsRequest\x12!\n\x05kinds\x18\x01 \x03(\x0e\x32\x12.loki.v1.EventKind\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x0e\n\x06log_id\x18\x03 \x01(\t\x12\x16\n\x0einclude_recent\x18\x04 \x01(\x08\"\x80\x01\n\x13WatchEventsResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.loki.v1.WatchStartedH\x00\x12%\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x14.loki.v1.SystemEventH\x00\x12\x10\n\x08left_out\x18\x03 \x01(\x03\x42\x06\n\x04item\"+\n\x13GetExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"C\n\x14GetExecutionResponse\x12+\n\texecution\x18\x01 \x01(\x0b\x32\x18.loki.v1.ExecutionRecord\"v\n\x15ListExecutionsRequest\x12\x0e\n\x06script\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.loki.v1.ExecutionState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"_\n\x16ListExecutionsResponse\x12,\n\nexecutions\x18\x01 \x03(\x0b\x32\x18.loki.v1.ExecutionRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf5\x07\n\x0bLokiService\x12T\n\x0fGetCapabilities\x12\x1f.loki.v1.GetCapabilitiesRequest\x1a .loki.v1.GetCapabilitiesResponse\x12Z\n\x11GetChildrenStatus\x12!.loki.v1.GetChildrenStatusRequest\x1a\".loki.v1.GetChildrenStatusResponse\x12H\n\x0bListScripts\x12\x1b.loki.v1.ListScriptsRequest\x1a\x1c.loki.v1.ListScriptsResponse\x12\x42\n\tGetScript\x12\x19.loki.v1.GetScriptRequest\x1a\x1a.loki.v1.GetScriptResponse\x12Q\n\x0eRegisterScript\x12\x1e.loki.v1.RegisterScriptRequest\x1a\x1f.loki.v1.RegisterScriptResponse\x12W\n\x10UnregisterScript\x12 .loki.v1.UnregisterScriptRequest\x1a!.loki.v1.UnregisterScriptResponse\x12N\n\rExecuteScript\x12\x1d.loki.v1.ExecuteScriptRequest\x1a\x1e.loki.v1.ExecuteScriptResponse\x12h\n\x15StreamScriptExecution\x12%.loki.v1.StreamScriptExecutionRequest\x1a&.loki.v1.StreamScriptExecutionResponse0\x01\x12T\n\x0f\x43\x61ncelExecution\x12\x1f.loki.v1.CancelExecutionRequest\x1a .loki.v1.CancelExecutionResponse\x12J\n\x0bWatchEvents\x12\x1b.loki.v1.WatchEventsRequest\x1a\x1c.loki.v1.WatchEventsResponse0\x01\x12K\n\x0cGetExecution\x12\x1c.loki.v1.GetExecutionRequest\x1a\x1d.loki.v1.GetExecutionResponse\x12Q\n\x0eListExecutions\x12\x1e.loki.v1.ListExecutionsRequest\x1a\x1f.loki.v1.ListExecutionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15loki/v1/service.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14loki/v1/device.proto\x1a\x13loki/v1/event.proto\x1a\x17loki/v1/execution.proto\x1a\x11loki/v1/log.proto\x1a\x14loki/v1/script.proto\x1a\x13loki/v1/value.proto\"\x18\n\x16GetCapabilitiesRequest\"\xdf\x01\n\x17GetCapabilitiesResponse\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12#\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x13.loki.v1.DeviceInfo\x12*\n\x07scripts\x18\x04 \x03(\x0b\x32\x19.loki.v1.ScriptCapability\x12+\n\x08\x63hildren\x18\x05 \x03(\x0b\x32\x19.loki.v1.ChildServiceInfo\x12$\n\x07\x65ngines\x18\x06 \x03(\x0b\x32\x13.loki.v1.EngineInfo\"\x1a\n\x18GetChildrenStatusRequest\"r\n\x19GetChildrenStatusResponse\x12+\n\x08\x63hildren\x18\x01 \x03(\x0b\x32\x19.loki.v1.ChildServiceInfo\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\x12ListScriptsRequest\x12\x0f\n\x07pattern\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"Z\n\x13ListScriptsResponse\x12*\n\x07scripts\x18\x01 \x03(\x0b\x32\x19.loki.v1.ScriptCapability\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\" \n\x10GetScriptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11GetScriptResponse\x12\x1f\n\x06script\x18\x01 \x01(\x0b\x32\x0f.loki.v1.Script\"x\n\x15RegisterScriptRequest\x12-\n\ndefinition\x18\x01 \x01(\x0b\x32\x19.loki.v1.ScriptDefinition\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"9\n\x16RegisterScriptResponse\x12\x1f\n\x06script\x18\x01 \x01(\x0b\x32\x0f.loki.v1.Script\"B\n\x17UnregisterScriptRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x19\n\x11\x65xpected_revision\x18\x02 \x01(\t\"\x1a\n\x18UnregisterScriptResponse\";\n\x14\x45xecuteScriptRequest\x12#\n\x05input\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptInput\"T\n\x15\x45xecuteScriptResponse\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12%\n\x06result\x18\x02 \x01(\x0b\x32\x15.loki.v1.ScriptResult\"C\n\x1cStreamScriptExecutionRequest\x12#\n\x05input\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptInput\"\x9f\x02\n\x1dStreamScriptExecutionResponse\x12&\n\x06output\x18\x01 \x01(\x0b\x32\x14.loki.v1.ScriptChunkH\x00\x12+\n\x08progress\x18\x02 \x01(\x0b\x32\x17.loki.v1.ScriptProgressH\x00\x12%\n\x05value\x18\x03 \x01(\x0b\x32\x14.loki.v1.ScriptValueH\x00\x12\'\n\x06result\x18\x04 \x01(\x0b\x32\x15.loki.v1.ScriptResultH\x00\x12\x10\n\x08sequence\x18\x05 \x01(\x03\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0c\x65xecution_id\x18\x07 \x01(\tB\x07\n\x05\x63hunk\".\n\x16\x43\x61ncelExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"\x19\n\x17\x43\x61ncelExecutionResponse\"w\n\x12WatchEventsRequest\x12!\n\x05kinds\x18\x01 \x03(\x0e\x32\x12.loki.v1.EventKind\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x0e\n\x06log_id\x18\x03 \x01(\t\x12\x16\n\x0einclude_recent\x18\x04 \x01(\x08\"\x80\x01\n\x13WatchEventsResponse\x12(\n\x07started\x18\x01 \x01(\x0b\x32\x15.loki.v1.WatchStartedH\x00\x12%\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x14.loki.v1.SystemEventH\x00\x12\x10\n\x08left_out\x18\x03 \x01(\x03\x42\x06\n\x04item\"+\n\x13GetExecutionRequest\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\"C\n\x14GetExecutionResponse\x12+\n\texecution\x18\x01 \x01(\x0b\x32\x18.loki.v1.ExecutionRecord\"v\n\x15ListExecutionsRequest\x12\x0e\n\x06script\x18\x01 \x01(\t\x12&\n\x05state\x18\x02 \x01(\x0e\x32\x17.loki.v1.ExecutionState\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"_\n\x16ListExecutionsResponse\x12,\n\nexecutions\x18\x01 \x03(\x0b\x32\x18.loki.v1.ExecutionRecord\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x95\x01\n\x10WatchLogsRequest\x12(\n\rminimum_level\x18\x01 \x01(\x0e\x32\x11.loki.v1.LogLevel\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x14\n\x0c\x65xecution_id\x18\x03 \x01(\t\x12\x13\n\x0bincident_id\x18\x04 \x01(\t\x12\r\n\x05lines\x18\x05 \x01(\x05\x12\x0e\n\x06\x66ollow\x18\x06 \x01(\x08\"7\n\x11WatchLogsResponse\x12\"\n\x06record\x18\x01 \x01(\x0b\x32\x12.loki.v1.LogRecord2\xbb\x08\n\x0bLokiService\x12T\n\x0fGetCapabilities\x12\x1f.loki.v1.GetCapabilitiesRequest\x1a .loki.v1.GetCapabilitiesResponse\x12Z\n\x11GetChildrenStatus\x12!.loki.v1.GetChildrenStatusRequest\x1a\".loki.v1.GetChildrenStatusResponse\x12H\n\x0bListScripts\x12\x1b.loki.v1.ListScriptsRequest\x1a\x1c.loki.v1.ListScriptsResponse\x12\x42\n\tGetScript\x12\x19.loki.v1.GetScriptRequest\x1a\x1a.loki.v1.GetScriptResponse\x12Q\n\x0eRegisterScript\x12\x1e.loki.v1.RegisterScriptRequest\x1a\x1f.loki.v1.RegisterScriptResponse\x12W\n\x10UnregisterScript\x12 .loki.v1.UnregisterScriptRequest\x1a!.loki.v1.UnregisterScriptResponse\x12N\n\rExecuteScript\x12\x1d.loki.v1.ExecuteScriptRequest\x1a\x1e.loki.v1.ExecuteScriptResponse\x12h\n\x15StreamScriptExecution\x12%.loki.v1.StreamScriptExecutionRequest\x1a&.loki.v1.StreamScriptExecutionResponse0\x01\x12T\n\x0f\x43\x61ncelExecution\x12\x1f.loki.v1.CancelExecutionRequest\x1a .loki.v1.CancelExecutionResponse\x12J\n\x0bWatchEvents\x12\x1b.loki.v1.WatchEventsRequest\x1a\x1c.loki.v1.WatchEventsResponse0\x01\x12K\n\x0cGetExecution\x12\x1c.loki.v1.GetExecutionRequest\x1a\x1d.loki.v1.GetExecutionResponse\x12Q\n\x0eListExecutions\x12\x1e.loki.v1.ListExecutionsRequest\x1a\x1f.loki.v1.ListExecutionsResponse\x12\x44\n\tWatchLogs\x12\x19.loki.v1.WatchLogsRequest\x1a\x1a.loki.v1.WatchLogsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loki.v1.service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETCAPABILITIESREQUEST']._serialized_start=178
-  _globals['_GETCAPABILITIESREQUEST']._serialized_end=202
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=205
-  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=428
-  _globals['_GETCHILDRENSTATUSREQUEST']._serialized_start=430
-  _globals['_GETCHILDRENSTATUSREQUEST']._serialized_end=456
-  _globals['_GETCHILDRENSTATUSRESPONSE']._serialized_start=458
-  _globals['_GETCHILDRENSTATUSRESPONSE']._serialized_end=572
-  _globals['_LISTSCRIPTSREQUEST']._serialized_start=574
-  _globals['_LISTSCRIPTSREQUEST']._serialized_end=668
-  _globals['_LISTSCRIPTSRESPONSE']._serialized_start=670
-  _globals['_LISTSCRIPTSRESPONSE']._serialized_end=760
-  _globals['_GETSCRIPTREQUEST']._serialized_start=762
-  _globals['_GETSCRIPTREQUEST']._serialized_end=794
-  _globals['_GETSCRIPTRESPONSE']._serialized_start=796
-  _globals['_GETSCRIPTRESPONSE']._serialized_end=848
-  _globals['_REGISTERSCRIPTREQUEST']._serialized_start=850
-  _globals['_REGISTERSCRIPTREQUEST']._serialized_end=970
-  _globals['_REGISTERSCRIPTRESPONSE']._serialized_start=972
-  _globals['_REGISTERSCRIPTRESPONSE']._serialized_end=1029
-  _globals['_UNREGISTERSCRIPTREQUEST']._serialized_start=1031
-  _globals['_UNREGISTERSCRIPTREQUEST']._serialized_end=1097
-  _globals['_UNREGISTERSCRIPTRESPONSE']._serialized_start=1099
-  _globals['_UNREGISTERSCRIPTRESPONSE']._serialized_end=1125
-  _globals['_EXECUTESCRIPTREQUEST']._serialized_start=1127
-  _globals['_EXECUTESCRIPTREQUEST']._serialized_end=1186
-  _globals['_EXECUTESCRIPTRESPONSE']._serialized_start=1188
-  _globals['_EXECUTESCRIPTRESPONSE']._serialized_end=1272
-  _globals['_STREAMSCRIPTEXECUTIONREQUEST']._serialized_start=1274
-  _globals['_STREAMSCRIPTEXECUTIONREQUEST']._serialized_end=1341
-  _globals['_STREAMSCRIPTEXECUTIONRESPONSE']._serialized_start=1344
-  _globals['_STREAMSCRIPTEXECUTIONRESPONSE']._serialized_end=1631
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=1633
-  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=1679
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=1681
-  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=1706
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=1708
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=1827
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1830
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1958
-  _globals['_GETEXECUTIONREQUEST']._serialized_start=1960
-  _globals['_GETEXECUTIONREQUEST']._serialized_end=2003
-  _globals['_GETEXECUTIONRESPONSE']._serialized_start=2005
-  _globals['_GETEXECUTIONRESPONSE']._serialized_end=2072
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=2074
-  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2192
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2194
-  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2289
-  _globals['_LOKISERVICE']._serialized_start=2292
-  _globals['_LOKISERVICE']._serialized_end=3305
+  _globals['_GETCAPABILITIESREQUEST']._serialized_start=197
+  _globals['_GETCAPABILITIESREQUEST']._serialized_end=221
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_start=224
+  _globals['_GETCAPABILITIESRESPONSE']._serialized_end=447
+  _globals['_GETCHILDRENSTATUSREQUEST']._serialized_start=449
+  _globals['_GETCHILDRENSTATUSREQUEST']._serialized_end=475
+  _globals['_GETCHILDRENSTATUSRESPONSE']._serialized_start=477
+  _globals['_GETCHILDRENSTATUSRESPONSE']._serialized_end=591
+  _globals['_LISTSCRIPTSREQUEST']._serialized_start=593
+  _globals['_LISTSCRIPTSREQUEST']._serialized_end=687
+  _globals['_LISTSCRIPTSRESPONSE']._serialized_start=689
+  _globals['_LISTSCRIPTSRESPONSE']._serialized_end=779
+  _globals['_GETSCRIPTREQUEST']._serialized_start=781
+  _globals['_GETSCRIPTREQUEST']._serialized_end=813
+  _globals['_GETSCRIPTRESPONSE']._serialized_start=815
+  _globals['_GETSCRIPTRESPONSE']._serialized_end=867
+  _globals['_REGISTERSCRIPTREQUEST']._serialized_start=869
+  _globals['_REGISTERSCRIPTREQUEST']._serialized_end=989
+  _globals['_REGISTERSCRIPTRESPONSE']._serialized_start=991
+  _globals['_REGISTERSCRIPTRESPONSE']._serialized_end=1048
+  _globals['_UNREGISTERSCRIPTREQUEST']._serialized_start=1050
+  _globals['_UNREGISTERSCRIPTREQUEST']._serialized_end=1116
+  _globals['_UNREGISTERSCRIPTRESPONSE']._serialized_start=1118
+  _globals['_UNREGISTERSCRIPTRESPONSE']._serialized_end=1144
+  _globals['_EXECUTESCRIPTREQUEST']._serialized_start=1146
+  _globals['_EXECUTESCRIPTREQUEST']._serialized_end=1205
+  _globals['_EXECUTESCRIPTRESPONSE']._serialized_start=1207
+  _globals['_EXECUTESCRIPTRESPONSE']._serialized_end=1291
+  _globals['_STREAMSCRIPTEXECUTIONREQUEST']._serialized_start=1293
+  _globals['_STREAMSCRIPTEXECUTIONREQUEST']._serialized_end=1360
+  _globals['_STREAMSCRIPTEXECUTIONRESPONSE']._serialized_start=1363
+  _globals['_STREAMSCRIPTEXECUTIONRESPONSE']._serialized_end=1650
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_start=1652
+  _globals['_CANCELEXECUTIONREQUEST']._serialized_end=1698
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_start=1700
+  _globals['_CANCELEXECUTIONRESPONSE']._serialized_end=1725
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=1727
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=1846
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=1849
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=1977
+  _globals['_GETEXECUTIONREQUEST']._serialized_start=1979
+  _globals['_GETEXECUTIONREQUEST']._serialized_end=2022
+  _globals['_GETEXECUTIONRESPONSE']._serialized_start=2024
+  _globals['_GETEXECUTIONRESPONSE']._serialized_end=2091
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_start=2093
+  _globals['_LISTEXECUTIONSREQUEST']._serialized_end=2211
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_start=2213
+  _globals['_LISTEXECUTIONSRESPONSE']._serialized_end=2308
+  _globals['_WATCHLOGSREQUEST']._serialized_start=2311
+  _globals['_WATCHLOGSREQUEST']._serialized_end=2460
+  _globals['_WATCHLOGSRESPONSE']._serialized_start=2462
+  _globals['_WATCHLOGSRESPONSE']._serialized_end=2517
+  _globals['_LOKISERVICE']._serialized_start=2520
+  _globals['_LOKISERVICE']._serialized_end=3603
 # @@protoc_insertion_point(module_scope)

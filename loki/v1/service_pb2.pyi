@@ -4,6 +4,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loki.v1 import device_pb2 as _device_pb2
 from loki.v1 import event_pb2 as _event_pb2
 from loki.v1 import execution_pb2 as _execution_pb2
+from loki.v1 import log_pb2 as _log_pb2
 from loki.v1 import script_pb2 as _script_pb2
 from loki.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
@@ -207,3 +208,25 @@ class ListExecutionsResponse(_message.Message):
     executions: _containers.RepeatedCompositeFieldContainer[_execution_pb2.ExecutionRecord]
     next_page_token: str
     def __init__(self, executions: _Optional[_Iterable[_Union[_execution_pb2.ExecutionRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchLogsRequest(_message.Message):
+    __slots__ = ("minimum_level", "actor", "execution_id", "incident_id", "lines", "follow")
+    MINIMUM_LEVEL_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
+    INCIDENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    minimum_level: _log_pb2.LogLevel
+    actor: str
+    execution_id: str
+    incident_id: str
+    lines: int
+    follow: bool
+    def __init__(self, minimum_level: _Optional[_Union[_log_pb2.LogLevel, str]] = ..., actor: _Optional[str] = ..., execution_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., lines: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+
+class WatchLogsResponse(_message.Message):
+    __slots__ = ("record",)
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    record: _log_pb2.LogRecord
+    def __init__(self, record: _Optional[_Union[_log_pb2.LogRecord, _Mapping]] = ...) -> None: ...

@@ -98,6 +98,11 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.ListExecutionsRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.ListExecutionsResponse.FromString,
                 _registered_method=True)
+        self.WatchLogs = channel.unary_stream(
+                '/loki.v1.LokiService/WatchLogs',
+                request_serializer=loki_dot_v1_dot_service__pb2.WatchLogsRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.WatchLogsResponse.FromString,
+                _registered_method=True)
 
 
 class LokiServiceServicer:
@@ -215,6 +220,16 @@ class LokiServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchLogs(self, request, context):
+        """Tells what the device has logged, oldest first, and goes on with what it logs if asked to; a
+        stream that follows ends with UNAVAILABLE when the gateway ends. Needs the role "admin".
+
+        Reasons: QUOTA when 32 follow already, DRAINING.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LokiServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -277,6 +292,11 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     servicer.ListExecutions,
                     request_deserializer=loki_dot_v1_dot_service__pb2.ListExecutionsRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.ListExecutionsResponse.SerializeToString,
+            ),
+            'WatchLogs': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLogs,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.WatchLogsRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.WatchLogsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -607,6 +627,33 @@ class LokiService:
             '/loki.v1.LokiService/ListExecutions',
             loki_dot_v1_dot_service__pb2.ListExecutionsRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.ListExecutionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLogs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loki.v1.LokiService/WatchLogs',
+            loki_dot_v1_dot_service__pb2.WatchLogsRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.WatchLogsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -86,7 +86,8 @@ class FakeShell:
         return asyncio.get_running_loop().call_later(delay_s, action)
 
     def worker(self, name: str) -> Executor:
-        raise NotImplementedError
+        assert name == "log"
+        return ThreadPoolExecutor(max_workers=1)
 
     def _record(self, peer: str, message: Message, timeout_s: float | None) -> None:
         with self._changed:

@@ -93,3 +93,28 @@ def test_what_is_announced_is_what_the_actors_said(load: Load, tmp_path: Path) -
     assert (running.address, running.tools) == ("127.0.0.1:1", ("a", "b"))
     assert running.problems == ("tools.toml:1: bad",)
     assert running.children == ("hel", "fenrir", "jormungandr")
+
+
+def test_a_system_that_is_booted_again_keeps_its_port(load: Load) -> None:
+    setup = load("children = []\ngrpc_port = 0")
+    ports = []
+    for address in ("", "127.0.0.1:4711", "[::1]:4712"):
+        gateway = bootstrap.plan(setup, address).actors[-1]
+        ports.append(msgspec.msgpack.decode(gateway.config)["port"])
+    assert ports == [0, 4711, 4712]
+
+
+def test_s_12_1_1_the_log_is_beside_the_state_and_as_large_as_it_is_set(
+    load: Load, tmp_path: Path
+) -> None:
+    text = 'children = []\nstate_dir = "mine"\n'
+    log = load(text).gateway.log
+    assert (log.folder, log.max_bytes, log.files) == (str(tmp_path / "mine/log"), 5 << 20, 2)
+    log = load(text + "[logging]\nmax_file_mb = 1\nfiles = 7").gateway.log
+    assert (log.max_bytes, log.files) == (1 << 20, 7)
+
+
+@pytest.mark.parametrize("line", ["max_file_mb = 0", "files = 0", 'level = "LOUD"'])
+def test_a_log_that_makes_no_sense_is_refused(load: Load, line: str) -> None:
+    with pytest.raises(ConfigurationError, match=rf"loki.toml:3: logging.{line.split()[0]}"):
+        load(f"children = []\n[logging]\n{line}")

@@ -1,6 +1,6 @@
 """A client that answers from what a test gives it, and a way to run one command against it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +15,7 @@ from loki.client import (
     Execution,
     ExecutionRecord,
     FollowReport,
+    LogRecord,
     LokiClientError,
     Usage,
 )
@@ -69,7 +70,7 @@ def unreachable() -> LokiClientError:
 class FakeStream:
     """Gives its events, then raises its error if it has one."""
 
-    def __init__(self, events: list[Event], error: LokiClientError | None) -> None:
+    def __init__(self, events: Sequence[Any], error: BaseException | None) -> None:
         self._events, self._error = events, error
         self.execution_id = "x1"
         self.left = False
@@ -80,7 +81,7 @@ class FakeStream:
     def __exit__(self, *_: object) -> None:
         self.left = True
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[Any]:
         yield from self._events
         if self._error:
             raise self._error
@@ -98,6 +99,8 @@ class FakeClient:
     system_events: list[Any] = field(default_factory=list)
     loses_connection: LokiClientError | None = None
     records: list[ExecutionRecord] = field(default_factory=list)
+    log: list[LogRecord] = field(default_factory=list)
+    interrupts: bool = False  # Whether Ctrl-C ends the log.
     error: LokiClientError | None = None
     refused: dict[str, LokiClientError] = field(default_factory=dict)
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -161,6 +164,12 @@ class FakeClient:
         self.calls.append(("stream", name or source, dict(arguments), timeout_s))
         self.streams.append(FakeStream(self.events, self.error))
         return self.streams[-1]
+
+    def watch_logs(self, **asked: Any) -> FakeStream:
+        self._fail_if_told()
+        self.calls.append(("watch_logs", asked))
+        error = KeyboardInterrupt() if self.interrupts else None
+        return FakeStream(self.log, error)
 
     def register_script(
         self, made: script_pb2.ScriptDefinition, *, expected_revision: str = ""

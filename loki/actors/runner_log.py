@@ -1,0 +1,105 @@
+"""How a runner's records reach the log, which it cannot write: the Dispatcher writes them.
+
+Theory of operation. A walled runner has no path to the log's file, and its stderr is shut: else a
+script that broke out of Lua could fill the disk with it, or write lines that look like another's.
+So its records go as messages to the Dispatcher. That knows the runner by the kernel's word, puts
+its name and pid there itself, and takes only so many records a second from each.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from loki.actors import transport
+from loki.actors.log_file import text_of
+from loki.actors.role import Context, Handler, Shell
+from loki.core.allowance import Allowance
+from loki.core.log_record import MOST_TEXT_CHARACTERS
+from loki.errors import LokiError
+from loki.messages.envelope import Message
+from loki.messages.log import RunnerLogged
+
+AT_ONCE, PER_S = 200, 50  # Records of one runner; a run has an allowance of its own within.
+
+
+class Relay(logging.Handler):
+    """The runner's side: the only handler it has from now on."""
+
+    def __init__(self, shell: Shell, to: str) -> None:
+        super().__init__()
+        self._shell = shell
+        self._to = to
+        self._relaying = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """What a failing send logs is not sent: that would not end."""
+        if self._relaying:
+            return
+        self._relaying = True
+        try:
+            self._shell.send(self._to, message_of(record))
+        except LokiError:
+            return  # The Dispatcher reads nothing any more, and is about to be replaced.
+        finally:
+            self._relaying = False
+
+
+def message_of(record: logging.LogRecord) -> RunnerLogged:
+    text = text_of(record).encode("utf-8", "backslashreplace").decode()
+    return RunnerLogged(
+        level=record.levelno,
+        text=text[:MOST_TEXT_CHARACTERS],
+        execution=str(getattr(record, "execution", "")),
+        incident=str(getattr(record, "incident", "")),
+    )
+
+
+def relay_records(shell: Shell, to: str) -> None:
+    """From now on all records of this process go to that peer, and nowhere else."""
+    transport.log_only_to(Relay(shell, to))
+
+
+class RunnerLog:
+    """The Dispatcher's side."""
+
+    def __init__(self, shell: Shell, pid_of: Callable[[str], int | None]) -> None:
+        """`pid_of` knows the runners by name."""
+        self._shell = shell
+        self._pid_of = pid_of
+        self._allowances: dict[int, Allowance] = {}
+        self._overflowed: set[int] = set()
+
+    def handlers(self) -> Mapping[type[Message], Handler]:
+        return {RunnerLogged: self._logged}
+
+    def _logged(self, message: RunnerLogged, context: Context) -> None:
+        pid = context.peer_pid
+        if self._pid_of(context.peer) != pid:
+            return
+        if self._allowance(pid).take(self._shell.clock.monotonic_s()):
+            self._overflowed.discard(pid)
+            self._log(message.level, message.text, context, message)
+        elif pid not in self._overflowed:
+            self._overflowed.add(pid)
+            many = f"more than {PER_S} lines a second; what is beyond is left out"
+            self._log(logging.WARNING, many, context, message)
+
+    def _allowance(self, pid: int) -> Allowance:
+        return self._allowances.setdefault(
+            pid, Allowance(AT_ONCE, PER_S, self._shell.clock.monotonic_s())
+        )
+
+    @staticmethod
+    def _log(level: int, text: str, context: Context, message: RunnerLogged) -> None:
+        extra = {
+            "actor": context.peer,
+            "actor_pid": context.peer_pid,
+            "execution": message.execution,
+            "trace": context.trace,
+            "incident": message.incident,
+        }
+        logging.getLogger(f"loki.{context.peer}").log(level, "%s", text, extra=extra)
+
+    def forget(self, pid: int) -> None:
+        """That runner is gone."""
+        self._allowances.pop(pid, None)
+        self._overflowed.discard(pid)

@@ -1,0 +1,98 @@
+"""The command that shows what a server has logged."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from loki.cli.connection import ANSWER_TIMEOUT_S, connect
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.view import Json, printable, say, say_json
+
+if TYPE_CHECKING:
+    from loki.client import LogRecord
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+Follow = Annotated[
+    bool, typer.Option("--follow", "-f", help="Go on with what is logged, until Ctrl-C.")
+]
+Least = Annotated[Level, typer.Option("--level", help="Only what is as bad as this, or worse.")]
+Actor = Annotated[str, typer.Option("--actor", metavar="NAME", help="Only this part of Loki.")]
+Execution = Annotated[str, typer.Option("--execution", metavar="ID", help="Only this execution.")]
+Incident = Annotated[
+    str, typer.Option("--incident", metavar="ID", help="Only this bug, as an error named it.")
+]
+Lines = Annotated[
+    int, typer.Option("--lines", "-n", min=0, max=2000, help="Begin with so many of the newest.")
+]
+
+
+def logs(
+    follow: Follow = False,
+    level: Least = Level.DEBUG,
+    actor: Actor = "",
+    execution: Execution = "",
+    incident: Incident = "",
+    lines: Lines = 20,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a server has logged: warnings and worse, unless logging.level is set lower."""
+    timeout_s = None if follow else ANSWER_TIMEOUT_S
+    with connect(server, timeout_s=timeout_s, as_json=as_json) as client:
+        watch = client.watch_logs(
+            level=level.value,
+            actor=actor,
+            execution_id=execution,
+            incident_id=incident,
+            lines=lines,
+            follow=follow,
+        )
+        try:
+            with watch:
+                for record in watch:
+                    _show(record, as_json)
+        except KeyboardInterrupt:
+            if not follow:  # Else it is the way to end this.
+                raise
+
+
+def _show(record: "LogRecord", as_json: bool) -> None:
+    if as_json:
+        say_json(record_json(record))
+    else:
+        say(record_line(record))
+
+
+def record_line(record: "LogRecord") -> str:
+    """For people; further lines are indented, so that none passes for another record."""
+    time = record.time.astimezone().isoformat(" ", "milliseconds")[:23]
+    first, *more = printable(record.message).splitlines() or [""]
+    head = f"{time} {record.level.upper():8} {record.actor}[{record.pid}] {first}"
+    return "\n    ".join((head, *more))
+
+
+def record_json(record: "LogRecord") -> dict[str, Json]:
+    """Without the ids that it has not got."""
+    known: dict[str, Json] = {
+        "time": record.time.isoformat(),
+        "level": record.level,
+        "actor": record.actor,
+        "pid": record.pid,
+    }
+    ids = {
+        "execution_id": record.execution_id,
+        "trace_id": record.trace_id,
+        "incident_id": record.incident_id,
+    }
+    return {**known, **{name: id_ for name, id_ in ids.items() if id_}, "message": record.message}

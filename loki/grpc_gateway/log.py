@@ -1,0 +1,106 @@
+"""The log as clients see it: what they ask for, and the records that go out."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Executor
+from typing import TypeVar
+
+from loki.actors.log_file import LogFile
+from loki.actors.log_tail import LogTail
+from loki.actors.role import Shell
+from loki.core.log_record import LEVELS, LogFilter, LogRecord
+from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded, ServiceUnavailable
+from loki.messages.log import LogConfig
+from loki.v1 import log_pb2, service_pb2
+
+MOST_LINES = 2000
+MOST_FOLLOWERS = 32
+POLL_S = 0.25
+"""How often a file is looked at while somebody follows it: a file tells nobody that it grew."""
+
+T = TypeVar("T")
+
+
+class Log:
+    """Every reader of this gateway. The disk is read in a thread of its own."""
+
+    def __init__(self, shell: Shell, config: LogConfig) -> None:
+        self._shell = shell
+        self._file = LogFile(config)
+        self._worker: Executor | None = None
+        self._followers = 0
+        self._closing = asyncio.Event()
+
+    async def records(
+        self, request: service_pb2.WatchLogsRequest
+    ) -> AsyncGenerator[LogRecord, None]:
+        """Raises: LokiError for a request that cannot be served, and at the gateway's end."""
+        tail = LogTail(self._file, filter_of(request))
+        self._begin(request.follow)
+        try:
+            for record in await self._read(tail.last, lines_of(request)):
+                yield record
+            while request.follow:
+                records, more = await self._read(tail.fresh)
+                for record in records:
+                    yield record
+                if not more:
+                    await self._pause()
+        finally:
+            tail.close()
+            self._followers -= request.follow
+
+    def _begin(self, follow: bool) -> None:
+        if follow and self._followers >= MOST_FOLLOWERS:
+            raise ResourceLimitExceeded(
+                f"{MOST_FOLLOWERS} clients follow the log already", code=ErrorCode.QUOTA
+            )
+        self._followers += follow
+        self._worker = self._worker or self._shell.worker("log")
+
+    async def _read(self, read: Callable[..., T], *given: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._worker, read, *given)
+
+    async def _pause(self) -> None:
+        try:
+            await asyncio.wait_for(self._closing.wait(), POLL_S)
+        except TimeoutError:
+            return
+        raise ServiceUnavailable("Loki is stopping", code=ErrorCode.DRAINING)
+
+    def close(self) -> None:
+        """Who follows is told that it is over."""
+        self._closing.set()
+
+
+def filter_of(request: service_pb2.WatchLogsRequest) -> LogFilter:
+    """Raises: InvalidArgument."""
+    level = int(request.minimum_level) or log_pb2.LOG_LEVEL_DEBUG
+    if level > len(LEVELS):
+        raise InvalidArgument(f"minimum_level: there is no log level {level}")
+    return LogFilter(
+        level=LEVELS[level - 1],
+        actor=request.actor,
+        execution=request.execution_id,
+        incident=request.incident_id,
+    )
+
+
+def lines_of(request: service_pb2.WatchLogsRequest) -> int:
+    """Raises: InvalidArgument."""
+    if request.lines < 0:
+        raise InvalidArgument(f"lines = {request.lines}: must be at least 0")
+    return min(request.lines, MOST_LINES)
+
+
+def response(record: LogRecord) -> service_pb2.WatchLogsResponse:
+    made = service_pb2.WatchLogsResponse()
+    made.record.time.FromDatetime(record.time)
+    made.record.level = getattr(log_pb2, f"LOG_LEVEL_{record.level}")
+    made.record.actor = record.actor
+    made.record.pid = record.pid
+    made.record.execution_id = record.execution
+    made.record.trace_id = record.trace
+    made.record.incident_id = record.incident
+    made.record.message = record.message
+    return made

@@ -1,0 +1,230 @@
+"""The log from where it is written to where it is read: `loki logs` against a real server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loki.client import LogRecord, LokiClient, LokiClientError
+from loki.testing import LokiServer
+
+CLUMSY = """
+from pydantic import BaseModel
+
+from loki.child import Child, ChildRole, LuaFunction, LuaModule, LuaType
+from loki.messages.envelope import Done, Request
+
+
+class Stumble(Request[Done]):
+    pass
+
+
+class Config(BaseModel):
+    state_dir: str = ""
+
+
+class Clumsy(ChildRole):
+    def calls(self):
+        return {Stumble: self._stumble}
+
+    def _stumble(self, request, run):
+        raise LookupError("a step\\nthat is not there")
+
+
+FUNCTION = LuaFunction(
+    name="stumble", request="Stumble", parameters=(), returns=LuaType.BOOLEAN, doc="Falls."
+)
+MODULE = LuaModule(name="clumsy", child="clumsy", doc="Has a bug.", functions=(FUNCTION,))
+CHILD = Child(module=MODULE, role="clumsy_actor:Clumsy", config="clumsy_actor:Config")
+"""
+TOOLS = """
+[[tools]]
+name = "stumble"
+return_type = "boolean"
+script = { inline = "return clumsy:stumble()" }
+
+[[tools]]
+name = "talk"
+return_type = "integer"
+parameters = [{ name = "count", type = "integer" }]
+script = { inline = "for n = 1, params.count do loki.log('error', 'line ' .. n) end return 1" }
+"""
+CONFIG = 'children = ["clumsy_actor"]\n'
+PATIENCE_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
+    """With a child that has a bug, and a log of 1 MiB a file."""
+    folder = tmp_path_factory.mktemp("children")
+    (folder / "clumsy_actor.py").write_text(CLUMSY)
+    environment = {"PYTHONPATH": str(folder), "LOKI_LOGGING__MAX_FILE_MB": "1"}
+    with LokiServer(config=CONFIG, tools=TOOLS, environment=environment) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with server.client() as connected:
+        yield connected
+
+
+def log_path(server: LokiServer) -> Path:
+    return server.state_dir / "log" / "loki.jsonl"
+
+
+def loki_logs(server: LokiServer, *words: str) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-m", "loki", "logs", "--json", "--server", server.address, *words],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def eventually(found: Callable[[], Any]) -> Any:
+    """The first result that is something; a record may come a moment after its answer."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not (result := found()):
+        assert time.monotonic() < end_s
+    return result
+
+
+def test_s_10_1_2_the_incident_that_a_client_was_given_is_found(
+    server: LokiServer, client: LokiClient
+) -> None:
+    with pytest.raises(LokiClientError) as caught:
+        client.execute("stumble")
+    assert caught.value.details["code"] == "BUG"
+    assert "LookupError" not in str(caught.value)
+    incident = caught.value.details["incident"]
+    assert incident in str(caught.value)
+    (record,) = loki_logs(server, "--incident", incident)
+    assert (record["level"], record["actor"]) == ("error", "clumsy")
+    assert "LookupError: a step\nthat is not there" in record["message"]
+    assert "Traceback" in record["message"]
+    by_execution = loki_logs(server, "--execution", record["execution_id"])
+    assert record in by_execution
+    (line,) = [line for line in log_path(server).open() if incident in line]
+    assert json.loads(line)["incident"] == incident
+
+
+def test_what_a_script_logs_is_its_own_lines_of_its_own_execution(
+    server: LokiServer, client: LokiClient
+) -> None:
+    text = '\\n2026-01-01 00:00:00 CRITICAL loki.gateway forged\\r\\27[31m"}\\n{\\0'
+    source = f"loki.log('error', '{text}') return 1"
+    run = client.execute(source=source)
+
+    def found() -> list[LogRecord]:
+        return list(client.watch_logs(execution_id=run.id))
+
+    (record,) = eventually(found)
+    pid = next(p for p in server.pids() if comm(p) == f"loki:{record.actor}")
+    assert (record.level, record.pid) == ("error", pid)
+    assert "forged" in record.message
+    assert len([line for line in log_path(server).open() if "forged" in line]) == 1
+    (shown,) = [line for line in server.log.splitlines() if "forged" in line]
+    assert f" ERROR loki.{record.actor} " in shown
+    assert "\x1b" not in shown
+
+
+def comm(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def test_a_runner_has_no_other_way_to_the_log(server: LokiServer) -> None:
+    runners = [pid for pid in server.pids() if comm(pid).startswith("loki:runner-")]
+    assert runners
+    for pid in runners:
+        opened = {os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()}
+        lanes = str(server.state_dir / "run")  # A path only: nothing can be read or written there.
+        assert {path for path in opened if path.startswith("/")} == {"/dev/null", lanes}
+
+
+def test_many_runs_that_log_much_leave_little(server: LokiServer, client: LokiClient) -> None:
+    """A run logs 100 lines at once; a runner 200, then 50 a second, however many runs it has."""
+    for _ in range(60):
+        assert client.execute("talk", {"count": 100}).value == 1
+    lines = [line for line in log_path(server).open() if "line 1" in line]
+    assert len(lines) < 3000
+    assert any("is left out" in line for line in log_path(server).open())
+
+
+def test_who_follows_gets_what_comes_and_ctrl_c_ends_it_cleanly(
+    server: LokiServer, client: LokiClient
+) -> None:
+    command = [sys.executable, "-m", "loki", "logs", "--follow", "--lines", "0", "--json"]
+    with subprocess.Popen(
+        [*command, "--actor", "test", "--server", server.address],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as following:
+        assert following.stdout is not None
+        assert following.stderr is not None
+        first = write_until_read(server, following)
+        assert first["message"] == "x"
+        fill(server)
+        eventually(log_path(server).with_name("loki.jsonl.1").exists)
+        write(server, "behind the turn")
+        while (record := json.loads(following.stdout.readline()))["message"] != "behind the turn":
+            assert record["message"] == "x"
+        following.send_signal(signal.SIGINT)
+        assert following.wait(PATIENCE_S) == 0
+        assert following.stderr.read() == ""
+
+
+def write(server: LokiServer, message: str, count: int = 1, actor: str = "test") -> None:
+    """As one more process of the server would."""
+    record = {
+        "time": "2026-01-02T03:04:05Z",
+        "level": "ERROR",
+        "actor": actor,
+        "pid": 1,
+        "message": message,
+    }
+    with log_path(server).open("ab") as out:
+        out.write((json.dumps(record).encode() + b"\n") * count)
+
+
+def write_until_read(server: LokiServer, following: "subprocess.Popen[str]") -> dict[str, Any]:
+    """The first record; it follows when it has read one."""
+    import select
+
+    end_s = time.monotonic() + PATIENCE_S
+    while not select.select([following.stdout], [], [], 0.05)[0]:
+        assert time.monotonic() < end_s
+        write(server, "x")
+    assert following.stdout is not None
+    first: dict[str, Any] = json.loads(following.stdout.readline())
+    return first
+
+
+def fill(server: LokiServer) -> None:
+    write(server, "y" * 900, count=1200, actor="other")
+
+
+@pytest.mark.parametrize(("level", "expected"), [("WARNING", []), ("INFO", ["info"])])
+def test_s_12_1_1_warnings_are_logged_and_more_if_it_is_set(
+    level: str, expected: list[str]
+) -> None:
+    environment = {} if level == "WARNING" else {"LOKI_LOGGING__LEVEL": level}
+    with LokiServer(environment=environment) as server, server.client() as client:
+        run = client.execute(source="loki.log('info', 'a') loki.log('debug', 'b') return 1")
+        behind = client.execute(source="loki.log('error', 'c') return 1")
+        eventually(lambda: list(client.watch_logs(execution_id=behind.id)))
+        assert [record.level for record in client.watch_logs(execution_id=run.id)] == expected
