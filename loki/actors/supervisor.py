@@ -148,14 +148,14 @@ class Supervisor(ParentRole):
             while self._events:
                 now_s = self.shell.clock.monotonic_s()
                 self._state, commands = supervision.step(self._state, self._events.popleft(), now_s)
+                self.stepped()
                 for command in commands:
                     self._perform(command)
-            self.stepped()
         finally:
             self._stepping = False
 
     def stepped(self) -> None:
-        """Something may have changed."""
+        """Something may have changed. What follows from it, such as a fork, is yet to be done."""
 
     # What follows.
 
