@@ -9,7 +9,7 @@ local pcall, xpcall, select, setmetatable, rawset = pcall, xpcall, select, setme
 local ROOT, BOARD, LOKI, STRING = coroutine.running(), board, loki, string
 local function try(...) return select(2, pcall(...)) end
 local function spy(value, seen)
-  if type(value) == 'userdata' then print('ESCAPED') end
+  if type(value) == 'userdata' then print('ESCAPED:'..type(value)) end
   if type(value) ~= 'table' or seen[value] or #seen > 500 then return end
   seen[value], seen[#seen + 1] = true, value
   local meta = getmetatable(value)

@@ -101,7 +101,7 @@ def judged(engine: LuaEngine, seed: int, source: str) -> str:
     session.close()
     if isinstance(step, Failed) and step.code not in HARMLESS | {ErrorCode.SCRIPT_INVALID}:
         return repr(step)
-    if "ESCAPED" in output:
+    if "ESCAPED:userdata" in output:  # Mutilation may print the word, but not have the type.
         return "reached a host object"
     if len(output.encode()) > OUTPUT_KB * 1024 + 3 * output.count("\ufffd"):
         return f"printed {len(output)} characters"
@@ -207,7 +207,7 @@ def test_s_4_2_1_no_random_attack_crashes_hangs_or_spies(engine: LuaEngine) -> N
     [
         ("return 1", ""),
         ("while true do end", ""),
-        ("print('ESCAPED')", "reached a host object"),
+        ("print('ESCAPED:userdata')", "reached a host object"),
         ("crash", "exit code -9"),
         ("hang", "the watchdog could not run"),
         ("raise", "RuntimeError"),
