@@ -151,9 +151,10 @@ def check_source(setup: Setup, file: Path, source: str) -> "Checked":
     rules = replace(rules_of(setup.library), compile=accept)
     own = read_source(source, file, rules)
     users = [tool for tool in tools.scripts if file_of(tool) == file.resolve()]
-    beside = read_tools(dropped(file.parent, setup.loaded.state_dir), rules)
-    callable_ = {tool.name: tool for tool in (*beside.scripts, *tools.scripts, *own.scripts)}
-    checker = replace(checker, tools=callable_)
+    here, storage = file.parent.resolve(), Path(setup.library.script_storage_path).resolve()
+    beside = () if here == storage else dropped(here, setup.loaded.state_dir)
+    others = read_tools(beside, rules).scripts
+    checker = replace(checker, tools={t.name: t for t in (*others, *tools.scripts, *own.scripts)})
     report = checker.check_source(file, source, (*users, *own.scripts))
     return Checked(own.problems, (report,))
 

@@ -235,3 +235,18 @@ def test_modules_are_looked_for_in_the_scripts_folder(folder: Path, loki: Loki) 
     result = loki("check", "a.lua", "c.lua")
     assert result.exit_code == 1
     assert result.stderr.startswith("c.lua:1:9: error: there is no module 'd': neither d.lua")
+
+
+def test_scripts_in_a_tool_file_know_its_tools_and_modules(folder: Path, loki: Loki) -> None:
+    (folder / "tools.toml").write_text(
+        "[[tools]]\nname = 'a'\nreturn_type = 'void'\npermissions.tools = ['*']\n"
+        "script.inline = \"require 'gone' loki.call('b', { x = 1 })\"\n"
+        "[[tools]]\nname = 'b'\nreturn_type = 'void'\nscript.inline = 'return'\n"
+    )
+    result = loki("check")
+    assert result.exit_code == 1
+    assert [line for line in result.stderr.splitlines() if ": error: " in line] == [
+        "tools.toml:5:26: error: there is no module 'gone': neither gone.lua nor gone/init.lua is "
+        "in the scripts folder",
+        "tools.toml:5:50: error: argument 'x': 'b' has no such parameter; it takes none",
+    ]
