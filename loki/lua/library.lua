@@ -52,7 +52,8 @@ end
 local guards = setmetatable({}, WEAK)
 
 -- A `__close` handler that never sees, and so cannot replace, the error that ends the run. One that
--- is put into a metatable afterwards passes by here: Lua tells nobody of it.
+-- is put into a metatable afterwards passes by here: Lua tells nobody of it, runs it before any
+-- protected call returns, calls no handler of xpcall for want of memory, and keeps no trace of it.
 local function guarded(handler)
   local function guard(object, e)
     if stopped or rawequal(e, OUT_OF_MEMORY) then

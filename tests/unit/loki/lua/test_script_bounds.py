@@ -113,6 +113,24 @@ HOG = "hog = {} while true do hog[#hog + 1] = ('x'):rep(1000) .. #hog end"
         "pcall(function() local c <close> = mask local s = ('x'):rep(1 << 30) end)",
         "setmetatable(mask, getmetatable(setmetatable({}, getmetatable(mask))))"
         f" pcall(function() local c <close> = mask {HOG} end)",
+        f"local function inner() local c <close> = mask {HOG} end"
+        " pcall(function() local d <close> = mask inner() end)",
+        "local mt = {} rawset(mt, '__close', function() error('mine', 0) end)"
+        f" local own = setmetatable({{}}, mt) pcall(function() local c <close> = own {HOG} end)",
+        "local mt = {} local own = setmetatable({}, mt) mt.__close = function() error('mine') end"
+        f" setmetatable({{}}, mt) pcall(function() local c <close> = own {HOG} end)",
+        "local greedy = setmetatable({}, {__close = function() local c <close> = mask "
+        f"{HOG} end}}) pcall(function() local a <close> = mask local b <close> = greedy end)",
+        f"pcall(load([[local mask = ... local c <close> = mask {HOG}]]), mask)",
+        f"pcall(table.sort, {{2, 1}}, function() local c <close> = mask {HOG} end)",
+        f"pcall(string.gsub, 'a', '.', function() local c <close> = mask {HOG} end)",
+        f"load(function() local c <close> = mask {HOG} end)",
+        f"xpcall(error, function() local c <close> = mask {HOG} end)",
+        f"pcall(tostring, setmetatable({{}}, {{__tostring = function() local c <close> = mask {HOG}"
+        " end}))",
+        f"pcall(loki.all, {{function() local c <close> = mask {HOG} end}})",
+        "for _ in coroutine.wrap(function() pcall(function() local c <close> = mask"
+        f" coroutine.yield(1) {HOG} end) end) do end",
     ],
 )
 def test_s_5_3_1_no_close_handler_replaces_the_end_for_memory(play, source):
@@ -131,3 +149,36 @@ def test_a_close_handler_still_gets_the_scripts_own_errors(play):
     return {seen[1], seen[2], e}
     """
     assert play(source).value == ["nil", "oh", "oh"]
+
+
+THRIFTY = """
+for i = 1, 300 do
+  local parts = {}
+  for j = 1, 300 do parts[j] = ("x"):rep(1000) .. j end
+  local ok, e = pcall(function()
+    local c <close> = setmetatable({}, {__close = function() error("mine", 0) end})
+    error("other")
+  end)
+  assert(not ok and e == "mine")
+end
+return "done"
+"""
+
+
+def test_a_script_that_frees_what_it_held_is_not_ended(play):
+    """It allocates some 90 MiB, so that memory is short again and again, and is found each time."""
+    assert play(THRIFTY, max_memory_mb=1).value == "done"
+
+
+@pytest.mark.parametrize("hog", [HOG, "local s = ('x'):rep(1 << 30)"])
+def test_a_close_handler_that_nobody_could_guard_gets_no_memory_by_it(play, hog):
+    source = f"""
+    local mt = {{}}
+    local late = setmetatable({{}}, mt)
+    mt.__close = function() error("mine", 0) end
+    for _ = 1, 3 do pcall(function() local c <close> = late {hog} end) end
+    {hog}
+    """
+    run = play(source, max_memory_mb=2)
+    assert run.failed.code is ErrorCode.MEMORY_BUDGET
+    assert run.memory_bytes <= 2 * MIB
