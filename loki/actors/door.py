@@ -19,12 +19,12 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, NoReturn, Protocol, TypeVar, Union
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, Union
 
 import msgspec
 
 from loki.actors.frame import FrameError
-from loki.actors.lane import Exchange, Lane, Poller
+from loki.actors.lane import Exchange, Lane, PeerAway, Poller
 from loki.actors.payload import aged, envelopes, failure_or_raw, reply_opener, tag_of
 from loki.actors.peer import Peer
 from loki.actors.request import RETRY_AFTER_S, UNREADABLE, Requests
@@ -35,6 +35,7 @@ from loki.messages.envelope import Envelope, Failure, Kind, Message, Request
 from loki.messages.lifecycle import Ping, Pong
 
 R = TypeVar("R", bound=Message)
+Send: TypeAlias = Callable[[str, bytes], Lane | None]
 _encoder = msgspec.msgpack.Encoder()
 _trace = ContextVar("trace", default="")
 """Of the message that is being served. Each coroutine keeps its own."""
@@ -138,12 +139,14 @@ class Door:
         *,
         timeout_s: float,
         run: str,
-    ) -> None:
-        """`request` for a runner, which knows a child's messages as data only.
+    ) -> bool:
+        """`request` for a runner, which knows a child's messages as data only, and does not wait.
 
-        `then` gets the reply's msgpack, or the Failure.
+        `then` gets the reply's msgpack, or the Failure. False where the peer is away: it has not
+        got the request, and `then` is not called.
         """
-        self._request(peer, body, failure_or_raw, then, timeout_s, run)
+        send = self.exchange.deliver
+        return self._request(peer, body, failure_or_raw, then, timeout_s, run, send)
 
     async def ask(self, peer: str, request: Request[R], *, timeout_s: float, run: str = "") -> R:
         answer: asyncio.Future[R | Failure] = asyncio.get_running_loop().create_future()
@@ -177,14 +180,19 @@ class Door:
         then: Callable[[Any], None],
         timeout_s: float,
         run: str,
-    ) -> None:
+        send: Send | None = None,
+    ) -> bool:
         number = self._requests.begin(peer, opened, then, timeout_s)
         try:
-            lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run)
+            lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run, send)
+        except PeerAway:
+            self._requests.withdraw(number)
+            return False
         except ResourceLimitExceeded as error:
             self._requests.settle_soon(number, Failure.of(error, RETRY_AFTER_S))
         else:
             self._requests.sent(number, lane)
+        return True
 
     def _post(
         self,
@@ -194,6 +202,7 @@ class Door:
         body: bytes,
         remaining_s: float | None,
         run: str,
+        send: Send | None = None,
     ) -> Lane | None:
         trace = run or _trace.get()
         envelope = Envelope(kind, correlation, remaining_s, trace, run, msgspec.Raw(body))
@@ -203,7 +212,7 @@ class Door:
                 return None
             envelope = changed
         try:
-            return self.exchange.post(peer, _encoder.encode(envelope))
+            return (send or self.exchange.post)(peer, _encoder.encode(envelope))
         except FrameError as error:
             raise ResourceLimitExceeded(str(error), code=ErrorCode.QUOTA) from error
 

@@ -5,7 +5,8 @@ directory, which only this user can enter. Whoever has something to say connects
 with its own name, then messages; replies come back on the same lane. The kernel vouches for the
 peer's pid and user. A peer that dies closes its lanes: that EOF is the fastest death notice there
 is. A peer that is not there yet, because it is being restarted, is tried again for a second while
-its messages wait in a bounded outbox.
+its messages wait in a bounded outbox; a sender that has a better use for that second is told at
+once that the peer is away.
 """
 
 import contextlib
@@ -81,31 +82,34 @@ class Lane:
         """Whether this is a lane to that process, or one that has not said so yet."""
         return self.peer.pid == peer.pid and self.peer.name in ("", peer.name)
 
-    def send(self, message: bytes) -> None:
-        """Raises: ResourceLimitExceeded when the peer has not read 32 MiB; FrameError."""
+    def send(self, message: bytes) -> bool:
+        """Whether it is on its way. If not, the peer is gone and has not got it: EOF follows.
+
+        Raises: ResourceLimitExceeded when the peer has not read 32 MiB; FrameError.
+        """
         if self.closed:
-            return
+            return False
         if self._outbox_bytes > OUTBOX_BYTES:
             raise outbox_full(self.peer.name)
-        self.send_accepted(message)
+        return self.send_accepted(message)
 
-    def send_accepted(self, message: bytes) -> None:
+    def send_accepted(self, message: bytes) -> bool:
         """Send what was promised already, whatever the peer has not read yet."""
-        for frame in split(message):
-            self.send_frame(frame)
+        return all(map(self.send_frame, split(message)))
 
-    def send_frame(self, frame: bytes) -> None:
+    def send_frame(self, frame: bytes) -> bool:
         if not self._outbox:
             try:
                 self._connection.send(frame)
-                return
+                return True
             except BlockingIOError:
                 self._exchange.poller.add_writer(self._fd, self._writable)
             except OSError:
                 self._give_up()
-                return
+                return False
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
+        return True
 
     def _writable(self) -> None:
         while self._outbox:
@@ -173,6 +177,10 @@ class Lane:
     def abandon(self) -> None:
         """Close the descriptor only: the poller belongs to the process we were forked from."""
         self._connection.close()
+
+
+class PeerAway(Exception):
+    """Nobody listens under that name, or has just ceased to."""
 
 
 def outbox_full(peer: str) -> ResourceLimitExceeded:
@@ -301,6 +309,18 @@ class Exchange:
             lane.send(message)
         else:
             self._wait(peer, message)
+        return lane
+
+    def deliver(self, peer: str, message: bytes) -> Lane:
+        """`post` for who does not wait.
+
+        Raises: PeerAway, and the peer has not got it; ResourceLimitExceeded, FrameError.
+        """
+        lane = None
+        if peer not in self._waiting:
+            lane = self._by_name.get(peer) or self._connect(peer)
+        if lane is None or not lane.send(message):
+            raise PeerAway(peer)
         return lane
 
     def _connect(self, peer: str) -> Lane | None:

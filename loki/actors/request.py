@@ -80,6 +80,10 @@ class Requests:
             pending.timer.cancel()
             self._guard(lambda: pending.then(reply))
 
+    def withdraw(self, number: int) -> None:
+        """It was not sent: nobody is told."""
+        self._pending.pop(number).timer.cancel()
+
     def settle_soon(self, number: int, reply: object) -> None:
         """In the next turn: who asks must not be answered before the question is out."""
         self._poller.call_later(0, lambda: self.settle(number, reply))

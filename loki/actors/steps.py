@@ -10,7 +10,7 @@ from loki.actors.activity import Activity, Current, Waiting
 from loki.actors.door import Door
 from loki.actors.module import ModuleStock
 from loki.actors.role import Shell
-from loki.core import budget, engine, execution
+from loki.core import budget, engine, execution, patience
 from loki.core.engine import Step
 from loki.errors import ErrorCode, InvalidArgument
 from loki.messages.call import CallOpened, OpenCall
@@ -77,15 +77,18 @@ class Steps:
 
     def _sleep(self, waiting: Waiting, duration_s: float) -> None:
         """One that lasts beyond the time budget needs no timer: that ends it."""
-        activity = waiting.activity
+        if time.monotonic() + duration_s < waiting.activity.deadline_s:
+            self._after(waiting.activity, duration_s, lambda: self._go_on(waiting, None))
 
-        def over() -> None:
+    def _after(self, activity: Activity, delay_s: float, action: Callable[[], None]) -> None:
+        """Do it then, unless the script has ended."""
+
+        def due() -> None:
             activity.timers.discard(timer)
-            self._go_on(waiting, None)
+            action()
 
-        if time.monotonic() + duration_s < activity.deadline_s:
-            timer = self._shell.later(duration_s, over)
-            activity.timers.add(timer)
+        timer = self._shell.later(delay_s, due)
+        activity.timers.add(timer)
 
     def _require(self, waiting: Waiting, name: str) -> None:
         def loaded(module: CompiledModule | Failure) -> None:
@@ -124,18 +127,31 @@ class Steps:
             why = f"{module} is switched off in the settings"
             self._fail_later(waiting, Failure(code=ErrorCode.CHILD_DISABLED, message=why))
             return
-        activity = waiting.activity
         child, declared = self._functions[module, function]
         body = _encode({"type": declared.request, **arguments})
+        waiting.activity.calls_in_flight += 1
+        self._ask(waiting, child, body, time.monotonic())
+
+    def _ask(self, waiting: Waiting, child: str, body: bytes, since_s: float) -> None:
+        """Ask a child, or see what to do without it: it has not got what it was asked."""
+        activity = waiting.activity
         assert isinstance(self._shell, Door)  # noqa: S101
-        activity.calls_in_flight += 1
-        self._shell.call(
+        asked = self._shell.call(
             child,
             body,
             lambda reply: self._answered(waiting, reply),
             timeout_s=left_s(activity),
             run=activity.id,
         )
+        if asked:
+            return
+        patience_ms = activity.script.wait_for_child_ms
+        again_s = patience.next_look_s(time.monotonic() - since_s, patience_ms)
+        if again_s is None:
+            failure = patience.child_down(child, patience_ms)
+            self._shell.later(0, lambda: self._answered(waiting, failure))
+        else:
+            self._after(activity, again_s, lambda: self._ask(waiting, child, body, since_s))
 
     def _answered(self, waiting: Waiting, reply: msgspec.Raw | Failure) -> None:
         waiting.activity.calls_in_flight -= 1

@@ -69,6 +69,8 @@ def _show(script: "script_pb2.Script") -> None:
     say(f"limits       {', '.join(limits)}")
     if definition.idempotent:
         say("idempotent   yes: runs again, once, when its process dies")
+    if definition.wait_for_child_ms:
+        say(f"waits        up to {definition.wait_for_child_ms} ms for a child that is down")
     say(f"permissions  {'; '.join(allowed) or 'none'}")
     say(f"\n{definition.source.rstrip()}")
 

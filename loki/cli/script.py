@@ -78,6 +78,7 @@ def script_json(script: "script_pb2.Script") -> dict[str, Json]:
     definition = script.definition
     return shape_json(definition) | {
         "permissions": permissions_of(definition),
+        "wait_for_child_ms": definition.wait_for_child_ms,
         "source": definition.source,
         "revision": script.revision,
         "origin": origin_name(script.origin),

@@ -70,6 +70,8 @@ def definition_of(definition: script_pb2.ScriptDefinition) -> Packed:
     table["script"] = {"inline": definition.source}
     if definition.idempotent:
         table["idempotent"] = True
+    if definition.wait_for_child_ms:
+        table["wait_for_child_ms"] = definition.wait_for_child_ms
     table["parameters"] = [parameter_of(parameter) for parameter in definition.parameters]
     if definition.HasField("limits"):
         table["limits"] = {field.name: value for field, value in definition.limits.ListFields()}
@@ -118,6 +120,7 @@ def script_to_proto(script: Script) -> script_pb2.Script:
         limits=limits_to_proto(script.limits),
         permissions=script_pb2.PermissionManifest(keys=keys),
         idempotent=script.idempotent,
+        wait_for_child_ms=script.wait_for_child_ms,
     )
     return script_pb2.Script(
         definition=definition, revision=script.revision, origin=NAME_OF_ORIGIN[script.origin]

@@ -67,6 +67,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     return_type: ValueType = ValueType.ANY
     limits: Limits = Limits()
     permissions: Permissions = {}
+    wait_for_child_ms: int = 0  # For a child that is down when it is called.
     idempotent: bool = False  # Running it twice does no more than running it once.
     origin: Origin = Origin.FILE
     declared_in: str = ""  # File that holds its entry; refusals point there.

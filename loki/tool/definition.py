@@ -181,6 +181,8 @@ class ToolDefinition(Table):
     script: SourceDefinition
     idempotent: bool = False
     """Whether a run may be repeated whose process died in the middle of it."""
+    wait_for_child_ms: AtLeastZero = 0
+    """How long a call waits, within the run's time, for a child that is down."""
     limits: LimitsDefinition = LimitsDefinition.model_construct()
     permissions: dict[str, tuple[str, ...]] | None = None
     """None is the settings' default_permissions; an empty table allows nothing."""
@@ -223,6 +225,7 @@ class ToolDefinition(Table):
             limits=clamp(override(rules.defaults, own), rules.ceiling),
             permissions=dict(rules.default_permissions if manifest is None else manifest),
             idempotent=self.idempotent,
+            wait_for_child_ms=self.wait_for_child_ms,
             origin=origin,
             declared_in=declared_in,
         )

@@ -96,7 +96,7 @@ class PermissionPatterns(_message.Message):
     def __init__(self, patterns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ScriptDefinition(_message.Message):
-    __slots__ = ("name", "description", "source", "language", "parameters", "return_type", "limits", "permissions", "idempotent")
+    __slots__ = ("name", "description", "source", "language", "parameters", "return_type", "limits", "permissions", "idempotent", "wait_for_child_ms")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
@@ -106,6 +106,7 @@ class ScriptDefinition(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     PERMISSIONS_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FOR_CHILD_MS_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     source: str
@@ -115,7 +116,8 @@ class ScriptDefinition(_message.Message):
     limits: ResourceLimits
     permissions: PermissionManifest
     idempotent: bool
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., source: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., permissions: _Optional[_Union[PermissionManifest, _Mapping]] = ..., idempotent: _Optional[bool] = ...) -> None: ...
+    wait_for_child_ms: int
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., source: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., permissions: _Optional[_Union[PermissionManifest, _Mapping]] = ..., idempotent: _Optional[bool] = ..., wait_for_child_ms: _Optional[int] = ...) -> None: ...
 
 class Script(_message.Message):
     __slots__ = ("definition", "revision", "origin")

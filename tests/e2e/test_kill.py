@@ -29,6 +29,7 @@ name = "store"
 return_type = "integer"
 script = { inline = "hel:storage_set('k', 1) return hel:storage_get('k')" }
 permissions = { storage = true }
+wait_for_child_ms = 4000
 """
 PATIENCE_S = 5.0
 

@@ -87,7 +87,11 @@ class Victim:
         return error.reason
 
     def history(self) -> ExecutionRecord:
-        return self._client.get_execution(self.record.id)
+        """Its end as it is remembered, which comes a moment after its caller was told."""
+        end_s = time.monotonic() + PATIENCE_S
+        while (found := self._client.get_execution(self.record.id)).ended is None:
+            assert time.monotonic() < end_s, "it never ended"
+        return found
 
 
 @pytest.fixture

@@ -259,3 +259,45 @@ async def test_everybody_answers_ping(house: House) -> None:
     client, _ = house.open("client")
     house.open("server")
     assert await house.reply(client, Ping()) == Pong(name="server", pid=os.getpid())
+
+
+@in_house
+async def test_a_call_of_a_peer_that_is_away_is_not_sent(house: House) -> None:
+    client, _ = house.open("client")
+    replies: list[object] = []
+    body = msgspec.msgpack.encode(Add(left=1, right=2))
+
+    def call() -> bool:
+        return client.call("server", body, replies.append, timeout_s=LONG_S, run="r1")
+
+    assert not call()
+    assert len(client._requests) == 0
+    server, role = house.open("server", total)
+    assert call()
+    while not replies:
+        await client.ask("server", Ping(), timeout_s=LONG_S)
+    assert len(role.calls) == len(replies) == 1
+    house.close(server)
+    assert not call()
+    assert len(client._requests) == 0
+
+
+@in_house
+async def test_a_call_that_the_tap_lets_vanish_runs_into_its_timeout(house: House) -> None:
+    class Swallow:
+        def outgoing(self, _peer: str, _envelope: Envelope) -> Envelope | None:
+            return None
+
+        def incoming(self, _peer: str, envelope: Envelope) -> Envelope | None:
+            return envelope
+
+    client, _ = house.open("client")
+    client.tap = Swallow()
+    replies: list[object] = []
+    body = msgspec.msgpack.encode(Add(left=1, right=2))
+    assert client.call("server", body, replies.append, timeout_s=0.01, run="r1")
+    while not replies:
+        await asyncio.sleep(0)
+    (reply,) = replies
+    assert isinstance(reply, Failure)
+    assert "did not answer" in reply.message

@@ -10,7 +10,7 @@ import pytest
 
 from loki.actors import lane as lane_module
 from loki.actors.frame import MAX_MESSAGE_BYTES, FrameError, hello, split
-from loki.actors.lane import Exchange
+from loki.actors.lane import Exchange, PeerAway
 from loki.actors.peer import Peer, is_kin, parent_of
 from loki.clock import FakeClock
 from tests.unit.loki.actors.world import AsyncioDriver, Driver, Post, World, flood
@@ -76,6 +76,43 @@ def test_a_peer_that_stays_away_is_unreachable(
     world.driver.until(lambda: bool(b.got))
     assert a.unreachable == ["b"]
     assert b.messages == [b"kept"]
+
+
+def test_who_does_not_wait_hears_at_once_that_a_peer_is_away(world: World) -> None:
+    a = world.post("a")
+    with pytest.raises(PeerAway):
+        a.exchange.deliver("b", b"dropped")
+    b = world.post("b")
+    a.exchange.deliver("b", b"kept")
+    world.driver.until(lambda: bool(b.got))
+    assert b.messages == [b"kept"]
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_who_does_not_wait_hears_of_a_death_that_nobody_has_noticed(
+    world: World, size: int
+) -> None:
+    a, b = world.post("a"), world.post("b")
+    a.exchange.deliver("b", b"first")
+    world.driver.until(lambda: bool(b.got))
+    world.close(b)
+    with pytest.raises(PeerAway):
+        a.exchange.deliver("b", bytes(size))
+    again = world.post("b")
+    world.driver.until(lambda: bool(a.lost))
+    a.exchange.deliver("b", b"second")
+    world.driver.until(lambda: bool(again.got))
+    assert again.messages == [b"second"]
+
+
+def test_nobody_overtakes_what_waits_for_the_same_peer(world: World) -> None:
+    a = world.post("a")
+    a.exchange.post("b", b"first")
+    b = world.post("b")
+    with pytest.raises(PeerAway):
+        a.exchange.deliver("b", b"second")
+    world.driver.until(lambda: bool(b.got))
+    assert b.messages == [b"first"]
 
 
 def test_messages_wait_while_a_peer_restarts(world: World) -> None:

@@ -72,8 +72,11 @@ def test_describe_shows_what_else_is_declared(
 ) -> None:
     client.scripts = {"plain": make("plain"), "again": make("again")}
     client.scripts["again"].idempotent = True
+    client.scripts["again"].wait_for_child_ms = 250
     assert "idempotent" in loki("describe", "again").stdout
-    assert "idempotent" not in loki("describe", "plain").stdout
+    assert "up to 250 ms for a child" in loki("describe", "again").stdout
+    for word in ("idempotent", "waits"):
+        assert word not in loki("describe", "plain").stdout
     assert json.loads(loki("describe", "again", "--json").stdout)["idempotent"] is True
 
 

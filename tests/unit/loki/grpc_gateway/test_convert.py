@@ -118,6 +118,7 @@ def test_s_3_1_5_a_definition_is_what_a_tool_file_would_say() -> None:
         return_type=ValueType.NUMBER,
         limits=Limits(max_memory_mb=7),
         idempotent=True,
+        wait_for_child_ms=250,
         origin=Origin.REGISTERED,
     )
     definition = convert.script_to_proto(script).definition

@@ -371,3 +371,10 @@ def test_idempotent_is_said_or_not() -> None:
     assert (plain.idempotent, declared.idempotent) == (False, True)
     assert plain.revision != declared.revision  # Its runs end otherwise.
     assert "idempotent" in refused(table(idempotent="yes")).details["field"]
+
+
+def test_how_long_it_waits_for_a_child_is_said_or_not() -> None:
+    assert read(table()).wait_for_child_ms == 0
+    assert read(table(wait_for_child_ms=250)).wait_for_child_ms == 250
+    for wrong in (-1, "1", True, 2**31):
+        assert "wait_for_child_ms" in refused(table(wait_for_child_ms=wrong)).details["field"]
