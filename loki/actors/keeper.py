@@ -82,6 +82,7 @@ class Keeper:
         if self._reboots.allowed:
             self._manager.tell(f"STATUS={reason}; starting again, {self._reboots.text}")
             return True
+        self._manager.tell(f"STATUS={reason}; not started again")
         log.critical(
             "%s; it is not started again after %d deaths in %.3g s; what went before is in %s",
             reason,

@@ -32,6 +32,7 @@ KILL_TIMEOUT_S = 1.0
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _directory_fd = -1
+_number = 0
 _tie: socket.socket | None = None
 _forked_by = os.getppid()
 
@@ -173,10 +174,10 @@ class Lifeline:
     """The starter's end: create it before the actor system, in the process that lives longest."""
 
     def __init__(self, run_dir: Path, ledger: Ledger) -> None:
-        global _directory_fd  # The at-fork hook of the children has no other way to find it.
+        global _directory_fd, _number  # The at-fork hook has no other way to find them.
         _directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        path = run_dir / "lifeline"
-        path.unlink(missing_ok=True)
+        _number += 1  # What an earlier system forked in its last moment must not find this one.
+        Path(_lifeline_path()).unlink(missing_ok=True)
         self._ledger = ledger
         self._ties: dict[int, socket.socket] = {}
         self._own: set[int] = set()  # Forked by ourselves, so that we have to wait for their ends.
@@ -266,7 +267,7 @@ _listeners: list[Lifeline] = []
 
 
 def _lifeline_path() -> str:
-    return f"/proc/self/fd/{_directory_fd}/lifeline"
+    return f"/proc/self/fd/{_directory_fd}/lifeline-{_number}"
 
 
 def _before_fork() -> None:
@@ -291,6 +292,8 @@ def _after_fork_in_child() -> None:
         return
     try:
         _tie = _connect_tie()
+    except (FileNotFoundError, ConnectionError):
+        os._exit(1)  # The starter has ended, or all that it had started.
     except BaseException:  # noqa: BLE001  # Untied we must not live.
         try:
             os.write(2, traceback.format_exc().encode())

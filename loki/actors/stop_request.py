@@ -2,8 +2,9 @@
 
 Theory of operation. asyncio's own handlers come and go with their loop, and the starter has one
 for each system that it boots; between two of them a signal would simply kill it. These handlers
-stay. In a loop they wake it; while Thespian is being started, which may block for long, they raise
-KeyboardInterrupt there. Forked processes get back what they would have had without them.
+stay. In a loop they wake it. While Thespian is being started there is none: that takes a moment,
+and the request is seen behind it. Only where it takes longer, because something in it hangs, does
+an alarm raise KeyboardInterrupt there. Forked processes have none of this.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE_S = 1.0
 
 
 class StopRequest:
@@ -25,6 +27,7 @@ class StopRequest:
         self._interrupts = False
         self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._before = {number: signal.signal(number, self._arrived) for number in SIGNALS}
+        self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._overdue)
         os.register_at_fork(after_in_child=self._restore)
 
     def _restore(self) -> None:
@@ -39,11 +42,15 @@ class StopRequest:
             loop, event = self._waiting
             loop.call_soon_threadsafe(event.set)
         elif self._interrupts:
+            signal.setitimer(signal.ITIMER_REAL, PATIENCE_S)
+
+    def _overdue(self, _number: int, _frame: FrameType | None) -> None:
+        if self._interrupts:
             raise KeyboardInterrupt
 
     @contextmanager
     def interrupting(self) -> Iterator[None]:
-        """In the block a request raises; behind it `asked` tells of it."""
+        """In the block, which may block, a request ends it in a while; `asked` tells of it."""
         self._interrupts = True
         try:
             yield
@@ -51,6 +58,7 @@ class StopRequest:
             self.asked = True
         finally:
             self._interrupts = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     @contextmanager
     def waking(self) -> Iterator[asyncio.Event]:

@@ -88,11 +88,23 @@ def served_by_others(server: LokiServer, old: frozenset[int]) -> bool:
     return False
 
 
+def reboots(server: LokiServer, count: int) -> list[str]:
+    """The lines that tell of them; the last comes a moment after the gateway serves."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        lines = [line for line in server.log.splitlines() if "; started again, " in line]
+        if len(lines) >= count:
+            return lines
+        assert time.monotonic() < end_s, server.log
+
+
 def reboot(server: LokiServer, victim: str, number: signal.Signals) -> None:
     old = server.pids() - {server.pid}
+    before = len(reboots(server, 0))
     os.kill(pid_of(server, victim), number)
     assert served_by_others(server, old), server.log
     assert gone(old, 0.0)
+    reboots(server, before + 1)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +135,14 @@ def test_a_fourth_death_within_a_minute_ends_it_with_70_and_one_line(server: Lok
     for _ in range(3):
         reboot(server, "loki", signal.SIGKILL)
     descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
-    reboots = [line for line in server.log.splitlines() if "started again, " in line]
-    assert len(reboots) == 3
+    before = reboots(server, 3)
+    assert len(before) == 3
     assert descriptors < 40
     last = server.pids()
     os.kill(pid_of(server, "loki"), signal.SIGKILL)
     assert server._started().wait(PATIENCE_S) == 70
     assert gone(last, 0.0)
-    added = [line for line in server.log.splitlines() if line not in reboots]
+    added = [line for line in server.log.splitlines() if line not in before]
     assert len(added) == 1, added
     assert "CRITICAL" in added[0]
     assert re.search("the root actor was killed; .* 4 deaths in 60 s", added[0])
@@ -157,6 +169,21 @@ def test_a_start_that_fails_counts_as_another_death(server: LokiServer) -> None:
     assert f"the start failed: gateway cannot start: grpc_port = {port}" in last
     assert server.log.count("in vain") == 3
     assert gone(old, 0.0)
+
+
+def test_a_root_that_gives_up_says_on_whom_and_all_starts_again(server: LokiServer) -> None:
+    """Scripts, data and results depend on the Dispatcher: when it keeps dying, all begins anew."""
+    root = frozenset({pid_of(server, "loki")})
+    end_s = time.monotonic() + PATIENCE_S
+    killed: set[int] = set()
+    while not gone(root, 0.0):
+        assert time.monotonic() < end_s, server.log
+        for pid in {p for p in server.pids() - killed if comm(p) == "loki:dispatcher"}:
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+    assert served_by_others(server, root)
+    (line,) = reboots(server, 1)
+    assert "more than 3 restarts within 5 s; the last was for dispatcher" in line
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,6 +1,7 @@
 """What is tied to the starter dies with it; what cannot be tied does not live; who was left."""
 
 import asyncio
+import errno
 import json
 import os
 import select
@@ -9,6 +10,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -115,13 +117,39 @@ def test_a_fork_of_a_fork_is_tied_too(line: Lifeline) -> None:
     os.close(grandchild)
 
 
-def test_a_process_that_cannot_be_tied_does_not_live(line: Lifeline, tmp_path: Path) -> None:
-    (tmp_path / "lifeline").unlink()
+def test_a_process_that_finds_its_starter_gone_ends_quietly(
+    line: Lifeline, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Path(lifeline._lifeline_path()).unlink()
     assert end_of(fork(lambda: 0)) == 1
+    assert capfd.readouterr().err == ""
 
 
-def test_nor_does_one_that_cannot_even_say_so(line: Lifeline, tmp_path: Path) -> None:
-    (tmp_path / "lifeline").unlink()
+def test_a_process_never_finds_a_later_system(line: Lifeline, tmp_path: Path) -> None:
+    """One that the old system forked in its last moment must not live in the next."""
+    path = lifeline._lifeline_path()
+    line.close()
+    after = Lifeline(tmp_path, Ledger(tmp_path / "processes.json"))
+    assert Path(lifeline._lifeline_path()).name != Path(path).name
+    after.close()
+
+
+def cannot_tie() -> NoReturn:
+    raise OSError(errno.EMFILE, "too many open files")
+
+
+def test_a_process_that_cannot_be_tied_does_not_live_and_says_why(
+    line: Lifeline, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lifeline, "_connect_tie", cannot_tie)
+    assert end_of(fork(lambda: 0)) == 1
+    assert "too many open files" in capfd.readouterr().err
+
+
+def test_nor_does_one_that_cannot_even_say_so(
+    line: Lifeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifeline, "_connect_tie", cannot_tie)
     stderr = os.dup(2)
     os.close(2)
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from loki.actors import stop_request
 from loki.actors.stop_request import SIGNALS, StopRequest
 
 
@@ -42,13 +43,26 @@ def test_a_signal_wakes_the_loop(stop: StopRequest, number: signal.Signals) -> N
     assert stop.asked
 
 
-def test_a_signal_gets_out_of_a_call_that_blocks(stop: StopRequest) -> None:
+def test_a_signal_gets_out_of_a_call_that_hangs(
+    stop: StopRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_request, "PATIENCE_S", 0.01)
+    read, write = os.pipe()
+    with stop.interrupting():
+        signal.raise_signal(signal.SIGTERM)
+        os.read(read, 1)
+    assert stop.asked
+    os.close(read)
+    os.close(write)
+
+
+def test_what_takes_a_moment_only_is_not_interrupted(stop: StopRequest) -> None:
     reached = []
     with stop.interrupting():
         signal.raise_signal(signal.SIGTERM)
-        reached.append("behind the signal")
-    assert stop.asked
-    assert not reached
+        reached.append("the end")
+    assert (stop.asked, reached) == (True, ["the end"])
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
 def test_who_asks_twice_does_not_wait() -> None:
