@@ -29,10 +29,10 @@ class Crew:
         self._shell = parent.shell
         self._run_dir = config.run_dir
         self._failed = failed
-        self._forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
+        self.forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
         self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
-        self._log = RunnerLog(parent.shell, self._forked.get)
+        self._log = RunnerLog(parent.shell, self.forked.get)
         runner_config = RunnerConfig(
             modules=config.modules,
             disabled=config.disabled,
@@ -59,18 +59,18 @@ class Crew:
             run_dir=self._run_dir,
             config=self._runner_config,
         )
-        self._forked[name] = self._parent.family.spawn(boot)
+        self.forked[name] = self._parent.family.spawn(boot)
         self._shell.later(START_TIMEOUT_S, lambda: self._started_in_time(name))
 
     def _started_in_time(self, name: str) -> None:
         """A runner that failed to fork, or hangs before it is ready, makes room for another."""
-        if name in self._forked and name not in self._pids:
-            kill(self._forked[name])
+        if name in self.forked and name not in self._pids:
+            kill(self.forked[name])
             self._failed(name)
 
     def ready(self, ready: Ready, context: Context) -> bool:
         """Whether this word is of one of ours; from now on that runner has its pid."""
-        if self._forked.get(ready.name) != context.peer_pid:
+        if self.forked.get(ready.name) != context.peer_pid:
             return False
         self._pids[ready.name] = context.peer_pid
         return True
@@ -82,7 +82,7 @@ class Crew:
     def forget(self, name: str) -> None:
         """It has ended, and its page has been read."""
         self._pids.pop(name, None)
-        self._log.forget(self._forked.pop(name, 0))
+        self._log.forget(self.forked.pop(name, 0))
         self._engines.pop(name, None)
         flight_recorder.discard(name)
 

@@ -18,7 +18,7 @@ from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, death_of, has_begun, is_news, obituary
 from loki.actors.shell import ParentRole
-from loki.core import execution, library, pool
+from loki.core import execution, library, pool, runner_status
 from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig
@@ -37,7 +37,7 @@ from loki.messages.execution import (
     Usage,
 )
 from loki.messages.library import PublishScripts, SendScripts
-from loki.messages.lifecycle import Ready, Stop
+from loki.messages.lifecycle import ChildrenListed, DescribeChildren, Ready, Stop
 
 KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
 CANCEL_GRACE_S = 0.03
@@ -81,6 +81,7 @@ class Dispatcher(ParentRole):
             DescribeRun: self._describe,
             PublishScripts: self._published,
             DescribeEngines: self._describe_engines,
+            DescribeChildren: self._describe_runners,
             Ready: self._runner_ready,
             **self._calls.handlers(),
             **self._crew.handlers(),
@@ -310,6 +311,11 @@ class Dispatcher(ParentRole):
     def _runner_ready(self, ready: Ready, context: Context) -> None:
         if self._crew.ready(ready, context):
             self._perform(self._pool.runner_up(ready.name, self._now_s()))
+
+    def _describe_runners(self, _request: DescribeChildren, _context: Context) -> ChildrenListed:
+        runners = self._pool.runners.values()
+        listed = runner_status.statuses(runners, self._crew.forked, self.shell.name, self._now_s())
+        return ChildrenListed(children=listed)
 
     def _describe_engines(self, _request: DescribeEngines, _context: Context) -> EnginesListed:
         return EnginesListed(engines=self._crew.engines(self._scripts.statistics()))

@@ -278,9 +278,13 @@ class Supervisor(ParentRole):
     def statuses(self) -> tuple[ChildStatus, ...]:
         """How each child fares, in start order."""
         now_s = self.shell.clock.monotonic_s()
-        running = tuple(status_of(c, self._plan_of(c), now_s) for c in self._state.children)
+        running = tuple(
+            status_of(child, self._plan_of(child), self.shell.name, now_s)
+            for child in self._state.children
+        )
         disabled = tuple(
-            ChildStatus(name=name, state=ChildState.DISABLED) for name in self.plan.disabled
+            ChildStatus(name=name, state=ChildState.DISABLED, supervisor=self.shell.name)
+            for name in self.plan.disabled
         )
         return running + disabled
 

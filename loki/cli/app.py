@@ -37,6 +37,7 @@ for command in (
     history.cancel,
     log.logs,
     status.status,
+    status.reset,
     status.version,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)

@@ -1,6 +1,7 @@
 """Commands that tell how things are: a server's state, and this program's version."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +10,19 @@ from loki.cli.connection import connect
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.view import Json, duration, say, say_json, show_table
 
+ROOT = "loki"
+
 if TYPE_CHECKING:
     from loki.v1 import device_pb2, service_pb2
 
 
-def status(server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
+def status(
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Show who supervises whom, down to the runners.")
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
     """Show how the server and its children fare."""
     with connect(server, as_json=as_json) as client:
         capabilities = client.get_capabilities()
@@ -26,22 +35,54 @@ def status(server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
         f"loki {capabilities.version} at {server}, {len(capabilities.scripts)} scripts, "
         f"{device.cores} cores, {device.memory_bytes >> 20} MiB, {device.architecture}"
     )
+    if tree:
+        _show_children(tree_rows(children))
+        return
+    _show_children((child.name, child) for child in children if child.supervisor in ("", ROOT))
+    for engine in capabilities.engines:
+        _show_engine(engine)
+
+
+def _show_children(rows: "Iterable[tuple[str, device_pb2.ChildServiceInfo]]") -> None:
     show_table(
-        ("child", "state", "pid", "restarts", "up for", "last error"),
+        ("child", "state", "pid", "restarts", "up for", "last reason"),
         (
             (
-                child.name,
+                title,
                 state_name(child),
                 str(child.pid or ""),
                 str(child.restarts),
                 duration(child.uptime_s) if child.pid else "",
                 child.last_error,
             )
-            for child in children
+            for title, child in rows
         ),
     )
-    for engine in capabilities.engines:
-        _show_engine(engine)
+
+
+def tree_rows(
+    children: "Sequence[device_pb2.ChildServiceInfo]", supervisor: str = ROOT, indent: str = ""
+) -> "Iterator[tuple[str, device_pb2.ChildServiceInfo]]":
+    """Each child under its supervisor, with the lines of a tree before its name."""
+    own = [child for child in children if child.supervisor == supervisor]
+    for child in own:
+        last = child is own[-1]
+        yield f"{indent}{'└─ ' if last else '├─ '}{child.name}", child
+        yield from tree_rows(children, child.name, indent + ("   " if last else "│  "))
+
+
+def reset(
+    child: Annotated[str, typer.Argument(metavar="CHILD", help='Its name, such as "fenrir".')],
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Put a child back to service that failed too often, at once."""
+    with connect(server, as_json=as_json) as client:
+        pid = client.reset_child(child)
+    if as_json:
+        say_json({"child": child, "pid": pid})
+    else:
+        say(f"{child} is up, pid {pid}")
 
 
 def _show_engine(engine: "device_pb2.EngineInfo") -> None:
@@ -103,6 +144,7 @@ def _child_json(child: "device_pb2.ChildServiceInfo") -> dict[str, Json]:
         "last_error": child.last_error,
         "uptime_s": child.uptime_s,
         "heartbeat_age_s": child.heartbeat_age_s,
+        "supervisor": child.supervisor,
     }
 
 

@@ -52,6 +52,12 @@ class LokiClient:
         request = service_pb2.GetChildrenStatusRequest()
         return list(self._call(self._stub.GetChildrenStatus, request).children)
 
+    def reset_child(self, child: str) -> int:
+        """Put a child back to service that ended too often; its pid."""
+        request = service_pb2.ResetChildRequest(child=child)
+        pid: int = self._call(self._stub.ResetChild, request).pid
+        return pid
+
     def list_scripts(
         self, pattern: str = "*", language: str = ""
     ) -> Iterator[script_pb2.ScriptCapability]:

@@ -23,7 +23,7 @@ def state_of(child: Child) -> ChildState:
             assert_never(child.phase)
 
 
-def status_of(child: Child, plan: ActorPlan, now_s: float) -> ChildStatus:
+def status_of(child: Child, plan: ActorPlan, supervisor: str, now_s: float) -> ChildStatus:
     up = child.phase is Phase.UP
     return ChildStatus(
         name=child.spec.name,
@@ -36,4 +36,6 @@ def status_of(child: Child, plan: ActorPlan, now_s: float) -> ChildStatus:
         uptime_s=now_s - child.since_s if up else 0.0,
         heartbeat_age_s=now_s - child.heard_s if up else 0.0,
         address=plan.address,
+        supervisor=supervisor,
+        supervises=child.spec.supervisor,
     )

@@ -32,7 +32,8 @@ class RunnerPhase(Enum):
 class Runner:
     name: str
     phase: RunnerPhase
-    since_s: float
+    since_s: float  # Of the phase.
+    began_s: float
     run: str = ""
 
 
@@ -225,5 +226,5 @@ class Pool:
     def _start(self, now_s: float) -> StartRunner:
         self._number += 1
         name = f"runner-{self._number}"
-        self.runners[name] = Runner(name, RunnerPhase.STARTING, now_s)
+        self.runners[name] = Runner(name, RunnerPhase.STARTING, now_s, now_s)
         return StartRunner(name)

@@ -276,6 +276,7 @@ def children_to_proto(children: Iterable[ChildStatus]) -> list[device_pb2.ChildS
             last_error=child.last_error,
             uptime_s=child.uptime_s,
             heartbeat_age_s=child.heartbeat_age_s,
+            supervisor=child.supervisor,
         )
         for child in children
     ]

@@ -10,6 +10,7 @@ from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record
 from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.children import ROOT, all_children, root_children
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.log import Log
@@ -25,13 +26,12 @@ from loki.messages.library import (
     RegisterScript,
     UnregisterScript,
 )
-from loki.messages.lifecycle import ChildStatus, DescribeChildren
 from loki.messages.module import DescribeModules
 from loki.messages.script import Origin, Script
+from loki.messages.supervision import ResetActor
 from loki.v1 import execution_pb2, service_pb2
 
 LIBRARY = "library"
-ROOT = "loki"
 ANSWER_TIMEOUT_S = 10.0
 EXECUTION_HEADER = "loki-execution-id"
 ADHOC = "adhoc"
@@ -55,7 +55,7 @@ class LokiServicer:
         self, _request: service_pb2.GetCapabilitiesRequest, call: Call
     ) -> service_pb2.GetCapabilitiesResponse:
         scripts = await self._all_scripts(call)
-        children = await self._children(call)
+        children = await root_children(self._shell, call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.GetCapabilitiesResponse(
             service=ROOT,
             version=self._config.version,
@@ -71,10 +71,19 @@ class LokiServicer:
     async def GetChildrenStatus(  # noqa: N802
         self, _request: service_pb2.GetChildrenStatusRequest, call: Call
     ) -> service_pb2.GetChildrenStatusResponse:
-        children = convert.children_to_proto(await self._children(call))
+        timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
+        children = convert.children_to_proto(await all_children(self._shell, timeout_s))
         response = service_pb2.GetChildrenStatusResponse(children=children)
         response.time.FromNanoseconds(self._shell.clock.now_ns())
         return response
+
+    @needs(ClientRole.ADMIN)
+    async def ResetChild(  # noqa: N802
+        self, request: service_pb2.ResetChildRequest, call: Call
+    ) -> service_pb2.ResetChildResponse:
+        reset = ResetActor(name=request.child)
+        done = await self._shell.ask(ROOT, reset, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
+        return service_pb2.ResetChildResponse(pid=done.pid)
 
     @needs(ClientRole.VIEW)
     async def ListScripts(  # noqa: N802
@@ -241,12 +250,6 @@ class LokiServicer:
         except ServiceUnavailable:
             return None
         return described.statistics
-
-    async def _children(self, call: Call) -> tuple[ChildStatus, ...]:
-        listed = await self._shell.ask(
-            ROOT, DescribeChildren(), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
-        )
-        return listed.children
 
 
 def submission(given: execution_pb2.ScriptInput, call: Call, *, stream: bool) -> SubmitRun:

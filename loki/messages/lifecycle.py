@@ -78,6 +78,8 @@ class ChildStatus(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float = 0.0
     heartbeat_age_s: float = 0.0
     address: str = ""  # Node name in the cluster; "" is this device.
+    supervisor: str = ""  # Who starts it again.
+    supervises: bool = False  # Whether it has children of its own.
 
 
 class ChildrenListed(Message):

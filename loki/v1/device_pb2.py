@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/device.proto\x12\x07loki.v1\"\xd2\x01\n\x10\x43hildServiceInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\x08\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12\"\n\x05state\x18\x04 \x01(\x0e\x32\x13.loki.v1.ChildState\x12\x0c\n\x04node\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x10\n\x08restarts\x18\x07 \x01(\x05\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x10\n\x08uptime_s\x18\t \x01(\x01\x12\x17\n\x0fheartbeat_age_s\x18\n \x01(\x01\"\xc6\x01\n\nDeviceInfo\x12\r\n\x05\x63ores\x18\x01 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x16\n\x0epython_version\x18\x04 \x01(\t\x12\x34\n\tback_ends\x18\x05 \x03(\x0b\x32!.loki.v1.DeviceInfo.BackEndsEntry\x1a/\n\rBackEndsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"4\n\x04Wall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"|\n\x14\x43hunkCacheStatistics\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\x03\x12\x0c\n\x04hits\x18\x03 \x01(\x03\x12\x0e\n\x06misses\x18\x04 \x01(\x03\x12\x11\n\tevictions\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompiles\x18\x06 \x01(\x03\"\xb6\x01\n\nEngineInfo\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x05walls\x18\x03 \x03(\x0b\x32\r.loki.v1.Wall\x12\x32\n\x0b\x63hunk_cache\x18\x04 \x01(\x0b\x32\x1d.loki.v1.ChunkCacheStatistics\x12\x33\n\x0cmodule_cache\x18\x05 \x01(\x0b\x32\x1d.loki.v1.ChunkCacheStatistics*\xbd\x01\n\nChildState\x12\x1b\n\x17\x43HILD_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HILD_STATE_STARTING\x10\x01\x12\x12\n\x0e\x43HILD_STATE_UP\x10\x02\x12\x18\n\x14\x43HILD_STATE_DEGRADED\x10\x03\x12\x1a\n\x16\x43HILD_STATE_RESTARTING\x10\x04\x12\x14\n\x10\x43HILD_STATE_DOWN\x10\x05\x12\x18\n\x14\x43HILD_STATE_DISABLED\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/device.proto\x12\x07loki.v1\"\xe6\x01\n\x10\x43hildServiceInfo\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\x08\x12\x0f\n\x07\x65nabled\x18\x03 \x01(\x08\x12\"\n\x05state\x18\x04 \x01(\x0e\x32\x13.loki.v1.ChildState\x12\x0c\n\x04node\x18\x05 \x01(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x05\x12\x10\n\x08restarts\x18\x07 \x01(\x05\x12\x12\n\nlast_error\x18\x08 \x01(\t\x12\x10\n\x08uptime_s\x18\t \x01(\x01\x12\x17\n\x0fheartbeat_age_s\x18\n \x01(\x01\x12\x12\n\nsupervisor\x18\x0b \x01(\t\"\xc6\x01\n\nDeviceInfo\x12\r\n\x05\x63ores\x18\x01 \x01(\x05\x12\x14\n\x0cmemory_bytes\x18\x02 \x01(\x03\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x16\n\x0epython_version\x18\x04 \x01(\t\x12\x34\n\tback_ends\x18\x05 \x03(\x0b\x32!.loki.v1.DeviceInfo.BackEndsEntry\x1a/\n\rBackEndsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"4\n\x04Wall\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x02 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"|\n\x14\x43hunkCacheStatistics\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x10\n\x08\x63\x61pacity\x18\x02 \x01(\x03\x12\x0c\n\x04hits\x18\x03 \x01(\x03\x12\x0e\n\x06misses\x18\x04 \x01(\x03\x12\x11\n\tevictions\x18\x05 \x01(\x03\x12\x10\n\x08\x63ompiles\x18\x06 \x01(\x03\"\xb6\x01\n\nEngineInfo\x12\x10\n\x08language\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x1c\n\x05walls\x18\x03 \x03(\x0b\x32\r.loki.v1.Wall\x12\x32\n\x0b\x63hunk_cache\x18\x04 \x01(\x0b\x32\x1d.loki.v1.ChunkCacheStatistics\x12\x33\n\x0cmodule_cache\x18\x05 \x01(\x0b\x32\x1d.loki.v1.ChunkCacheStatistics*\xbd\x01\n\nChildState\x12\x1b\n\x17\x43HILD_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HILD_STATE_STARTING\x10\x01\x12\x12\n\x0e\x43HILD_STATE_UP\x10\x02\x12\x18\n\x14\x43HILD_STATE_DEGRADED\x10\x03\x12\x1a\n\x16\x43HILD_STATE_RESTARTING\x10\x04\x12\x14\n\x10\x43HILD_STATE_DOWN\x10\x05\x12\x18\n\x14\x43HILD_STATE_DISABLED\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,18 +33,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DEVICEINFO_BACKENDSENTRY']._loaded_options = None
   _globals['_DEVICEINFO_BACKENDSENTRY']._serialized_options = b'8\001'
-  _globals['_CHILDSTATE']._serialized_start=813
-  _globals['_CHILDSTATE']._serialized_end=1002
+  _globals['_CHILDSTATE']._serialized_start=833
+  _globals['_CHILDSTATE']._serialized_end=1022
   _globals['_CHILDSERVICEINFO']._serialized_start=34
-  _globals['_CHILDSERVICEINFO']._serialized_end=244
-  _globals['_DEVICEINFO']._serialized_start=247
-  _globals['_DEVICEINFO']._serialized_end=445
-  _globals['_DEVICEINFO_BACKENDSENTRY']._serialized_start=398
-  _globals['_DEVICEINFO_BACKENDSENTRY']._serialized_end=445
-  _globals['_WALL']._serialized_start=447
-  _globals['_WALL']._serialized_end=499
-  _globals['_CHUNKCACHESTATISTICS']._serialized_start=501
-  _globals['_CHUNKCACHESTATISTICS']._serialized_end=625
-  _globals['_ENGINEINFO']._serialized_start=628
-  _globals['_ENGINEINFO']._serialized_end=810
+  _globals['_CHILDSERVICEINFO']._serialized_end=264
+  _globals['_DEVICEINFO']._serialized_start=267
+  _globals['_DEVICEINFO']._serialized_end=465
+  _globals['_DEVICEINFO_BACKENDSENTRY']._serialized_start=418
+  _globals['_DEVICEINFO_BACKENDSENTRY']._serialized_end=465
+  _globals['_WALL']._serialized_start=467
+  _globals['_WALL']._serialized_end=519
+  _globals['_CHUNKCACHESTATISTICS']._serialized_start=521
+  _globals['_CHUNKCACHESTATISTICS']._serialized_end=645
+  _globals['_ENGINEINFO']._serialized_start=648
+  _globals['_ENGINEINFO']._serialized_end=830
 # @@protoc_insertion_point(module_scope)

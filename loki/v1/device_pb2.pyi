@@ -25,7 +25,7 @@ CHILD_STATE_DOWN: ChildState
 CHILD_STATE_DISABLED: ChildState
 
 class ChildServiceInfo(_message.Message):
-    __slots__ = ("name", "service", "enabled", "state", "node", "pid", "restarts", "last_error", "uptime_s", "heartbeat_age_s")
+    __slots__ = ("name", "service", "enabled", "state", "node", "pid", "restarts", "last_error", "uptime_s", "heartbeat_age_s", "supervisor")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ENABLED_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class ChildServiceInfo(_message.Message):
     LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
     UPTIME_S_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_AGE_S_FIELD_NUMBER: _ClassVar[int]
+    SUPERVISOR_FIELD_NUMBER: _ClassVar[int]
     name: str
     service: bool
     enabled: bool
@@ -46,7 +47,8 @@ class ChildServiceInfo(_message.Message):
     last_error: str
     uptime_s: float
     heartbeat_age_s: float
-    def __init__(self, name: _Optional[str] = ..., service: _Optional[bool] = ..., enabled: _Optional[bool] = ..., state: _Optional[_Union[ChildState, str]] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_error: _Optional[str] = ..., uptime_s: _Optional[float] = ..., heartbeat_age_s: _Optional[float] = ...) -> None: ...
+    supervisor: str
+    def __init__(self, name: _Optional[str] = ..., service: _Optional[bool] = ..., enabled: _Optional[bool] = ..., state: _Optional[_Union[ChildState, str]] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_error: _Optional[str] = ..., uptime_s: _Optional[float] = ..., heartbeat_age_s: _Optional[float] = ..., supervisor: _Optional[str] = ...) -> None: ...
 
 class DeviceInfo(_message.Message):
     __slots__ = ("cores", "memory_bytes", "architecture", "python_version", "back_ends")

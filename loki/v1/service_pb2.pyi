@@ -47,6 +47,18 @@ class GetChildrenStatusResponse(_message.Message):
     time: _timestamp_pb2.Timestamp
     def __init__(self, children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class ResetChildRequest(_message.Message):
+    __slots__ = ("child",)
+    CHILD_FIELD_NUMBER: _ClassVar[int]
+    child: str
+    def __init__(self, child: _Optional[str] = ...) -> None: ...
+
+class ResetChildResponse(_message.Message):
+    __slots__ = ("pid",)
+    PID_FIELD_NUMBER: _ClassVar[int]
+    pid: int
+    def __init__(self, pid: _Optional[int] = ...) -> None: ...
+
 class ListScriptsRequest(_message.Message):
     __slots__ = ("pattern", "language", "page_size", "page_token")
     PATTERN_FIELD_NUMBER: _ClassVar[int]

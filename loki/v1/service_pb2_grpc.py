@@ -48,6 +48,11 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.GetChildrenStatusRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.GetChildrenStatusResponse.FromString,
                 _registered_method=True)
+        self.ResetChild = channel.unary_unary(
+                '/loki.v1.LokiService/ResetChild',
+                request_serializer=loki_dot_v1_dot_service__pb2.ResetChildRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.ResetChildResponse.FromString,
+                _registered_method=True)
         self.ListScripts = channel.unary_unary(
                 '/loki.v1.LokiService/ListScripts',
                 request_serializer=loki_dot_v1_dot_service__pb2.ListScriptsRequest.SerializeToString,
@@ -121,6 +126,16 @@ class LokiServiceServicer:
 
     def GetChildrenStatus(self, request, context):
         """Tells how each child fares. A child that was killed shows within a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetChild(self, request, context):
+        """Puts a child back to service that ended too often and waits for its next attempt: it is started
+        at once, and its failures are forgotten. Of one that runs only the failures are forgotten.
+
+        Reasons: NOT_FOUND, CHILD_DOWN when it cannot start; it is tried again later then.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -243,6 +258,11 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     request_deserializer=loki_dot_v1_dot_service__pb2.GetChildrenStatusRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.GetChildrenStatusResponse.SerializeToString,
             ),
+            'ResetChild': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetChild,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.ResetChildRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.ResetChildResponse.SerializeToString,
+            ),
             'ListScripts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListScripts,
                     request_deserializer=loki_dot_v1_dot_service__pb2.ListScriptsRequest.FromString,
@@ -357,6 +377,33 @@ class LokiService:
             '/loki.v1.LokiService/GetChildrenStatus',
             loki_dot_v1_dot_service__pb2.GetChildrenStatusRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.GetChildrenStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResetChild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.LokiService/ResetChild',
+            loki_dot_v1_dot_service__pb2.ResetChildRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.ResetChildResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -47,6 +47,7 @@ COVERED_ELSEWHERE = {
     "loki/core/supervisor_request.py": "tests/unit/loki/core/test_supervision.py",
     "loki/core/supervisor_state.py": "tests/unit/loki/core/test_supervision.py",
     "loki/core/fake_engine.py": "tests/unit/loki/lua/test_engine.py",
+    "loki/grpc_gateway/children.py": "tests/e2e/test_degraded.py",
     "loki/lua/__init__.py": "tests/unit/loki/lua/test_engine.py",
     "loki/lua/builtin.py": "tests/unit/loki/lua/test_script.py",
     "loki/lua/sandbox.py": "tests/unit/loki/lua/test_walls.py",

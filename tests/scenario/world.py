@@ -191,8 +191,7 @@ class World:
             case StopChild(name):
                 self._stop(name)
             case KillChild(name, pid):
-                assert self.processes[name].pid == pid
-                self.die(name, "")
+                self._kill(name, pid)
             case PingChild(name, incarnation):
                 if not self.processes[name].hangs:
                     self._events.append(Answered(name, incarnation))
@@ -223,6 +222,12 @@ class World:
             return
         self.trace.append(f"start:{name}")
         self._events.append(Started(name, incarnation, self._pids))
+
+    def _kill(self, name: str, pid: int) -> None:
+        """One that died at the same moment is told of already."""
+        process = self.processes.get(name)
+        if process is not None and process.pid == pid:
+            self.die(name, "")
 
     def _stop(self, name: str) -> None:
         process = self.processes.get(name)

@@ -229,6 +229,11 @@ class FakeClient:
     def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:
         return self.children
 
+    def reset_child(self, child: str) -> int:
+        self._fail_if_told()
+        self.calls.append(("reset", child))
+        return 4712
+
 
 @pytest.fixture
 def client(monkeypatch: pytest.MonkeyPatch) -> FakeClient:

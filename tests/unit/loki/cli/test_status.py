@@ -43,6 +43,32 @@ def test_status_shows_each_child_with_its_last_error(client: Any, loki: Callable
     assert hel == ["hel", "up", "4711", "0", "1", "h", "2", "min"]
 
 
+def test_the_tree_has_each_child_under_its_supervisor(
+    client: Any, loki: Callable[..., Any]
+) -> None:
+    names = [("hel", "loki"), ("dispatcher", "loki"), ("runner-1", "dispatcher")]
+    names += [("runner-2", "dispatcher"), ("gateway", "loki")]
+    client.children = [
+        device_pb2.ChildServiceInfo(name=name, supervisor=by, state=device_pb2.CHILD_STATE_UP)
+        for name, by in names
+    ]
+    lines = loki("status", "--tree").stdout.splitlines()
+    assert [line.partition(" up")[0].strip() for line in lines if " up " in line][1:] == [
+        "├─ hel",
+        "├─ dispatcher",
+        "│  ├─ runner-1",
+        "│  └─ runner-2",
+        "└─ gateway",
+    ]
+    assert "runner-1" not in loki("status").stdout
+
+
+def test_reset_says_that_the_child_is_up(client: Any, loki: Callable[..., Any]) -> None:
+    assert loki("reset", "fenrir").stdout == "fenrir is up, pid 4712\n"
+    assert json.loads(loki("reset", "fenrir", "--json").stdout) == {"child": "fenrir", "pid": 4712}
+    assert ("reset", "fenrir") in client.calls
+
+
 def test_status_as_json(client: Any, loki: Callable[..., Any]) -> None:
     client.children = [HEL]
     plain = json.loads(loki("status", "--json").stdout)

@@ -36,9 +36,10 @@ def test_state(given: dict[str, Any], state: ChildState) -> None:
 def test_one_that_is_up_says_for_how_long_and_when_it_was_last_heard() -> None:
     """S-3.1.3."""
     plan = ActorPlan(name="a", role="", config=b"", service=True, address="node")  # type: ignore[arg-type]
-    status = status_of(UP, plan, 110.0)
+    status = status_of(UP, plan, "loki", 110.0)
     assert (status.uptime_s, status.heartbeat_age_s) == (10.0, 0.5)
     assert (status.pid, status.restarts, status.incarnation) == (7, 2, 3)
     assert (status.service, status.address) == (True, "node")
-    down = status_of(replace(UP, phase=Phase.IDLE, last_reason="killed"), plan, 110.0)
+    assert (status.supervisor, status.supervises) == ("loki", False)
+    down = status_of(replace(UP, phase=Phase.IDLE, last_reason="killed"), plan, "loki", 110.0)
     assert (down.uptime_s, down.heartbeat_age_s, down.last_error) == (0.0, 0.0, "killed")

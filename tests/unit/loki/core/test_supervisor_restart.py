@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 
+from hypothesis import Phase as Part
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -162,7 +163,10 @@ class Lives(RuleBasedStateMachine):
 
 
 Lives.TestCase.settings = settings(
-    max_examples=LIVES, stateful_step_count=HAPPENINGS, deadline=None
+    max_examples=LIVES,
+    stateful_step_count=HAPPENINGS,
+    deadline=None,
+    phases=(Part.explicit, Part.reuse, Part.generate),  # A life shrinks for minutes.
 )
 TestLives = Lives.TestCase
 

@@ -1,0 +1,136 @@
+"""Loki with a part missing, or stopped: what needs it says so, the rest runs on."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from loki.client import LokiClient, LokiClientError
+from loki.testing import LokiServer
+from loki.v1 import device_pb2
+
+TOOLS = """
+[[tools]]
+name = "one"
+return_type = "integer"
+script = { inline = "return 1" }
+
+[[tools]]
+name = "pin"
+return_type = "boolean"
+script = { inline = "return fenrir:gpio_read(4)" }
+permissions = { gpio = ["*"] }
+
+[[tools]]
+name = "store"
+return_type = "integer"
+script = { inline = "hel:storage_set('k', 1) return hel:storage_get('k')" }
+permissions = { storage = true }
+"""
+WITHIN_S = 10.0
+PARTS = ["hel", "fenrir", "jormungandr", "library", "dispatcher", "gateway"]
+
+
+@pytest.fixture
+def server() -> Iterator[LokiServer]:
+    with LokiServer(tools=TOOLS) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with server.client() as connected:
+        yield connected
+
+
+def status(client: LokiClient, child: str) -> device_pb2.ChildServiceInfo:
+    return next(c for c in client.get_children_status() if c.name == child)
+
+
+def soon(true: Callable[[], bool]) -> bool:
+    end_s = time.monotonic() + WITHIN_S
+    while not true():
+        if time.monotonic() > end_s:
+            return False
+    return True
+
+
+def take_out_of_service(client: LokiClient, child: str) -> None:
+    """Kill it again and again, until it is let be for a while."""
+    for _ in range(20):
+        pid = status(client, child).pid
+        if not pid:
+            break
+        os.kill(pid, signal.SIGKILL)
+        assert soon(lambda gone=pid: status(client, child).pid != gone)
+    assert status(client, child).state == device_pb2.CHILD_STATE_DOWN
+
+
+def test_without_its_hardware_the_rest_runs_on(client: LokiClient) -> None:
+    """S-9.1.1, S-9.1.3: down is shown, refused with a hint when to retry, and mended by hand."""
+    take_out_of_service(client, "fenrir")
+    assert client.execute("one").value == 1
+    assert client.execute("store").value == 1
+    with pytest.raises(LokiClientError) as caught:
+        client.execute("pin")
+    assert (caught.value.code_name, caught.value.reason) == ("UNAVAILABLE", "CHILD_DOWN")
+    assert caught.value.retry_after_s is not None
+    pid = client.reset_child("fenrir")
+    assert client.execute("pin").value is False
+    after = status(client, "fenrir")
+    assert (after.state, after.pid) == (device_pb2.CHILD_STATE_UP, pid)
+
+
+def test_one_that_is_out_of_service_comes_back_by_itself(client: LokiClient) -> None:
+    take_out_of_service(client, "fenrir")
+    assert soon(lambda: status(client, "fenrir").state == device_pb2.CHILD_STATE_UP)
+    assert client.execute("pin").value is False
+
+
+def test_a_child_that_is_unknown_cannot_be_reset(client: LokiClient) -> None:
+    with pytest.raises(LokiClientError) as caught:
+        client.reset_child("nobody")
+    assert (caught.value.code_name, caught.value.reason) == ("NOT_FOUND", "NOT_FOUND")
+    with pytest.raises(LokiClientError, match="there is no child 'runner-1'"):
+        client.reset_child("runner-1")
+
+
+@pytest.fixture(scope="module")
+def patient() -> Iterator[LokiServer]:
+    """For one part after the other."""
+    with LokiServer(tools=TOOLS, environment={"LOKI_SUPERVISION__INTENSITY": "100"}) as running:
+        yield running
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_that_hangs_is_replaced(patient: LokiServer, part: str) -> None:
+    """S-3.1.3, S-9.1.3: stopped, it does not answer; it is killed and started again."""
+    with patient.client() as client:
+        before = status(client, part)
+    os.kill(before.pid, signal.SIGSTOP)
+
+    def replaced() -> bool:
+        try:
+            with patient.client() as fresh:
+                after = status(fresh, part)
+                return after.pid not in (0, before.pid) and fresh.execute("one").value == 1
+        except LokiClientError as error:
+            if error.code_name not in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "NOT_FOUND"):
+                raise
+            return False
+
+    assert soon(replaced)
+    with patient.client() as fresh:
+        after = status(fresh, part)
+    assert after.restarts == 1
+    assert after.last_error.startswith("hung: did not answer for 1.")
+
+
+def test_the_tree_shows_who_supervises_whom(client: LokiClient) -> None:
+    children = client.get_children_status()
+    assert {c.name for c in children if c.supervisor == "loki"} == set(PARTS)
+    runners = [c.name for c in children if c.supervisor == "dispatcher"]
+    assert runners
+    assert all(name.startswith("runner-") for name in runners)
