@@ -1,10 +1,18 @@
 """`python -m loki` and the `loki` command: the command line."""
 
+import signal
 import sys
 
 
 def main() -> None:
     """Run one command and end the process with its exit code."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # While it was loading; commands see to it themselves.
+        sys.exit(128 + signal.SIGINT)
+
+
+def _run() -> None:
     if sys.argv[1:] == ["version"]:  # Typer would load pydantic first, to parse nothing.
         from loki.cli.status import version
 

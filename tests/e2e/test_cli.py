@@ -318,6 +318,12 @@ def test_ctrl_c_ends_a_call_quietly(server: LokiServer, loki: Run, tmp_path: Pat
         assert "Traceback" not in complaint
 
 
+def test_ctrl_c_while_a_command_is_loading_ends_it_quietly(loki: Run, tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    done = loki("list", PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_the_demo_calls_every_example(loki: Run) -> None:
     done = loki("demo", "--config", str(EXAMPLES / "loki.toml"))
     assert done.returncode == 0, done.stdout + done.stderr
