@@ -11,6 +11,7 @@ end
 local function passed(co, ok, ...)
   if ok and rawequal((...), TAG) then
     if not isyieldable() then
+      late.failure.block()
       return passed(co, resume(co, REFUSED))
     end
     waiting[co] = true

@@ -36,8 +36,16 @@ local function blocker()
   end
 end
 
+local blocked_by -- What `block` saw; the next refusal is its.
+
+-- A coroutine is refused what it asks for, because of where it was resumed.
+local function block()
+  blocked_by = blocker()
+end
+
 local function refuse(name)
-  local called_by = blocker()
+  local called_by = blocker() or blocked_by
+  blocked_by = nil
   raise(
     "UNSUPPORTED",
     name
@@ -95,4 +103,4 @@ local function describe(e)
   failure.details = record and late.codec.encode(record.details, "details")
 end
 
-return { raise = raise, refuse = refuse, describe = describe }
+return { raise = raise, refuse = refuse, block = block, describe = describe }

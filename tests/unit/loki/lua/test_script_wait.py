@@ -27,6 +27,8 @@ READ = "function() return board:read(1) end"
             "sort",
         ),
         ("table.sort({2, 1}, function() ('a'):gsub('.', board.ping) end)", "gsub"),
+        (f"string.gsub('a', '.', coroutine.wrap({READ}))", "gsub"),
+        (f"table.sort({{2, 1}}, function() coroutine.wrap(coroutine.wrap({READ}))() end)", "sort"),
     ],
 )
 def test_where_lua_cannot_wait_the_error_names_who_called(play, source, caller):
@@ -37,16 +39,14 @@ def test_where_lua_cannot_wait_the_error_names_who_called(play, source, caller):
     assert failed.line == 1
 
 
-@pytest.mark.parametrize(
-    "source",
-    [
-        "string.gsub('a', '.', coroutine.wrap(function() board:read(1) end))",
-        "local co = coroutine.create(function() local _ <close> ="
-        " setmetatable({}, {__close = function() board:read(1) end}) coroutine.yield() end)"
-        " coroutine.resume(co) assert(coroutine.close(co))",
-    ],
-)
-def test_in_a_coroutine_all_such_places_are_named(play, source):
+def test_where_nobody_can_see_who_called_all_such_places_are_named(play):
+    source = """
+    local co = coroutine.create(function()
+      local _ <close> = setmetatable({}, {__close = function() board:read(1) end})
+      coroutine.yield()
+    end)
+    coroutine.resume(co)
+    assert(coroutine.close(co))"""
     failed = play(source).failed
     assert "cannot wait here: not inside a table.sort comparator, a string.gsub" in failed.message
     assert "keep the result in a local" in failed.message
