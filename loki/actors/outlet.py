@@ -7,8 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from loki.actors.role import Shell
-from loki.core import engine, history
+from loki.core import engine, execution, history
 from loki.core.allowance import Allowance
+from loki.errors import ResourceLimitExceeded
 from loki.messages.envelope import Message
 from loki.messages.execution import (
     OutputWritten,
@@ -18,7 +19,7 @@ from loki.messages.execution import (
     StartRun,
     ValueEmitted,
 )
-from loki.messages.value import pack
+from loki.messages.value import NIL, pack
 
 DISPATCHER = "dispatcher"
 WINDOW = 16  # Chunks that may be on their way to the client.
@@ -132,7 +133,13 @@ class Outlet:
         """
         end, complete = history.packed(finished)
         packed = msgspec.Raw(end)
-        self._shell.send(self._gateway, packed if complete else finished, run=self._run)
+        try:
+            self._shell.send(self._gateway, packed if complete else finished, run=self._run)
+        except ResourceLimitExceeded as error:
+            if finished.value == NIL and not finished.output:
+                raise  # Nothing can be left out.
+            self.end(execution.without_result(finished, error), dying=dying)
+            return
         ended = RunEnded(
             run=self._run,
             cause=finished.cause,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from loki.client import LokiClient, LokiClientError
 
 ANSWER_TIMEOUT_S = 10.0
+BROKEN = ("Socket closed", "Connection reset", "Broken pipe", "Stream removed", "GOAWAY")
+"""What gRPC says of a connection that was there."""
 INTERRUPTED_EXIT_CODE = 128 + signal.SIGINT
 
 
@@ -62,6 +64,11 @@ def report(error: "LokiClientError", server: str, as_json: bool) -> None:
 def error_line(error: "LokiClientError", server: str) -> str:
     """Such as "SCRIPT_NOT_FOUND: there is no script 'helo'; did you mean 'hello'?"."""
     if not error.reason and error.code_name == "UNAVAILABLE":
+        if any(sign in error.message for sign in BROKEN):
+            return (
+                f"the connection to Loki at {server} broke; `loki executions` shows what became "
+                "of an execution"
+            )
         return (
             f"no Loki answers at {server}; start one with `loki serve`, "
             "or name another with --server HOST:PORT"

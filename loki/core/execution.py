@@ -13,7 +13,7 @@ from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Origin, Permissions, Script
-from loki.messages.value import Packed, ScriptValue, pack, unpack
+from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 CAUSE_OF_CODE = {
     ErrorCode.SCRIPT_ERROR: Cause.SCRIPT_ERROR,
@@ -144,6 +144,19 @@ def calls_failure(script: Script, allowed: int) -> Failure:
         ),
         details={"limit": "max_calls_in_flight", "allowed": str(allowed)},
     )
+
+
+def without_result(finished: RunFinished, error: LokiError) -> RunFinished:
+    """What is told of a run whose value and output cannot be sent, for `error`."""
+    failure = finished.failure or Failure(
+        code=ErrorCode.SCRIPT_ERROR,
+        message=f"result: value and output are too long: {error.message}",
+    )
+    cause = CAUSE_OF_CODE[failure.code] if finished.cause is Cause.FINISHED else finished.cause
+    short: RunFinished = msgspec.structs.replace(
+        finished, cause=cause, failure=failure, value=NIL, output="", output_truncated=True
+    )
+    return short
 
 
 def ended_by_death(

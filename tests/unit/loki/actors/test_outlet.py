@@ -9,6 +9,7 @@ import pytest
 from loki.actors.outlet import LOGGED_AT_ONCE, WINDOW, Outlet
 from loki.core.engine import Emit, Log, Progress
 from loki.core.history import MOST_RESULT_BYTES
+from loki.errors import ErrorCode, ResourceLimitExceeded
 from loki.messages.envelope import Message
 from loki.messages.execution import (
     Cause,
@@ -32,6 +33,7 @@ class FakeShell:
         self.sent: list[Message] = []
         self.peers: list[str] = []
         self.shown_before: list[int] = []
+        self.longest = 10**9
 
     def seen(self) -> None:
         self.shown_before.append(len(self.sent))
@@ -40,6 +42,8 @@ class FakeShell:
     def send(self, peer: str, message: Message | msgspec.Raw, *, run: str) -> None:
         assert run == "r1"
         self.peers.append(peer)
+        if len(msgspec.msgpack.encode(message)) > self.longest:
+            raise ResourceLimitExceeded("a message that is too long")
         if isinstance(message, msgspec.Raw):
             message = msgspec.msgpack.decode(message, type=RunFinished)
         self.sent.append(message)
@@ -198,3 +202,30 @@ def test_without_a_stream_its_client_sees_nothing(shell: FakeShell) -> None:
     outlet.write("one")
     outlet.show("x", Emit(1))
     assert shell.shown_before == []
+
+
+def test_an_end_that_no_lane_carries_is_told_without_its_result(shell: FakeShell) -> None:
+    shell.longest = MOST_RESULT_BYTES + 1000
+    text = "x" * (MOST_RESULT_BYTES + 1000)
+    told = RunFinished(run="r1", script="x", cause=Cause.FINISHED, output=text)
+    outlet_of(shell, stream=False).end(told)
+    assert shell.peers == ["gateway", "gateway", "dispatcher"]
+    finished, ended = shell.sent
+    assert isinstance(finished, RunFinished)
+    assert finished.failure is not None
+    assert (finished.cause, finished.failure.code) == (
+        Cause.SCRIPT_ERROR,
+        ErrorCode.SCRIPT_ERROR,
+    )
+    assert "too long" in finished.failure.message
+    assert (finished.output, finished.output_truncated) == ("", True)
+    assert isinstance(ended, RunEnded)
+    assert ended.cause is Cause.SCRIPT_ERROR
+
+
+def test_an_end_that_is_as_short_as_can_be_is_not_tried_for_ever(shell: FakeShell) -> None:
+    shell.longest = 10
+    with pytest.raises(ResourceLimitExceeded):
+        outlet_of(shell, stream=False).end(
+            RunFinished(run="r1", script="x", cause=Cause.FINISHED, output="hi")
+        )

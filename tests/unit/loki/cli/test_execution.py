@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
-from loki.client import Output, Progress, Result, Value
+from loki.client import LokiClientError, Output, Progress, Result, Value
 from loki.v1 import script_pb2
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -139,6 +140,20 @@ def test_an_error_as_json(client: Any, loki: Callable[..., Any], errors: Any) ->
     assert (error["code"], error["reason"], error["line"]) == ("UNKNOWN", "SCRIPT_ERROR", 3)
     assert error["details"] == {"line": "3"}
     assert (error["output"], error["execution_id"]) == ("before\n", "x7")
+
+
+def test_a_connection_that_broke_says_where_the_execution_is_found(
+    client: Any, loki: Callable[..., Any]
+) -> None:
+    client.error = LokiClientError(
+        "Stream removed (Socket closed)", code=grpc.StatusCode.UNAVAILABLE
+    )
+    result = loki("call", "hello", "--server", "127.0.0.1:9")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "the connection to Loki at 127.0.0.1:9 broke; `loki executions` shows what became of an "
+        "execution\n"
+    )
 
 
 def test_no_server_says_how_to_start_one(

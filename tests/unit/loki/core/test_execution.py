@@ -13,12 +13,13 @@ from loki.core.execution import (
     ended_by_death,
     mentioned,
     time_failure,
+    without_result,
 )
-from loki.errors import ErrorCode, InvalidArgument
-from loki.messages.execution import Cause, SubmitRun, Usage
+from loki.errors import ErrorCode, InvalidArgument, LokiError
+from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Origin, Parameter, Script, ValueType
-from loki.messages.value import pack, unpack
+from loki.messages.value import NIL, pack, unpack
 
 DOUBLE = Script(
     name="double",
@@ -100,6 +101,22 @@ def test_a_second_attempt_has_what_is_left(
     used_s: float, client_s: float | None, expected: tuple[float, bool]
 ) -> None:
     assert budget_s(Limits(max_execution_time_ms=5000), client_s, used_s) == expected
+
+
+def test_an_end_whose_result_cannot_be_sent_keeps_its_cause_and_usage() -> None:
+    error = LokiError("too long")
+    usage = Usage(wall_ms=1.5)
+    good = RunFinished(
+        run="a", script="x", cause=Cause.FINISHED, value=pack(7), output="hi", usage=usage
+    )
+    told = without_result(good, error)
+    assert told.failure is not None
+    assert (told.cause, told.failure.code) == (Cause.SCRIPT_ERROR, ErrorCode.SCRIPT_ERROR)
+    assert (told.value, told.output, told.output_truncated) == (NIL, "", True)
+    assert told.usage == usage
+    late = time_failure(DOUBLE, 0.1, False)
+    bad = replace(good, cause=Cause.TIME, failure=late)
+    assert without_result(bad, error) == replace(bad, value=NIL, output="", output_truncated=True)
 
 
 def test_the_failure_says_whose_deadline_it_was() -> None:
