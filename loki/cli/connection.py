@@ -12,7 +12,7 @@ import typer
 from loki.cli.view import Json, note, printable, say, usage_line
 
 if TYPE_CHECKING:
-    from loki.client import LokiClient, LokiClientError
+    from loki.client import FollowReport, LokiClient, LokiClientError
 
 ANSWER_TIMEOUT_S = 10.0
 BROKEN = ("Socket closed", "Connection reset", "Broken pipe", "Stream removed", "GOAWAY")
@@ -101,6 +101,23 @@ def error_json(error: "LokiClientError") -> Json:
         known["traceback"] = error.traceback
         known["output"] = error.output
     return {"error": known}
+
+
+def follow_report(server: str) -> "FollowReport":
+    """Tells people, on stderr, how the connection of a command fares that follows something."""
+    from loki.client import FollowReport
+
+    class Report(FollowReport):
+        def lost(self, error: "LokiClientError") -> None:
+            note(f"the connection to {server} is lost ({error.message}); trying again")
+
+        def back(self) -> None:
+            note(f"{server} is back")
+
+        def missed(self, events: int) -> None:
+            note(f"{events or 'some'} events are missing here")
+
+    return Report()
 
 
 def complain(text: str) -> None:

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loki.cli.connection import connect
+from loki.cli.connection import connect, follow_report
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
-from loki.cli.view import note, say, say_json
+from loki.cli.view import say, say_json
 
 if TYPE_CHECKING:
     from loki.client import (
         BudgetWarned,
         ChildChanged,
         LokiClient,
-        LokiClientError,
         SystemEvent,
     )
 
@@ -59,21 +58,7 @@ def _events(
 ) -> Iterator["SystemEvent"]:
     if not follow:
         return client.watch_events(kinds, include_recent=True).recent()
-    from loki.client import FollowReport
-
-    class Report(FollowReport):
-        """What is no event, to stderr."""
-
-        def lost(self, error: "LokiClientError") -> None:
-            note(f"the connection to {server} is lost ({error.message}); trying again")
-
-        def back(self) -> None:
-            note(f"{server} is back")
-
-        def missed(self, events: int) -> None:
-            note(f"{events or 'some'} events are missing here")
-
-    return client.follow_events(kinds, include_recent=True, report=Report())
+    return client.follow_events(kinds, include_recent=True, report=follow_report(server))
 
 
 def _show(event: "SystemEvent", as_json: bool) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loki.cli.connection import ANSWER_TIMEOUT_S, connect
+from loki.cli.connection import ANSWER_TIMEOUT_S, connect, follow_report
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.view import Json, printable, say, say_json
 
@@ -48,23 +48,26 @@ def logs(
     as_json: AsJson = False,
 ) -> None:
     """Show what a server has logged: warnings and worse, unless logging.level is set lower."""
+    from loki.client import LogQuery
+
+    query = LogQuery(
+        level=level.value,
+        actor=actor,
+        execution_id=execution,
+        incident_id=incident,
+        lines=lines,
+    )
     timeout_s = None if follow else ANSWER_TIMEOUT_S
     with connect(server, timeout_s=timeout_s, as_json=as_json) as client:
-        watch = client.watch_logs(
-            level=level.value,
-            actor=actor,
-            execution_id=execution,
-            incident_id=incident,
-            lines=lines,
-            follow=follow,
-        )
+        if not follow:
+            for record in client.watch_logs(query):
+                _show(record, as_json)
+            return
         try:
-            with watch:
-                for record in watch:
-                    _show(record, as_json)
-        except KeyboardInterrupt:
-            if not follow:  # Else it is the way to end this.
-                raise
+            for record in client.follow_logs(query, report=follow_report(server)):
+                _show(record, as_json)
+        except KeyboardInterrupt:  # The way to end this.
+            return
 
 
 def _show(record: "LogRecord", as_json: bool) -> None:

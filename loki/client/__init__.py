@@ -7,7 +7,7 @@
 from loki.client.client import LokiClient
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
-from loki.client.log import LogRecord, LogWatch
+from loki.client.log import LogQuery, LogRecord, LogWatch
 from loki.client.record import ExecutionRecord, Failure
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
@@ -30,6 +30,7 @@ __all__ = [
     "ExecutionStream",
     "Failure",
     "FollowReport",
+    "LogQuery",
     "LogRecord",
     "LogWatch",
     "LokiClient",

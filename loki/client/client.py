@@ -1,6 +1,7 @@
 """Calls a Loki server with plain Python values."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, TypeAlias
 
@@ -8,7 +9,7 @@ import grpc
 
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
-from loki.client.log import LogWatch, log_request
+from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
@@ -210,31 +211,29 @@ class LokiClient:
                 return
             request.page_token = page.next_page_token
 
-    def watch_logs(
-        self,
-        *,
-        level: str = "debug",
-        actor: str = "",
-        execution_id: str = "",
-        incident_id: str = "",
-        lines: int = 100,
-        follow: bool = False,
-    ) -> LogWatch:
-        """The newest `lines` records (2000 at most) that are as bad as `level` or worse, of that
-        actor, execution and incident; and then, with `follow`, those that come.
+    def watch_logs(self, query: LogQuery | None = None) -> LogWatch:
+        """What the server has logged, oldest first; with `follow` also what comes.
 
         Raises: ValueError for an unknown level; iterating raises LokiClientError.
         """
-        request = log_request(
-            level=level,
-            actor=actor,
-            execution_id=execution_id,
-            incident_id=incident_id,
-            lines=lines,
-            follow=follow,
-        )
-        timeout_s = None if follow else self._timeout_s
-        return LogWatch(self._stub.WatchLogs(request, timeout=timeout_s))
+        wanted = query or LogQuery()
+        timeout_s = None if wanted.follow else self._timeout_s
+        return LogWatch(self._stub.WatchLogs(log_request(wanted), timeout=timeout_s))
+
+    def follow_logs(
+        self,
+        query: LogQuery | None = None,
+        *,
+        report: FollowReport | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> Iterator[LogRecord]:
+        """`watch_logs` that follows, and goes on where it was when the server comes back.
+
+        `report` is told of that. Raises: ValueError for an unknown level; LokiClientError when the
+        server stays away for `patience_s` seconds.
+        """
+        wanted = replace(query or LogQuery(), follow=True)
+        return follow_log(self.watch_logs, wanted, report or FollowReport(), patience_s)
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

@@ -60,6 +60,7 @@ class LogFilter:
     actor: str = ""
     execution: str = ""
     incident: str = ""
+    after: datetime | None = None
 
     def admits(self, record: LogRecord) -> bool:
         return (
@@ -67,4 +68,5 @@ class LogFilter:
             and self.actor in ("", record.actor)
             and self.execution in ("", record.execution, record.trace)
             and self.incident in ("", record.incident)
+            and (self.after is None or record.time > self.after)
         )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from loki.actors.log_file import LogFile
@@ -14,6 +15,7 @@ from loki.messages.log import LogConfig
 from loki.v1 import log_pb2, service_pb2
 
 MOST_LINES = 2000
+TIME_HEADER = "loki-log-time"
 MOST_FOLLOWERS = 32
 POLL_S = 0.25
 """How often a file is looked at while somebody follows it: a file tells nobody that it grew."""
@@ -83,7 +85,18 @@ def filter_of(request: service_pb2.WatchLogsRequest) -> LogFilter:
         actor=request.actor,
         execution=request.execution_id,
         incident=request.incident_id,
+        after=after_of(request),
     )
+
+
+def after_of(request: service_pb2.WatchLogsRequest) -> datetime | None:
+    """Raises: InvalidArgument."""
+    if not request.HasField("after"):
+        return None
+    try:
+        return request.after.ToDatetime(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InvalidArgument(f"after: {error}") from error
 
 
 def lines_of(request: service_pb2.WatchLogsRequest) -> int:

@@ -169,6 +169,8 @@ class LokiServicer:
     async def WatchLogs(  # noqa: N802
         self, request: service_pb2.WatchLogsRequest, call: Call
     ) -> None:
+        now_ns = self._shell.clock.now_ns()
+        await call.context.send_initial_metadata(((log.TIME_HEADER, str(now_ns)),))
         async with aclosing(self._log.records(request)) as records:
             async for record in records:
                 await call.context.write(log.response(record))

@@ -222,20 +222,22 @@ class ListExecutionsResponse(_message.Message):
     def __init__(self, executions: _Optional[_Iterable[_Union[_execution_pb2.ExecutionRecord, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchLogsRequest(_message.Message):
-    __slots__ = ("minimum_level", "actor", "execution_id", "incident_id", "lines", "follow")
+    __slots__ = ("minimum_level", "actor", "execution_id", "incident_id", "lines", "follow", "after")
     MINIMUM_LEVEL_FIELD_NUMBER: _ClassVar[int]
     ACTOR_FIELD_NUMBER: _ClassVar[int]
     EXECUTION_ID_FIELD_NUMBER: _ClassVar[int]
     INCIDENT_ID_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
     FOLLOW_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     minimum_level: _log_pb2.LogLevel
     actor: str
     execution_id: str
     incident_id: str
     lines: int
     follow: bool
-    def __init__(self, minimum_level: _Optional[_Union[_log_pb2.LogLevel, str]] = ..., actor: _Optional[str] = ..., execution_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., lines: _Optional[int] = ..., follow: _Optional[bool] = ...) -> None: ...
+    after: _timestamp_pb2.Timestamp
+    def __init__(self, minimum_level: _Optional[_Union[_log_pb2.LogLevel, str]] = ..., actor: _Optional[str] = ..., execution_id: _Optional[str] = ..., incident_id: _Optional[str] = ..., lines: _Optional[int] = ..., follow: _Optional[bool] = ..., after: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class WatchLogsResponse(_message.Message):
     __slots__ = ("record",)

@@ -237,7 +237,8 @@ class LokiServiceServicer:
 
     def WatchLogs(self, request, context):
         """Tells what the device has logged, oldest first, and goes on with what it logs if asked to; a
-        stream that follows ends with UNAVAILABLE when the gateway ends. Needs the role "admin".
+        stream that follows ends with UNAVAILABLE when the gateway ends. The header "loki-log-time" is
+        the device's clock at the start, in nanoseconds since 1970. Needs the role "admin".
 
         Reasons: QUOTA when 32 follow already, DRAINING.
         """

@@ -1,10 +1,13 @@
 """The log from where it is written to where it is read: `loki logs` against a real server."""
 
+import contextlib
 import json
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from loki.client import LogRecord, LokiClient, LokiClientError
+from loki.client import FollowReport, LogQuery, LogRecord, LokiClient, LokiClientError
 from loki.testing import LokiServer
 
 CLUMSY = """
@@ -126,7 +129,7 @@ def test_what_a_script_logs_is_its_own_lines_of_its_own_execution(
     run = client.execute(source=source)
 
     def found() -> list[LogRecord]:
-        return list(client.watch_logs(execution_id=run.id))
+        return list(client.watch_logs(LogQuery(execution_id=run.id)))
 
     (record,) = eventually(found)
     pid = next(p for p in server.pids() if comm(p) == f"loki:{record.actor}")
@@ -218,6 +221,37 @@ def fill(server: LokiServer) -> None:
     write(server, "y" * 900, count=1200, actor="other")
 
 
+@pytest.mark.parametrize("victim", ["gateway", "loki"])
+def test_who_follows_goes_on_when_the_gateway_or_all_of_loki_is_back(victim: str) -> None:
+    """Just then there is something to read."""
+    heard: queue.Queue[LogRecord] = queue.Queue()
+    back = threading.Event()
+
+    class Report(FollowReport):
+        def back(self) -> None:
+            back.set()
+
+    def follow(address: str) -> None:
+        with LokiClient(address) as client, contextlib.suppress(LokiClientError):
+            query = LogQuery(level="error", lines=5)
+            for record in client.follow_logs(query, report=Report(), patience_s=5.0):
+                heard.put(record)
+
+    with LokiServer() as server, server.client() as client:
+        client.execute(source="loki.log('error', 'one') return 1")
+        thread = threading.Thread(target=follow, args=(server.address,))
+        thread.start()
+        assert heard.get(timeout=PATIENCE_S).message.endswith(" one")
+        os.kill(next(p for p in server.pids() if comm(p) == f"loki:{victim}"), signal.SIGKILL)
+        assert back.wait(PATIENCE_S)
+        with server.client() as again:
+            again.execute(source="loki.log('error', 'two') return 1")
+        assert heard.get(timeout=PATIENCE_S).message.endswith(" two")
+    thread.join(PATIENCE_S)
+    assert not thread.is_alive()
+    assert heard.empty()
+
+
 @pytest.mark.parametrize(("level", "expected"), [("WARNING", []), ("INFO", ["info"])])
 def test_s_12_1_1_warnings_are_logged_and_more_if_it_is_set(
     level: str, expected: list[str]
@@ -226,5 +260,7 @@ def test_s_12_1_1_warnings_are_logged_and_more_if_it_is_set(
     with LokiServer(environment=environment) as server, server.client() as client:
         run = client.execute(source="loki.log('info', 'a') loki.log('debug', 'b') return 1")
         behind = client.execute(source="loki.log('error', 'c') return 1")
-        eventually(lambda: list(client.watch_logs(execution_id=behind.id)))
-        assert [record.level for record in client.watch_logs(execution_id=run.id)] == expected
+        eventually(lambda: list(client.watch_logs(LogQuery(execution_id=behind.id))))
+        assert [
+            record.level for record in client.watch_logs(LogQuery(execution_id=run.id))
+        ] == expected

@@ -15,6 +15,7 @@ from loki.client import (
     Execution,
     ExecutionRecord,
     FollowReport,
+    LogQuery,
     LogRecord,
     LokiClientError,
     Usage,
@@ -165,11 +166,15 @@ class FakeClient:
         self.streams.append(FakeStream(self.events, self.error))
         return self.streams[-1]
 
-    def watch_logs(self, **asked: Any) -> FakeStream:
+    def watch_logs(self, query: LogQuery) -> Iterator[LogRecord]:
         self._fail_if_told()
-        self.calls.append(("watch_logs", asked))
-        error = KeyboardInterrupt() if self.interrupts else None
-        return FakeStream(self.log, error)
+        self.calls.append(("watch_logs", query))
+        return iter(FakeStream(self.log, KeyboardInterrupt() if self.interrupts else None))
+
+    def follow_logs(self, query: LogQuery, *, report: FollowReport) -> Iterator[LogRecord]:
+        self._fail_if_told()
+        self.calls.append(("follow_logs", query))
+        return iter(FakeStream(self.log, KeyboardInterrupt() if self.interrupts else None))
 
     def register_script(
         self, made: script_pb2.ScriptDefinition, *, expected_revision: str = ""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from loki.cli.log import record_line
-from loki.client import LogRecord
+from loki.client import LogQuery, LogRecord
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
 RECORD = LogRecord(
@@ -39,27 +39,22 @@ def test_no_text_passes_for_another_record(message: str, line: str) -> None:
     assert shown[:23].endswith("04:05.678")
 
 
-def test_options_are_what_is_asked_for(client: Any, loki: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(("words", "call"), [((), "watch_logs"), (("--follow",), "follow_logs")])
+def test_options_are_what_is_asked_for(
+    client: Any, loki: Callable[..., Any], words: tuple[str, ...], call: str
+) -> None:
     client.log = [RECORD]
-    words = "--level", "error", "--actor", "hel", "--execution", "x1", "--incident", "12ab"
-    result = loki("logs", *words, "-n", "5", "--follow")
+    options = "--level", "error", "--actor", "hel", "--execution", "x1", "--incident", "12ab"
+    result = loki("logs", *options, "-n", "5", *words)
     assert result.exit_code == 0
     assert result.stdout.endswith("WARNING  hel[7] hot\n")
-    (asked,) = [call[1] for call in client.calls if call[0] == "watch_logs"]
-    assert asked == {
-        "level": "error",
-        "actor": "hel",
-        "execution_id": "x1",
-        "incident_id": "12ab",
-        "lines": 5,
-        "follow": True,
-    }
+    query = LogQuery(level="error", actor="hel", execution_id="x1", incident_id="12ab", lines=5)
+    assert (call, query) in client.calls
 
 
 def test_without_options_the_newest_are_shown(client: Any, loki: Callable[..., Any]) -> None:
     assert loki("logs").exit_code == 0
-    (asked,) = [call[1] for call in client.calls if call[0] == "watch_logs"]
-    assert (asked["level"], asked["lines"], asked["follow"]) == ("debug", 20, False)
+    assert ("watch_logs", LogQuery(lines=20)) in client.calls
 
 
 def test_json_has_the_ids_that_there_are(client: Any, loki: Callable[..., Any]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -116,6 +116,8 @@ def test_what_is_no_line_of_ours_is_none(line: bytes) -> None:
         ({"incident": "12ab"}, True),
         ({"incident": "12"}, False),
         ({"actor": "hel", "incident": "cd"}, False),
+        ({"after": AT - timedelta(microseconds=1)}, True),
+        ({"after": AT}, False),
     ],
 )
 def test_a_filter_admits_what_has_all_that_it_names(wanted: dict[str, Any], admitted: bool) -> None:

@@ -1,5 +1,6 @@
 """WatchLogs as clients see it, on a real server and a real file."""
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import timestamp_pb2
 
 from loki.actors.log_file import LogFile
 from loki.core.log_record import LogRecord, to_line
@@ -137,7 +139,23 @@ def test_whoever_left_makes_room(stub: Any, log: LogFile) -> None:
         assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
-@pytest.mark.parametrize("fields", [{"lines": -1}, {"minimum_level": 99}])
+def test_a_client_that_comes_back_gets_what_was_logged_since(stub: Any, log: LogFile) -> None:
+    write(log, "before")
+    call = ask(stub, lines=1, follow=True)
+    began_ns = int(dict(call.initial_metadata())["loki-log-time"])
+    assert abs(began_ns / 1e9 - time.time()) < TIMEOUT_S
+    record = next(call).record
+    call.cancel()
+    write(log, "at the same moment")
+    assert messages(ask(stub, lines=5, after=record.time)) == []
+    record.time.nanos -= 1000
+    assert messages(ask(stub, lines=5, after=record.time)) == ["before", "at the same moment"]
+
+
+NEVER = timestamp_pb2.Timestamp(seconds=10**15)
+
+
+@pytest.mark.parametrize("fields", [{"lines": -1}, {"minimum_level": 99}, {"after": NEVER}])
 def test_what_makes_no_sense_is_refused(stub: Any, fields: dict[str, Any]) -> None:
     with pytest.raises(grpc.RpcError) as raised:
         list(ask(stub, **fields))
