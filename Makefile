@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 NODE_MODULES := tests/e2e/node/node_modules/.installed
 
-.PHONY: run demo test fuzz check format bench proto clean
+.PHONY: run demo test fuzz supervision check format bench proto clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## Serve the examples on simulated hardware.
@@ -19,6 +19,9 @@ test: $(INSTALLED_DEV) node lua ## All set-up, all tests; coverage in htmlcov/ a
 
 fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
 	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
+
+supervision: $(INSTALLED_DEV) ## Random lives of random supervision trees: a million steps.
+	LOKI_SUPERVISION_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest tests/unit/loki/core/test_supervisor_restart.py
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
 	$(BIN)/ruff format --check .

@@ -96,6 +96,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         most_runners=queue.max_runners,
         longest_queue=queue.max_length,
         script_cache_size=loaded.settings.script_cache_size,
+        heartbeat_s=loaded.settings.supervision.heartbeat_ms / 1000,
         run_dir=str(loaded.state_dir / "run"),
     )
     gateway = GatewayConfig(

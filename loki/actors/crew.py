@@ -8,6 +8,7 @@ from loki.actors import flight_recorder
 from loki.actors.lifeline import kill
 from loki.actors.role import Context, Handler
 from loki.actors.runner_log import RunnerLog
+from loki.actors.runner_watch import RunnerWatch
 from loki.actors.shell import ParentRole
 from loki.core import wall
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
@@ -32,6 +33,7 @@ class Crew:
         self.forked: dict[str, int] = {}  # Runner -> pid, from its fork on.
         self._pids: dict[str, int] = {}  # The same, from its Ready on.
         self._engines: dict[str, EngineStarted] = {}  # Runner -> what it said of itself.
+        self._watch = RunnerWatch(parent.shell, self._pids, config.heartbeat_s)
         self._log = RunnerLog(parent.shell, self.forked.get)
         runner_config = RunnerConfig(
             modules=config.modules,
@@ -48,6 +50,10 @@ class Crew:
             Ended: self._said_why,
         }
         return {**own, **self._log.handlers()}
+
+    def begin(self) -> None:
+        """From now on, those that hang are killed."""
+        self._watch.begin()
 
     def start(self, name: str) -> None:
         flight_recorder.recorder_for(name)

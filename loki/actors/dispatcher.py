@@ -89,6 +89,7 @@ class Dispatcher(ParentRole):
         }
 
     def started(self) -> None:
+        self._crew.begin()
         self._perform(self._pool.begin(self._now_s()))
         self.shell.request(
             self.library, SendScripts(), self._scripts_sent, timeout_s=SCRIPTS_TIMEOUT_S
@@ -322,6 +323,7 @@ class Dispatcher(ParentRole):
 
     def lost(self, peer: str, pid: int) -> None:
         if pid and self._crew.pid_of(peer) == pid:
+            kill(pid)  # One that closed its lanes is dead, or has no right to live.
             self._runner_ended(peer)
 
     def child_exited(self, name: str, incarnation: int, reason: str) -> None:  # noqa: ARG002

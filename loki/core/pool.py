@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0  # After starts that failed in a row.
 MOST_ATTEMPTS = 2  # Of one run.
 CLOCK_STEP_S = 0.001  # A wake may be early by a rounding error, and must still count.
 
@@ -109,6 +110,8 @@ class Pool:
         self.queue: OrderedDict[str, float] = OrderedDict()  # run -> when it came
         self._requeued: set[str] = set()
         self._number = 0
+        self._failed_starts = 0  # In a row.
+        self._not_before_s = -math.inf  # When the next runner may start.
         self._wake_s = math.inf
 
     def begin(self, now_s: float) -> list[Command]:
@@ -132,6 +135,7 @@ class Pool:
         return True
 
     def runner_up(self, name: str, now_s: float) -> list[Command]:
+        self._failed_starts, self._not_before_s = 0, -math.inf
         return self._free(name, now_s, RunnerPhase.STARTING) + self._grow(now_s)
 
     def runner_freed(self, name: str, now_s: float) -> list[Command]:
@@ -146,6 +150,8 @@ class Pool:
         runner = self.runners.pop(name, None)
         if runner is None:
             return []
+        if runner.phase is RunnerPhase.STARTING:
+            self._start_failed(now_s)
         commands: list[Command] = []
         innocent = not began and runner.phase is RunnerPhase.BUSY
         if innocent and runner.run not in self._requeued:
@@ -154,6 +160,13 @@ class Pool:
             self._requeued.discard(runner.run)
             commands.append(Lost(runner.run, name))
         return commands + self._serve_queue(now_s)
+
+    def _start_failed(self, now_s: float) -> None:
+        """The first is tried again at once, the next ever more slowly: each costs a fork."""
+        self._failed_starts += 1
+        if self._failed_starts > 1:
+            delay_s = FIRST_DELAY_S * 2.0 ** min(self._failed_starts - 2, 16)
+            self._not_before_s = now_s + min(delay_s, LONGEST_DELAY_S)
 
     def returned(self, run: str, now_s: float) -> list[Command]:
         """A run that was Lost and may run again."""
@@ -210,6 +223,8 @@ class Pool:
         patient_until_s = next(iter(self.queue.values()), math.inf) + PATIENCE_S
         impatient = now_s >= patient_until_s
         if len(self.runners) <= self.warm or (impatient and len(self.runners) < self.most):
+            if now_s < self._not_before_s - CLOCK_STEP_S:
+                return self._wake_at(self._not_before_s)
             return [self._start(now_s)]
         return self._wake_at(patient_until_s) if self.queue and not impatient else []
 

@@ -16,6 +16,7 @@ class DispatcherConfig(msgspec.Struct, frozen=True, kw_only=True):
     most_runners: int = 16
     longest_queue: int = 1000
     script_cache_size: int = 100
+    heartbeat_s: float = 0.5  # 0 looks for no hung runners.
     run_dir: str
 
 

@@ -30,6 +30,7 @@ COVERED_ELSEWHERE = {
     "loki/actors/peer.py": "tests/unit/loki/actors/test_lane_exchange.py",
     "loki/actors/request.py": "tests/unit/loki/actors/test_door_request.py",
     "loki/actors/run_directory.py": "tests/unit/loki/actors/test_lane_exchange.py",
+    "loki/actors/runner_watch.py": "tests/e2e/test_degraded.py",
     "loki/actors/runner.py": "tests/e2e/test_bad_input.py",
     "loki/actors/shell.py": "tests/integration/test_lane_kills.py",
     "loki/actors/steps.py": "tests/e2e/test_call.py",

@@ -28,6 +28,18 @@ name = "store"
 return_type = "integer"
 script = { inline = "hel:storage_set('k', 1) return hel:storage_get('k')" }
 permissions = { storage = true }
+
+[[tools]]
+name = "napper"
+return_type = "void"
+script = { inline = "loki.emit('asleep') loki.sleep(60000)" }
+limits = { max_execution_time_ms = 60000 }
+
+[[tools]]
+name = "thinker"
+return_type = "integer"
+script = { inline = "local t = os.clock() + 2.5 while os.clock() < t do end return 1" }
+limits = { max_execution_time_ms = 30000 }
 """
 WITHIN_S = 10.0
 PARTS = ["hel", "fenrir", "jormungandr", "library", "dispatcher", "gateway"]
@@ -126,6 +138,33 @@ def test_a_part_that_hangs_is_replaced(patient: LokiServer, part: str) -> None:
         after = status(fresh, part)
     assert after.restarts == 1
     assert after.last_error.startswith("hung: did not answer for 1.")
+
+
+@pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+def test_a_runner_that_hangs_is_replaced(patient: LokiServer, busy: bool) -> None:
+    """It computes nothing and answers nothing; one that computes or sleeps is let be."""
+    with patient.client() as client:
+        running = client.stream("napper") if busy else None
+        if running is not None:
+            next(running)
+        hung = {c.pid for c in client.get_children_status() if c.supervisor == "dispatcher"}
+        for pid in hung:
+            os.kill(pid, signal.SIGSTOP)
+
+        def replaced() -> bool:
+            now = {c.pid for c in client.get_children_status() if c.supervisor == "dispatcher"}
+            return bool(now) and not now & hung
+
+        assert soon(replaced)
+        if running is not None:
+            with pytest.raises(LokiClientError) as caught:
+                list(running)
+            assert (caught.value.code_name, caught.value.reason) == (
+                "UNAVAILABLE",
+                "RUNNER_CRASHED",
+            )
+        assert client.execute("one").value == 1
+        assert client.execute("thinker").value == 1
 
 
 def test_the_tree_shows_who_supervises_whom(client: LokiClient) -> None:

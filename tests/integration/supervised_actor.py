@@ -2,17 +2,30 @@
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 
 import msgspec
 
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.errors import LokiError
-from loki.messages.envelope import Message
+from loki.messages.envelope import Done, Failure, Message, Request
+from loki.messages.supervision import StopActor
 
 
 class Die(Message):
     how: str  # "crash", or what it shall say: "normal", "shutdown".
+
+
+class Told(Message):
+    text: str
+
+
+class AskToStop(Request[Told]):
+    """Ask that supervisor to stop one of its children; answered with what it says."""
+
+    supervisor: str
+    name: str
 
 
 class Worker(Role):
@@ -37,7 +50,17 @@ class Worker(Role):
         os.close(notes)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {Die: self._die}
+        return {Die: self._die, AskToStop: self._ask}
+
+    def _ask(self, message: AskToStop, _context: Context) -> Future[Told]:
+        answer: Future[Told] = Future()
+
+        def then(reply: Done | Failure) -> None:
+            text = reply.message if isinstance(reply, Failure) else "done"
+            answer.set_result(Told(text=text))
+
+        self.shell.request(message.supervisor, StopActor(name=message.name), then, timeout_s=5.0)
+        return answer
 
     def _die(self, message: Die, _context: Context) -> None:
         if message.how == "crash":

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from lane_system import gone
+from lane_system import gone, soon
 from supervised import supervised
-from supervised_actor import Die
+from supervised_actor import AskToStop, Die
 
 from loki.actors.door import Door
 from loki.actors.system import Instance, System
@@ -41,7 +41,7 @@ from loki.messages.supervision import (
 )
 from loki.messages.tree import ActorPlan, SupervisorConfig
 from tests.scenario import outage, request, restart
-from tests.scenario.case import Case
+from tests.scenario.case import Case, case, tree
 
 CASES = [case for case in [*restart.CASES, *outage.CASES, *request.CASES] if case.real]
 WITHIN_S = 10.0
@@ -259,3 +259,42 @@ class Stage:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 def test_case(case: Case, nodes: Nodes, tmp_path: Path) -> None:
     nodes.runner.run(Stage(nodes, case, tmp_path).play())
+
+
+def test_a_killed_supervisor_takes_its_children_along_and_all_come_back(
+    nodes: Nodes, tmp_path: Path
+) -> None:
+    """None of the old ones lives beside its successor."""
+    stage = Stage(nodes, case("a tree of its own", tree("a b")), tmp_path)
+
+    async def play() -> None:
+        assert await stage.begin() == "up"
+        before = [child.pid for child in (await stage.children(stage.name)).values()]
+        supervisor = (await stage.children("loki"))[stage.name].pid
+        os.kill(supervisor, signal.SIGKILL)
+        assert gone([supervisor, *before])
+        stage.expected_notes = ["start:a", "start:b"] * 2
+        await stage.follows("the end of the supervisor")
+
+        async def back() -> bool:
+            return (await stage.children("loki"))[stage.name].state is ChildState.UP
+
+        await soon(back)
+        assert (await stage.children("loki"))[stage.name].restarts == 1
+        await stage.clear()
+
+    nodes.runner.run(play())
+
+
+def test_only_the_family_administers(nodes: Nodes, tmp_path: Path) -> None:
+    """A child of a child, as runners are, is refused."""
+    stage = Stage(nodes, case("strangers", tree("a")), tmp_path)
+
+    async def play() -> None:
+        assert await stage.begin() == "up"
+        asked = AskToStop(supervisor="loki", name=stage.name)
+        refusal = await nodes.door.ask("a", asked, timeout_s=WITHIN_S)
+        assert refusal.text == "only Loki itself administers it"
+        await stage.clear()
+
+    nodes.runner.run(play())

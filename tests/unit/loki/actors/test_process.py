@@ -1,7 +1,10 @@
 """A process's name, and what its forks share; each in a process of its own, for both last."""
 
+import os
 import subprocess
 import sys
+
+from loki.actors.process import cpu_use
 
 FORK = """
 import gc, os
@@ -29,3 +32,18 @@ def test_the_collector_leaves_alone_what_a_fork_inherited() -> None:
 
 def test_a_process_is_named_in_as_many_bytes_as_the_kernel_keeps() -> None:
     assert printed(NAMED) == "loki:a-name-tha"
+
+
+def test_work_shows_in_the_time_that_a_process_has_used() -> None:
+    before = cpu_use(os.getpid())[1]
+    while cpu_use(os.getpid())[1] == before:
+        pass
+    assert cpu_use(os.getpid())[0]
+
+
+def test_one_that_waits_uses_no_time_and_one_that_is_gone_is_told_as_such() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as waits:
+        while cpu_use(waits.pid)[0]:
+            pass
+        waits.kill()
+    assert cpu_use(waits.pid) == (False, 0)

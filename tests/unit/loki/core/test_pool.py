@@ -3,7 +3,9 @@
 import pytest
 
 from loki.core.pool import (
+    FIRST_DELAY_S,
     IDLE_TOO_LONG_S,
+    LONGEST_DELAY_S,
     PATIENCE_S,
     Assign,
     Command,
@@ -304,3 +306,24 @@ def test_asking_to_withdraw_an_assigned_run_does_not_let_it_be_requeued_again() 
     second = next(r.name for r in pool.runners.values() if r.run == "r1")
     assert not pool.withdrawn("r1")
     assert pool.runner_ended(second, 1.0, began=False)[0] == Lost("r1", second)
+
+
+def test_starts_that_fail_in_a_row_are_tried_ever_more_slowly() -> None:
+    pool = pool_of(0)
+    now_s, delays_s = NOW_S, []
+    for number in range(1, 12):
+        pool.runner_ended(f"runner-{number}", now_s, began=True)
+        waits_until_s = now_s
+        for command in pool.tick(now_s):
+            if isinstance(command, WakeAt):
+                waits_until_s = command.when_s
+        delays_s.append(waits_until_s - now_s)
+        now_s = waits_until_s
+        pool.tick(now_s)
+    assert delays_s[0] == 0.0  # Another one is on its way.
+    assert delays_s[1:4] == pytest.approx([FIRST_DELAY_S, 2 * FIRST_DELAY_S, 4 * FIRST_DELAY_S])
+    assert delays_s[-1] == LONGEST_DELAY_S
+    (last,) = pool.runners
+    pool.runner_up(last, now_s)
+    pool.runner_ended(last, now_s, began=True)
+    assert any(isinstance(command, StartRunner) for command in pool.tick(now_s))
