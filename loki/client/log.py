@@ -5,12 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any
 
 import grpc
 
-from loki.client.error import LokiClientError, error_of
+from loki.client.error import LokiClientError
+from loki.client.server_stream import ServerStream
 from loki.client.watch import FIRST_PAUSE_S, LONGEST_PAUSE_S, PATIENCE_S, FollowReport
 from loki.v1 import log_pb2, service_pb2
 
@@ -33,39 +32,17 @@ class LogRecord:
     message: str
 
 
-class LogWatch(Iterator[LogRecord]):
+class LogWatch(ServerStream, Iterator[LogRecord]):
     """Iterate for the records; leaving the `with` block, or `cancel`, ends the watch."""
-
-    def __init__(self, call: Any) -> None:
-        self._call = call
 
     def begin(self) -> datetime | None:
         """Waits until the server begins, and gives its clock then; None when it does not."""
-        headers = dict(self._call.initial_metadata() or ())
-        nanoseconds = str(headers.get(TIME_HEADER, ""))
+        nanoseconds = self.header(TIME_HEADER)
         return datetime.fromtimestamp(int(nanoseconds) / 1e9, UTC) if nanoseconds else None
 
     def __next__(self) -> LogRecord:
         """Raises: LokiClientError, also when the server ends."""
-        try:
-            return record_of(next(self._call).record)
-        except grpc.RpcError as error:
-            raise error_of(error) from None
-
-    def cancel(self) -> None:
-        """End the watch."""
-        self._call.cancel()
-
-    def __enter__(self) -> "LogWatch":
-        return self
-
-    def __exit__(
-        self,
-        _class: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.cancel()
+        return record_of(self.read().record)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from types import TracebackType
 from typing import Any
 
 import grpc
 
-from loki.client.error import LokiClientError, error_of
+from loki.client.error import LokiClientError
+from loki.client.server_stream import ServerStream
 from loki.client.system_event import SystemEvent, system_event_of
 from loki.v1 import event_pb2, service_pb2
 
@@ -15,12 +15,12 @@ PATIENCE_S = 60.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 
-class EventWatch(Iterator[SystemEvent]):
+class EventWatch(ServerStream, Iterator[SystemEvent]):
     """Iterate for the events; leaving the `with` block, or `cancel`, ends the watch."""
 
     def __init__(self, call: Any, after_sequence: int = 0, log_id: str = "") -> None:
         """`after_sequence` and `log_id` are those that the call asked for."""
-        self._call = call
+        super().__init__(call)
         self._asked_log_id = log_id
         self._started: event_pb2.WatchStarted | None = None
         self._recent_read = 0
@@ -69,29 +69,12 @@ class EventWatch(Iterator[SystemEvent]):
 
     def _read(self) -> service_pb2.WatchEventsResponse:
         try:
-            response: service_pb2.WatchEventsResponse = next(self._call)
-        except grpc.RpcError as error:
-            raise error_of(error) from None
+            response: service_pb2.WatchEventsResponse = self.read()
         except StopIteration:
             raise LokiClientError(
                 "the server ended the watch", code=grpc.StatusCode.UNAVAILABLE
             ) from None
         return response
-
-    def cancel(self) -> None:
-        """End the watch."""
-        self._call.cancel()
-
-    def __enter__(self) -> "EventWatch":
-        return self
-
-    def __exit__(
-        self,
-        _class: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.cancel()
 
 
 class FollowReport:
