@@ -88,7 +88,7 @@ class Crew:
     def forget(self, name: str) -> None:
         """It has ended, and its page has been read."""
         self._pids.pop(name, None)
-        self._log.forget(self.forked.pop(name, 0))
+        self._log.ended(name, self.forked.pop(name, 0))
         self._engines.pop(name, None)
         flight_recorder.discard(name)
 

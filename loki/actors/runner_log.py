@@ -7,7 +7,9 @@ its name and pid there itself, and takes only so many records a second from each
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from loki.actors import transport
 from loki.actors.log_file import text_of
@@ -18,7 +20,11 @@ from loki.errors import LokiError
 from loki.messages.envelope import Message
 from loki.messages.log import RunnerLogged
 
+REMEMBERED_DEATHS = 64
 AT_ONCE, PER_S = 200, 50  # Records of one runner; a run has an allowance of its own within.
+
+Runner: TypeAlias = tuple[str, int]
+"""Name and pid."""
 
 
 class Relay(logging.Handler):
@@ -65,28 +71,37 @@ class RunnerLog:
         """`pid_of` knows the runners by name."""
         self._shell = shell
         self._pid_of = pid_of
-        self._allowances: dict[int, Allowance] = {}
-        self._overflowed: set[int] = set()
+        self._allowances: dict[Runner, Allowance] = {}
+        self._overflowed: set[Runner] = set()
+        self._dead: deque[Runner] = deque()
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {RunnerLogged: self._logged}
 
     def _logged(self, message: RunnerLogged, context: Context) -> None:
-        pid = context.peer_pid
-        if self._pid_of(context.peer) != pid:
+        runner = context.peer, context.peer_pid
+        if self._pid_of(context.peer) != context.peer_pid and runner not in self._dead:
             return
-        if self._allowance(pid).take(self._shell.clock.monotonic_s()):
-            self._overflowed.discard(pid)
+        if self._allowance(runner).take(self._shell.clock.monotonic_s()):
+            self._overflowed.discard(runner)
             self._log(message.level, message.text, context, message)
-        elif pid not in self._overflowed:
-            self._overflowed.add(pid)
+        elif runner not in self._overflowed:
+            self._overflowed.add(runner)
             many = f"more than {PER_S} lines a second; what is beyond is left out"
             self._log(logging.WARNING, many, context, message)
 
-    def _allowance(self, pid: int) -> Allowance:
+    def _allowance(self, runner: Runner) -> Allowance:
         return self._allowances.setdefault(
-            pid, Allowance(AT_ONCE, PER_S, self._shell.clock.monotonic_s())
+            runner, Allowance(AT_ONCE, PER_S, self._shell.clock.monotonic_s())
         )
+
+    def ended(self, name: str, pid: int) -> None:
+        """Its last words may still be on their way: of a bug, they are the ones that count."""
+        self._dead.append((name, pid))
+        if len(self._dead) > REMEMBERED_DEATHS:
+            forgotten = self._dead.popleft()
+            self._allowances.pop(forgotten, None)
+            self._overflowed.discard(forgotten)
 
     @staticmethod
     def _log(level: int, text: str, context: Context, message: RunnerLogged) -> None:
@@ -98,8 +113,3 @@ class RunnerLog:
             "incident": message.incident,
         }
         logging.getLogger(f"loki.{context.peer}").log(level, "%s", text, extra=extra)
-
-    def forget(self, pid: int) -> None:
-        """That runner is gone."""
-        self._allowances.pop(pid, None)
-        self._overflowed.discard(pid)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loki.actors.role import Context
-from loki.actors.runner_log import AT_ONCE, PER_S, Relay, RunnerLog
+from loki.actors.runner_log import AT_ONCE, PER_S, REMEMBERED_DEATHS, Relay, RunnerLog
 from loki.clock import FakeClock
 from loki.core.log_record import MOST_TEXT_CHARACTERS
 from loki.errors import ResourceLimitExceeded
@@ -127,12 +127,23 @@ def test_a_flood_is_cut_short_and_told_once_and_others_are_heard(
     assert len(caplog.records) == PER_S + 1
 
 
-def test_the_next_runner_of_that_pid_has_an_allowance_of_its_own(
+def test_the_last_words_of_a_dead_runner_are_heard(
     runner_log: RunnerLog, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for number in range(2 * AT_ONCE):
-        tell(runner_log, f"line {number}")
+    """Its death may be told before what it sent is read."""
+    runner_log.ended("runner-3", 13)
+    tell(runner_log, "a bug ends me", "runner-3", 13)
+    tell(runner_log, "me too", "runner-3", 14)
+    assert [record.getMessage() for record in caplog.records] == ["a bug ends me"]
+
+
+def test_of_the_dead_only_the_last_are_remembered(
+    runner_log: RunnerLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    for pid in range(1000, 1000 + 2 * REMEMBERED_DEATHS):
+        runner_log.ended("runner-3", pid)
+        tell(runner_log, "late", "runner-3", pid)
     caplog.clear()
-    runner_log.forget(11)
-    tell(runner_log, "new")
-    assert [record.getMessage() for record in caplog.records] == ["new"]
+    tell(runner_log, "very late", "runner-3", 1000)
+    assert not caplog.records
+    assert len(runner_log._allowances) == REMEMBERED_DEATHS
