@@ -281,11 +281,11 @@ class Dispatcher(ParentRole):
         run = self._runs.get(message.run)
         if run is None or run.runner_pid != context.peer_pid:
             return
-        self._chronicle.told(message)
         if not message.dying:
             runner = run.runner
             self._close(run)
             self._perform(self._pool.runner_freed(runner, self._now_s()))
+        self._chronicle.told(message)  # Last: somebody may have waited for that runner.
 
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)

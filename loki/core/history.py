@@ -10,7 +10,6 @@ is an end without a result.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -33,9 +32,8 @@ _encode = msgspec.msgpack.Encoder().encode
 _ends = msgspec.msgpack.Decoder(RunFinished)
 
 
-@dataclass(slots=True)
-class Remembered:
-    """One execution."""
+class Remembered(msgspec.Struct, gc=False):
+    """One execution. It refers to nothing that could refer to it: it need not be looked through."""
 
     number: int  # Grows with each submission.
     id: str
