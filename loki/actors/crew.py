@@ -66,7 +66,8 @@ class Crew:
             config=self._runner_config,
         )
         self.forked[name] = self._parent.family.spawn(boot)
-        self._shell.later(START_TIMEOUT_S, lambda: self._started_in_time(name))
+        patience_s = START_TIMEOUT_S if self.forked[name] else 0.0
+        self._shell.later(patience_s, lambda: self._started_in_time(name))
 
     def _started_in_time(self, name: str) -> None:
         """A runner that failed to fork, or hangs before it is ready, makes room for another."""

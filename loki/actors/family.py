@@ -41,7 +41,10 @@ class Family:
         Returns its pid, or 0 when the fork failed: then no exit will be told.
         """
         LOOP.used_thespian = True
-        address = self._actor.createActor(type(self._actor))
+        try:
+            address = self._actor.createActor(type(self._actor))
+        except OSError:  # No process or no memory is left for it.
+            return 0
         process = self._process_of(address)
         if process is None or process.pid is None:
             return 0

@@ -21,7 +21,7 @@ from loki.core import supervision
 from loki.core import supervisor_state as words
 from loki.core.child_status import status_of
 from loki.core.supervisor_spec import ChildSpec, SupervisorSpec
-from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.lifecycle import (
     Boot,
@@ -164,7 +164,7 @@ class Supervisor(ParentRole):
             case words.StartChild(name, incarnation):
                 self._start(name, incarnation)
             case words.StopChild(name, grace_s):
-                self.shell.send(name, Stop(grace_s=grace_s))
+                self._stop(name, grace_s)
             case words.KillChild(_, pid):
                 kill(pid)
             case words.PingChild(name, incarnation):
@@ -195,6 +195,12 @@ class Supervisor(ParentRole):
             self._happen(words.Spawned(name, incarnation, pid))
         else:
             self._happen(words.Exited(name, incarnation, "its process cannot be forked"))
+
+    def _stop(self, name: str, grace_s: float) -> None:
+        try:
+            self.shell.send(name, Stop(grace_s=grace_s))
+        except ResourceLimitExceeded as error:  # It reads nothing, and will be killed.
+            self.shell.log.warning("%s cannot be told to stop: %s", name, error)
 
     def _ping(self, answered: words.Answered) -> None:
         def then(reply: Pong | Failure) -> None:

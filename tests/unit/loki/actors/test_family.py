@@ -1,10 +1,15 @@
-"""How an end looks from outside."""
+"""How an end looks from outside, and a fork that fails."""
 
+import errno
+import os
 import signal
+from typing import Any, cast
 
+import msgspec
 import pytest
 
-from loki.actors.family import how_it_ended
+from loki.actors.family import Family, how_it_ended
+from loki.messages.lifecycle import Boot
 
 
 @pytest.mark.parametrize(
@@ -19,3 +24,17 @@ from loki.actors.family import how_it_ended
 )
 def test_how_it_ended(exit_code: int | None, reason: str) -> None:
     assert how_it_ended(exit_code) == reason
+
+
+class Barren:
+    """An actor on a device that has no process left."""
+
+    def createActor(self, _class: type) -> None:  # noqa: N802
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
+def test_a_fork_that_fails_is_told_by_the_pid() -> None:
+    boot = Boot(
+        name="a", parent="b", role="", incarnation=1, run_dir="/", config=msgspec.Raw(b"\xc0")
+    )
+    assert Family(cast(Any, Barren())).spawn(boot) == 0
