@@ -69,9 +69,7 @@ def _note(supervisor: Supervisor, event: Event, now_s: float) -> Decision:
         case Begin():
             return _begin(supervisor, now_s)
         case Spawned(name, incarnation, pid):
-            return _current(
-                supervisor, name, incarnation, lambda c: (supervisor.put(replace(c, pid=pid)), ())
-            )
+            return _current(supervisor, name, incarnation, lambda c: _spawned(supervisor, c, pid))
         case Started(name, incarnation, pid):
             return _current(
                 supervisor, name, incarnation, lambda c: _started(supervisor, c, pid, now_s)
@@ -115,6 +113,12 @@ def _begin(supervisor: Supervisor, now_s: float) -> Decision:
         return supervisor, ()
     beat_s = now_s + supervisor.spec.heartbeat_s
     return replace(supervisor, beat_s=beat_s), (WakeAt(beat_s),)
+
+
+def _spawned(supervisor: Supervisor, child: Child, pid: int) -> Decision:
+    """It may have been doomed before anybody knew its pid."""
+    doomed = (KillChild(child.spec.name, pid),) if child.killed else ()
+    return supervisor.put(replace(child, pid=pid)), doomed
 
 
 def _started(supervisor: Supervisor, child: Child, pid: int, now_s: float) -> Decision:

@@ -249,6 +249,12 @@ INTENSITY = [
         ("ask count", "=2/1/0/2"),
     ),
     case(
+        "giving up, it kills one whose process it does not know yet",
+        tree("a b c", a=BRUTAL, b=BRUTAL, c=BRUTAL),
+        ("kill c; crash a", f"start:c {MORE_THAN_1}"),
+        real=False,
+    ),
+    case(
         "giving up, it kills one that does not stop",
         tree("a b", intensity=0, a=STUBBORN),
         ("stubborn a; begin", "start:a start:b up"),
