@@ -64,6 +64,7 @@ class Run:
     runner_pid: int
     declared_in: str
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    dispatcher_pid: int = 0
 
     def allowed(self, key: str) -> tuple[str, ...]:
         """What the manifest says under `key`; empty when it says nothing."""
@@ -104,6 +105,36 @@ class ChildRole(Role):
 
     def release(self, run: Run) -> None:
         """The run is over: give back what it holds, before a later run asks for it."""
+
+    def when_over(self, holder: str, run: Run, then: Callable[[], Answer]) -> Future[Any]:
+        """What `then` answers `run` once it is settled whether the run `holder` still runs.
+
+        For what is taken: the Dispatcher may know already that its holder is no more, while its
+        word has yet to be read here. Then the holder is released first.
+        """
+        answer: Future[Any] = Future()
+
+        def settled(reply: RunOpened | Failure) -> None:
+            if isinstance(reply, Failure) and reply.code is ErrorCode.EXECUTION_NOT_FOUND:
+                self._end(holder)
+            _settle(answer, lambda: self._still(run, then))
+
+        self.shell.request(
+            self.dispatcher, DescribeRun(run=holder), settled, timeout_s=DESCRIBE_TIMEOUT_S
+        )
+        return answer
+
+    def _still(self, run: Run, then: Callable[[], Answer]) -> Answer:
+        """Nobody would ever take back what a run gets that has ended meanwhile."""
+        if self._runs.get(run.id) is not run:
+            raise LokiError("the run is over", code=ErrorCode.CANCELLED)
+        return then()
+
+    def lost(self, peer: str, pid: int) -> None:
+        """Runs end with their Dispatcher; no other one can tell us so."""
+        if peer == self.dispatcher:
+            for run in [run for run in self._runs.values() if run.dispatcher_pid == pid]:
+                self._end(run.id)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         served: dict[type[Message], Handler] = {
@@ -149,12 +180,7 @@ class ChildRole(Role):
 
     def _serve_parked(self, request: Message, context: Context, answer: Future[Any]) -> None:
         """A parked call is answered through its future, whatever form its handler's answer has."""
-        try:
-            result = self.handlers()[type(request)](request, context)
-        except LokiError as error:
-            answer.set_exception(error)
-            return
-        answer.set_result(result)
+        _settle(answer, lambda: self.handlers()[type(request)](request, context))
 
     def _opened(self, opened: RunOpened, context: Context) -> None:
         if not context.kin:
@@ -169,11 +195,25 @@ class ChildRole(Role):
             runner_pid=opened.runner_pid,
             declared_in=opened.declared_in,
             permissions=opened.permissions,
+            dispatcher_pid=opened.dispatcher_pid,
         )
 
     def _closed(self, closed: RunClosed, context: Context) -> None:
         if not context.kin:
             raise PermissionRefused("only the Dispatcher closes runs", code=ErrorCode.ROLE)
-        run = self._runs.pop(closed.run, None)
+        self._end(closed.run)
+
+    def _end(self, run_id: str) -> None:
+        run = self._runs.pop(run_id, None)
         if run is not None:
             self.release(run)
+
+
+def _settle(answer: Future[Any], work: Callable[[], Answer]) -> None:
+    """Keep a promise with what `work` gives back or raises."""
+    try:
+        result = work()
+    except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
+        answer.set_exception(error)
+    else:
+        answer.set_result(result)

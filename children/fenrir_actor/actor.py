@@ -1,7 +1,8 @@
 """Fenrir's role: checks what a run may use, asks the board, and leaves it safe after each run."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from fnmatch import fnmatchcase
 
 from fenrir_actor.board import board_of
@@ -62,11 +63,9 @@ class Fenrir(ChildRole):
         line = self._permitted_line(request.pin, run)
         return PinLevel(level=self._hardware.read_line(line.number))
 
-    def _write_pin(self, request: WritePin, run: Run) -> Done:
+    def _write_pin(self, request: WritePin, run: Run) -> "Done | Future[Done]":
         line = self._permitted_line(request.pin, run)
-        self._claim(line, run)
-        self._hardware.write_line(line.number, request.level)
-        return Done()
+        return self._drive(line, run, lambda: self._hardware.write_line(line.number, request.level))
 
     def _read_sensor(self, request: ReadSensor, run: Run) -> SensorValue:
         return SensorValue(value=self._reading(request.id, run).value)
@@ -80,15 +79,14 @@ class Fenrir(ChildRole):
             simulated=reading.simulated,
         )
 
-    def _set_actuator(self, request: SetActuator, run: Run) -> Done:
+    def _set_actuator(self, request: SetActuator, run: Run) -> "Done | Future[Done]":
         actuator = self._board.actuators.get(request.id)
         if actuator is None:
             raise not_found("actuator", request.id, self._board.actuators)
         run.require("actuators", request.id, f"actuators = {json.dumps([request.id])}")
         value = actuator_value(actuator, request.value)
-        self._claim(Drive(id=request.id, safe=actuator.safe), run)
-        self._hardware.set_actuator(request.id, value)
-        return Done()
+        drive = Drive(id=request.id, safe=actuator.safe)
+        return self._drive(drive, run, lambda: self._hardware.set_actuator(request.id, value))
 
     def _reading(self, sensor: str, run: Run) -> Reading:
         known = self._board.sensors.get(sensor)
@@ -105,8 +103,17 @@ class Fenrir(ChildRole):
             raise run.refusal("gpio", str(line), f"gpio = {json.dumps([line.name or line.number])}")
         return line
 
-    def _claim(self, output: Output, run: Run) -> None:
+    def _drive(self, output: Output, run: Run, act: Callable[[], None]) -> "Done | Future[Done]":
+        """Let a run drive what is free or its own, after making sure that its holder is alive."""
+        holder = self._ownership.holder(output)
+        if holder is None or holder.run == run.id:
+            return self._driven(output, run, act)
+        return self.when_over(holder.run, run, lambda: self._driven(output, run, act))
+
+    def _driven(self, output: Output, run: Run, act: Callable[[], None]) -> Done:
         self._ownership = self._ownership.claim(output, Owner(run=run.id, script=run.script))
+        act()
+        return Done()
 
     def _give_back(self, output: Output) -> None:
         """To its safe state, if it has one. One that fails must not keep the others from theirs."""

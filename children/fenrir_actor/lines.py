@@ -60,6 +60,10 @@ class Ownership:
 
     owners: Mapping[Output, Owner] = field(default_factory=lambda: MappingProxyType({}))
 
+    def holder(self, output: Output) -> Owner | None:
+        """The run that owns it."""
+        return self.owners.get(output)
+
     def claim(self, output: Output, owner: Owner) -> "Ownership":
         """Give a free output to `owner`, or let it keep its own. Raises: Busy, naming the owner."""
         holder = self.owners.get(output, owner)

@@ -5,6 +5,7 @@ called script, and serve it over the lane of the same runner. It ends with the c
 run that it belongs to, however that ends.
 """
 
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -113,4 +114,5 @@ def describe(opened: Call) -> RunOpened:
         permissions=script.permissions,
         declared_in=script.declared_in,
         runner_pid=opened.root.runner_pid,
+        dispatcher_pid=os.getpid(),
     )

@@ -4,6 +4,7 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 """
 
 import math
+import os
 from collections.abc import Mapping
 
 import msgspec
@@ -32,6 +33,7 @@ from loki.messages.execution import (
     RunClosed,
     RunEnded,
     RunOpened,
+    RunOver,
     StartRun,
     SubmitRun,
     Usage,
@@ -77,6 +79,7 @@ class Dispatcher(ParentRole):
             SubmitRun: self._submitted,
             CancelRun: self._cancelled,
             RunEnded: self._run_ended,
+            RunOver: self._run_over,
             BudgetWarned: self._budget_warned,
             DescribeRun: self._describe,
             PublishScripts: self._published,
@@ -182,6 +185,7 @@ class Dispatcher(ParentRole):
         left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
         run.runner, run.runner_pid, run.started_s = runner, self._crew.pid_of(runner), now_s
         run.attempts += 1
+        run.over = False
         run.queued_s += queued_s
         run.budget_s, run.deadline_is_clients = execution.budget_s(
             run.admission.limits, left_s, run.used_s
@@ -218,11 +222,12 @@ class Dispatcher(ParentRole):
             permissions=script.permissions,
             declared_in=script.declared_in,
             runner_pid=run.runner_pid,
+            dispatcher_pid=os.getpid(),
         )
 
     def _describe(self, request: DescribeRun, context: Context) -> RunOpened:
         run = self._runs.get(request.run)
-        if run is None or not run.runner:
+        if run is None or not run.runner or run.over:
             return self._calls.describe(request.run, context.peer)
         run.told.add(context.peer)
         return self._opened(run)
@@ -287,6 +292,12 @@ class Dispatcher(ParentRole):
             self._perform(self._pool.runner_freed(runner, self._now_s()))
         self._chronicle.told(message)  # Last: somebody may have waited for that runner.
 
+    def _run_over(self, message: RunOver, context: Context) -> None:
+        run = self._runs.get(message.run)
+        if run is not None and run.runner_pid == context.peer_pid:
+            run.over = True
+            self._let_go(run)
+
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)
         if run is not None and run.runner_pid == context.peer_pid and is_news(run, message.limit):
@@ -301,11 +312,14 @@ class Dispatcher(ParentRole):
         """It has no runner any more: whoever knows of it lets go of what it held."""
         if run.timer is not None:
             run.timer.cancel()
+        self._let_go(run)
+        run.runner = ""
+
+    def _let_go(self, run: Run) -> None:
         self._calls.run_ended(run)
         for child in run.told:
             self.shell.send(child, RunClosed(run=run.submitted.run))
         run.told.clear()
-        run.runner = ""
 
     # Runners.
 

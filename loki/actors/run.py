@@ -33,6 +33,7 @@ class Run:
     deadline_is_clients: bool = False
     started_s: float = 0.0
     told: set[str] = field(default_factory=set)  # Children that know of it.
+    over: bool = False  # Its script has ended; the result may not have come yet.
     timer: Timer | None = None
     killed_for: Failure | None = None
     warned: set[str] = field(default_factory=set)  # Limits that are nearly used up.

@@ -50,6 +50,7 @@ from loki.messages.execution import (
     ChunkTaken,
     CompiledScript,
     RunFinished,
+    RunOver,
     StartRun,
 )
 from loki.messages.module import CompiledModule
@@ -353,9 +354,15 @@ class Runner(Role):
         self._recorder.answered()
         self._current = None
         run.root.end()
-        run.outlet.end(self._result(run, run.root, cause, value, failure))
+        self._hand_in(run, self._result(run, run.root, cause, value, failure))
         run.root.close()
         self._spare = self._spare or self._engine.prepare()
+
+    def _hand_in(self, run: Current, finished: RunFinished, *, dying: bool = False) -> None:
+        """Nobody has the result before the Dispatcher has what lets it go of what the run held."""
+        if run.api_calls:
+            self.shell.send(self.dispatcher, RunOver(run=run.id), run=run.id)
+        run.outlet.end(finished, dying=dying)
 
     def _result(
         self, run: Current, spent: Activity, cause: Cause, value: Packed, failure: Failure | None
@@ -380,6 +387,6 @@ class Runner(Role):
             run.peak_memory_bytes = max(run.peak_memory_bytes, run.memory_bytes)
             finished = self._result(run, spent, cause, NIL, failure_of(run, spent, cause))
             self._recorder.stopped(cause, finished.usage)
-            run.outlet.end(finished, dying=True)
+            self._hand_in(run, finished, dying=True)
         finally:
             os._exit(OVERTIME_EXIT_CODE)

@@ -168,10 +168,20 @@ class RunOpened(Message):
     permissions: Permissions
     declared_in: str
     runner_pid: int
+    dispatcher_pid: int  # Its runs end with it.
 
 
 class DescribeRun(Request[RunOpened]):
     """Child -> Dispatcher: a call came for a run that you have not told me of."""
+
+    run: str
+
+
+class RunOver(Message):
+    """Runner -> Dispatcher, before its result leaves: what the run holds can be let go of.
+
+    Sent by runs that called others only. Whoever has the result may ask for the same things.
+    """
 
     run: str
 

@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,9 +14,10 @@ from fenrir_actor.config import FenrirConfig
 from loki.actors.role import Context
 from loki.clock import FakeClock
 from loki.messages.envelope import Message
-from loki.messages.execution import RunClosed, RunOpened
+from loki.messages.execution import DescribeRun, RunClosed, RunOpened
 
 PID = 4711
+DISPATCHER_PID = 815
 
 
 @dataclass
@@ -26,9 +29,27 @@ class FakeShell:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("fenrir"))
     previous: str = ""
 
+    def request(self, peer: str, request: DescribeRun, then: Callable[..., None], **_: Any) -> None:
+        """Stands in for the Dispatcher: every run that is asked about still runs."""
+        then(opened(request.run))
+
 
 def packed_config(config: FenrirConfig) -> bytes:
     return msgspec.msgpack.encode({**config.model_dump(mode="json"), "state_dir": "/nowhere"})
+
+
+def opened(
+    run: str, script: str = "blink", permissions: dict[str, tuple[str, ...]] | None = None
+) -> RunOpened:
+    return RunOpened(
+        run=run,
+        script=script,
+        principal="local",
+        permissions=permissions or {},
+        declared_in="tools.toml",
+        runner_pid=PID,
+        dispatcher_pid=DISPATCHER_PID,
+    )
 
 
 class Harness:
@@ -39,15 +60,7 @@ class Harness:
         self.role = Fenrir(self.shell, packed_config(FenrirConfig.model_validate(settings)))
 
     def open(self, run: str, script: str = "blink", **permissions: tuple[str, ...]) -> None:
-        opened = RunOpened(
-            run=run,
-            script=script,
-            principal="local",
-            permissions=permissions,
-            declared_in="tools.toml",
-            runner_pid=PID,
-        )
-        self._deliver(opened, "", kin=True)
+        self._deliver(opened(run, script, permissions), "", kin=True)
 
     def close(self, run: str) -> None:
         self._deliver(RunClosed(run=run), "", kin=True)
@@ -60,7 +73,8 @@ class Harness:
         context = Context(
             peer="runner-1", peer_pid=PID, kin=kin, run=run, trace="", deadline_s=None
         )
-        return self.role.handlers()[type(message)](message, context)
+        answer = self.role.handlers()[type(message)](message, context)
+        return answer.result() if isinstance(answer, Future) and answer.done() else answer
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from loki.messages.execution import RunClosed, RunOpened
 from loki.messages.value import pack
 
 PID = 4711
+DISPATCHER_PID = 815
 
 
 @dataclass
@@ -44,6 +45,7 @@ class Harness:
                 permissions={"http": http},
                 declared_in="tools.toml",
                 runner_pid=PID,
+                dispatcher_pid=DISPATCHER_PID,
             )
         )
 
