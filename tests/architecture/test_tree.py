@@ -37,7 +37,6 @@ COVERED_ELSEWHERE = {
     "loki/actors/supervisor.py": "tests/integration/test_supervisor.py",
     "loki/actors/system.py": "tests/integration/test_lane_kills.py",
     "loki/actors/walls.py": "tests/integration/test_walls.py",
-    "loki/child.py": "tests/contract/test_child.py",
     "loki/cli/connection.py": "tests/e2e/test_cli.py",
     "loki/cli/page.py": "tests/unit/loki/cli/test_demo.py",
     "loki/client/error.py": "tests/unit/loki/client/test_client.py",
