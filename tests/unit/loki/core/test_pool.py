@@ -324,6 +324,6 @@ def test_starts_that_fail_in_a_row_are_tried_ever_more_slowly() -> None:
     assert delays_s[1:4] == pytest.approx([FIRST_DELAY_S, 2 * FIRST_DELAY_S, 4 * FIRST_DELAY_S])
     assert delays_s[-1] == LONGEST_DELAY_S
     (last,) = pool.runners
-    pool.runner_up(last, now_s)
-    pool.runner_ended(last, now_s, began=True)
-    assert any(isinstance(command, StartRunner) for command in pool.tick(now_s))
+    assert acts(pool.runner_up(last, now_s)) == [StartRunner("runner-13")]
+    pool.runner_ended("runner-13", now_s, began=True)
+    assert acts(pool.tick(now_s)) == [StartRunner("runner-14")]
