@@ -341,7 +341,9 @@ class Dispatcher(ParentRole):
             self._runner_ended(peer)
 
     def child_exited(self, name: str, incarnation: int, reason: str) -> None:  # noqa: ARG002
-        self._runner_ended(name)
+        """Of one with a run, what it said last is to be read first; then comes its lane's end."""
+        if not self._pool.is_busy(name) or not self.shell.hears(self._crew.pid_of(name)):
+            self._runner_ended(name)
 
     def _runner_ended(self, name: str) -> None:
         if name not in self._pool.runners:
@@ -385,7 +387,12 @@ class Dispatcher(ParentRole):
 
     def _try_again(self, run: Run, died_s: float) -> None:
         run.used_s += died_s - run.started_s
-        self.shell.log.warning("run=%s script=%s runs again", run.submitted.run, run.name)
-        self._chronicle.waits(run.submitted.run)
-        self._perform(self._pool.returned(run.submitted.run, self._now_s()))
+        run_id = run.submitted.run
+        self.shell.log.warning(
+            "run=%s script=%s runs again: its process died",
+            *(run_id, run.name),
+            extra={"execution": run_id},
+        )
+        self._chronicle.waits(run_id)
+        self._perform(self._pool.returned(run_id, self._now_s()))
         self._mind_deadline(run)

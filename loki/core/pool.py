@@ -141,6 +141,10 @@ class Pool:
     def runner_freed(self, name: str, now_s: float) -> list[Command]:
         return self._free(name, now_s, RunnerPhase.BUSY)
 
+    def is_busy(self, name: str) -> bool:
+        """Whether it is there, and has a run."""
+        return name in self.runners and self.runners[name].run != ""
+
     def runner_doomed(self, name: str) -> None:
         """We killed it: its run gets no other end from it."""
         self.runners[name].phase = RunnerPhase.DOOMED

@@ -111,6 +111,17 @@ def test_the_most_leave_room_for_the_spare() -> None:
     assert Pool(warm=4, most=1, longest_queue=0).most == 5
 
 
+def test_who_has_a_run_is_busy() -> None:
+    pool = pool_of(1)
+    assert not pool.is_busy("runner-1")
+    pool.submitted("r1", NOW_S)
+    assert pool.is_busy("runner-1")
+    pool.runner_doomed("runner-1")
+    assert pool.is_busy("runner-1")
+    pool.runner_ended("runner-1", NOW_S, began=True)
+    assert not pool.is_busy("runner-1")
+
+
 def test_a_dead_runner_is_replaced() -> None:
     pool = pool_of(2)
     assert pool.runner_ended("runner-1", NOW_S, began=True) == []
