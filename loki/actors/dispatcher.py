@@ -184,7 +184,6 @@ class Dispatcher(ParentRole):
         known = self._scripts.know(run.admission.script)
         left_s = None if run.deadline_s is None else max(0.0, run.deadline_s - now_s)
         run.runner, run.runner_pid, run.started_s = runner, self._crew.pid_of(runner), now_s
-        run.attempts += 1
         run.over = False
         run.queued_s += queued_s
         run.budget_s, run.deadline_is_clients = execution.budget_s(
@@ -366,6 +365,7 @@ class Dispatcher(ParentRole):
         if run is None:
             return  # It was answered; its runner died afterwards.
         record = flight_recorder.recorder_for(runner).read()
+        run.deaths += 1
         self._release(run)
         self._judge(run, record, self._now_s(), DEATH_LOOKS)
 

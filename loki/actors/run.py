@@ -26,7 +26,7 @@ class Run:
     deadline_s: float | None  # The client's.
     runner: str = ""
     runner_pid: int = 0
-    attempts: int = 0  # Runners that it was given to.
+    deaths: int = 0  # Of its runners, after its script had begun.
     queued_s: float = 0.0  # In all.
     used_s: float = 0.0  # Wall time at runners that died.
     budget_s: float = 0.0
@@ -78,7 +78,7 @@ def obituary(run: Run, record: Record, now_s: float, killed_by: int = 0) -> RunF
 def death_of(run: Run, record: Record, end: RunFinished) -> Death:
     """What counts for whether it may run again; `end` is its obituary."""
     return Death(
-        attempts=run.attempts,
+        deaths=run.deaths,
         idempotent=run.admission.script.idempotent,
         shown=record.shown,
         stopped=end.cause is not Cause.CRASHED,

@@ -5,8 +5,8 @@ wait for its end). Runs wait in one bounded queue, first come first served. As m
 `warm` are kept, and one idle spare beside them, so that a kill delays nobody. More are started,
 up to `most`, one after the other, only when the head of the queue has waited for PATIENCE_S: quick
 runs on a busy system share few runners, sleeping ones do not hold up the others. A run whose
-runner dies before the script began is given to another one, once; so is one whose script had begun,
-if it may run again.
+runner dies before the script began is given to another one, and to a few if they die together; one
+whose script had begun is given to one more, if it may run again.
 """
 
 import math
@@ -18,7 +18,8 @@ from typing import TypeAlias
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0  # After starts that failed in a row.
-MOST_ATTEMPTS = 2  # Of one run.
+MOST_RETURNS = 4  # Of one run to the queue: one that kills its runners must not kill them all.
+MOST_DEATHS = 2  # Of runners, in the middle of one run.
 CLOCK_STEP_S = 0.001  # A wake may be early by a rounding error, and must still count.
 
 
@@ -84,7 +85,7 @@ Command: TypeAlias = StartRunner | StopRunner | Assign | TurnAway | Lost | WakeA
 class Death:
     """How a run lost its runner after its script had begun."""
 
-    attempts: int  # Runners that had the run, this one included.
+    deaths: int  # Of runners in the middle of this run, this one included.
     idempotent: bool  # What its tool declares.
     shown: bool  # Whether its client has seen something of it.
     stopped: bool  # Whether a budget or a cancel ended it.
@@ -96,7 +97,7 @@ def may_run_again(death: Death) -> bool:
     A stream cannot take back what it has delivered. What was stopped was meant to end.
     """
     unseen = death.idempotent and not death.shown
-    return unseen and not death.stopped and death.attempts < MOST_ATTEMPTS
+    return unseen and not death.stopped and death.deaths < MOST_DEATHS
 
 
 class Pool:
@@ -108,7 +109,7 @@ class Pool:
         self.longest_queue = longest_queue
         self.runners: dict[str, Runner] = {}
         self.queue: OrderedDict[str, float] = OrderedDict()  # run -> when it came
-        self._requeued: set[str] = set()
+        self._returns: dict[str, int] = {}  # Run -> how often it came back to the queue.
         self._number = 0
         self._failed_starts = 0  # In a row.
         self._not_before_s = -math.inf  # When the next runner may start.
@@ -131,7 +132,7 @@ class Pool:
         """Take a waiting run out of the queue; False when it does not wait (any more)."""
         if self.queue.pop(run, None) is None:
             return False
-        self._requeued.discard(run)
+        self._returns.pop(run, None)
         return True
 
     def runner_up(self, name: str, now_s: float) -> list[Command]:
@@ -158,10 +159,10 @@ class Pool:
             self._start_failed(now_s)
         commands: list[Command] = []
         innocent = not began and runner.phase is RunnerPhase.BUSY
-        if innocent and runner.run not in self._requeued:
+        if innocent and self._returns.get(runner.run, 0) < MOST_RETURNS:
             self._requeue(runner.run, now_s)
         elif runner.run:
-            self._requeued.discard(runner.run)
+            self._returns.pop(runner.run, None)
             commands.append(Lost(runner.run, name))
         return commands + self._serve_queue(now_s)
 
@@ -178,8 +179,8 @@ class Pool:
         return self._serve_queue(now_s) + self._grow(now_s)
 
     def _requeue(self, run: str, now_s: float) -> None:
-        """It has waited before: it goes before all others, and its next loss is for good."""
-        self._requeued.add(run)
+        """It has waited before: it goes before all others."""
+        self._returns[run] = self._returns.get(run, 0) + 1
         self.queue[run] = now_s
         self.queue.move_to_end(run, last=False)
 
@@ -200,7 +201,7 @@ class Pool:
         runner = self.runners.get(name)
         if runner is None or runner.phase is not expected:
             return []
-        self._requeued.discard(runner.run)
+        self._returns.pop(runner.run, None)
         runner.phase, runner.run, runner.since_s = RunnerPhase.IDLE, "", now_s
         return self._serve_queue(now_s)
 

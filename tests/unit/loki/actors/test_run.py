@@ -103,7 +103,7 @@ def test_only_an_unexplained_death_is_no_stop(
 def test_a_death_tells_what_the_tool_declares_and_the_client_has_seen() -> None:
     run = run_of()
     script = replace(run.admission.script, idempotent=True)
-    run.admission, run.attempts = Admission(script, {}, Limits()), 2
+    run.admission, run.deaths = Admission(script, {}, Limits()), 2
     seen = dataclasses.replace(page(), shown=True)
     end = obituary(run, seen, 10.5, SIGKILL)
-    assert death_of(run, seen, end) == Death(attempts=2, idempotent=True, shown=True, stopped=False)
+    assert death_of(run, seen, end) == Death(deaths=2, idempotent=True, shown=True, stopped=False)

@@ -6,6 +6,7 @@ from loki.core.pool import (
     FIRST_DELAY_S,
     IDLE_TOO_LONG_S,
     LONGEST_DELAY_S,
+    MOST_RETURNS,
     PATIENCE_S,
     Assign,
     Command,
@@ -171,12 +172,16 @@ def test_a_run_that_had_not_begun_is_given_to_another_runner_before_all_others()
     assert Assign("r1", "runner-2", 1.0) in pool.runner_up("runner-2", NOW_S + 1)
 
 
-def test_but_only_once() -> None:
-    pool = pool_of(2)
-    pool.submitted("r1", NOW_S)
-    (again,) = pool.runner_ended("runner-2", NOW_S, began=False)
-    assert again == Assign("r1", "runner-1", 0.0)
-    assert pool.runner_ended("runner-1", NOW_S, began=False) == [Lost("r1", "runner-1")]
+def test_but_not_to_any_number_of_them() -> None:
+    pool = pool_of(MOST_RETURNS + 2, warm=MOST_RETURNS + 1, most=9)
+    (assigned,) = pool.submitted("r1", NOW_S)
+    for _ in range(MOST_RETURNS):
+        assert isinstance(assigned, Assign)
+        (assigned,) = pool.runner_ended(assigned.runner, NOW_S, began=False)
+    assert isinstance(assigned, Assign)
+    lost = pool.runner_ended(assigned.runner, NOW_S, began=False)
+    assert acts(lost)[0] == Lost("r1", assigned.runner)
+    assert not pool._returns
 
 
 def test_a_run_that_had_begun_is_lost() -> None:
@@ -188,13 +193,13 @@ def test_a_run_that_had_begun_is_lost() -> None:
 @pytest.mark.parametrize(
     ("death", "again"),
     [
-        (Death(attempts=1, idempotent=True, shown=False, stopped=False), True),
-        (Death(attempts=1, idempotent=False, shown=False, stopped=False), False),
-        (Death(attempts=1, idempotent=True, shown=True, stopped=False), False),
-        (Death(attempts=1, idempotent=True, shown=False, stopped=True), False),
-        (Death(attempts=2, idempotent=True, shown=False, stopped=False), False),
-        (Death(attempts=3, idempotent=True, shown=False, stopped=False), False),
-        (Death(attempts=2, idempotent=False, shown=True, stopped=True), False),
+        (Death(deaths=1, idempotent=True, shown=False, stopped=False), True),
+        (Death(deaths=1, idempotent=False, shown=False, stopped=False), False),
+        (Death(deaths=1, idempotent=True, shown=True, stopped=False), False),
+        (Death(deaths=1, idempotent=True, shown=False, stopped=True), False),
+        (Death(deaths=2, idempotent=True, shown=False, stopped=False), False),
+        (Death(deaths=3, idempotent=True, shown=False, stopped=False), False),
+        (Death(deaths=2, idempotent=False, shown=True, stopped=True), False),
     ],
 )
 def test_what_may_run_again(death: Death, again: bool) -> None:
@@ -226,14 +231,13 @@ def test_without_any_runner_it_gets_one() -> None:
     assert pool.returned("r1", NOW_S) == [StartRunner("runner-3")]
 
 
-@pytest.mark.parametrize("began", [True, False])
-def test_the_next_loss_of_it_is_for_good(began: bool) -> None:
+def test_its_next_loss_is_told_like_the_first() -> None:
     pool = pool_of(2)
     pool.submitted("r1", NOW_S)
     pool.runner_ended("runner-2", NOW_S, began=True)
     pool.returned("r1", NOW_S)
-    assert Lost("r1", "runner-1") in pool.runner_ended("runner-1", NOW_S, began=began)
-    assert not pool._requeued
+    assert Lost("r1", "runner-1") in pool.runner_ended("runner-1", NOW_S, began=True)
+    assert not pool._returns
 
 
 def test_notices_about_a_runner_that_is_gone_change_nothing() -> None:
@@ -302,21 +306,20 @@ def test_nothing_is_remembered_of_a_run_that_was_given_to_another_runner(end: st
             pool.runner_freed("runner-2", NOW_S)
         else:
             pool.runner_ended("runner-2", NOW_S, began=True)
-    assert not pool._requeued
+    assert not pool._returns
     assert not pool.queue
 
 
-def test_asking_to_withdraw_an_assigned_run_does_not_let_it_be_requeued_again() -> None:
-    pool = Pool(warm=1, most=4, longest_queue=10)
-    pool.begin(0.0)
-    pool.runner_up("runner-1", 0.0)
-    pool.runner_up("runner-2", 0.0)
-    pool.submitted("r1", 1.0)
-    first = next(r.name for r in pool.runners.values() if r.run == "r1")
-    pool.runner_ended(first, 1.0, began=False)
-    second = next(r.name for r in pool.runners.values() if r.run == "r1")
-    assert not pool.withdrawn("r1")
-    assert pool.runner_ended(second, 1.0, began=False)[0] == Lost("r1", second)
+def test_asking_to_withdraw_an_assigned_run_does_not_let_it_return_more_often() -> None:
+    pool = pool_of(MOST_RETURNS + 2, warm=MOST_RETURNS + 1, most=9)
+    (assigned,) = pool.submitted("r1", NOW_S)
+    for _ in range(MOST_RETURNS):
+        assert isinstance(assigned, Assign)
+        (assigned,) = pool.runner_ended(assigned.runner, NOW_S, began=False)
+        assert not pool.withdrawn("r1")
+    assert isinstance(assigned, Assign)
+    lost = pool.runner_ended(assigned.runner, NOW_S, began=False)
+    assert acts(lost)[0] == Lost("r1", assigned.runner)
 
 
 def test_starts_that_fail_in_a_row_are_tried_ever_more_slowly() -> None:

@@ -1,11 +1,14 @@
 """Random days of the pool of runners: whatever happens, its invariants hold."""
 
+from collections import Counter
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from loki.core.pool import (
     IDLE_TOO_LONG_S,
+    MOST_RETURNS,
     PATIENCE_S,
     Assign,
     Command,
@@ -36,7 +39,7 @@ class Days(RuleBasedStateMachine):
         self.number = 0
         self.waiting: list[str] = []  # In the order in which they must be served.
         self.assigned: dict[str, str] = {}  # run -> runner
-        self.requeued: set[str] = set()
+        self.returns: Counter[str] = Counter()
         self.over: set[str] = set()
         self.alive: set[str] = set()
         self.doomed: set[str] = set()
@@ -76,9 +79,9 @@ class Days(RuleBasedStateMachine):
         self.alive.discard(name)
         self.doomed.discard(name)
         run = next((r for r, runner in self.assigned.items() if runner == name), None)
-        if run is not None and innocent and run not in self.requeued:
+        if run is not None and innocent and self.returns[run] < MOST_RETURNS:
             del self.assigned[run]
-            self.requeued.add(run)
+            self.returns[run] += 1
             self.waiting.insert(0, run)
         self.feed(self.pool.runner_ended(name, self.now_s, began=began))
         self.wakes.append(self.now_s + PATIENCE_S)  # As the Dispatcher does.
@@ -168,7 +171,7 @@ class Days(RuleBasedStateMachine):
 
     @invariant()
     def the_queue_is_bounded(self) -> None:
-        again = sum(run in self.requeued for run in self.pool.queue)
+        again = sum(run in self.returns for run in self.pool.queue)
         assert len(self.pool.queue) - again <= self.pool.longest_queue
 
     @invariant()
@@ -182,7 +185,7 @@ class Days(RuleBasedStateMachine):
 
     @invariant()
     def only_runs_that_are_not_over_are_remembered(self) -> None:
-        assert not self.pool._requeued & self.over
+        assert not self.pool._returns.keys() & self.over
 
     @invariant()
     def who_waits_is_woken_while_more_runners_may_come(self) -> None:
