@@ -97,7 +97,9 @@ def client(server: LokiServer) -> Iterator[LokiClient]:
 
 def parts(client: LokiClient) -> dict[str, int]:
     """Name -> pid of every part of Loki that is to outlive any script."""
-    return {part.name: part.pid for part in client.get_children_status()}
+    return {
+        part.name: part.pid for part in client.get_children_status() if part.supervisor == "loki"
+    }
 
 
 def held_kib(pid: int) -> int:
