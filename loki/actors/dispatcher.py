@@ -342,9 +342,9 @@ class Dispatcher(ParentRole):
     def child_exited(self, name: str, incarnation: int, reason: str) -> None:  # noqa: ARG002
         """Of one with a run, what it said last is to be read first; then comes its lane's end."""
         if not self._pool.is_busy(name) or not self.shell.hears(self._crew.pid_of(name)):
-            self._runner_ended(name)
+            self._runner_ended(name, killed=reason == "killed")
 
-    def _runner_ended(self, name: str) -> None:
+    def _runner_ended(self, name: str, *, killed: bool = False) -> None:
         if name not in self._pool.runners:
             return
         record = flight_recorder.recorder_for(name).read()
@@ -353,7 +353,7 @@ class Dispatcher(ParentRole):
         if run is not None and not began:
             self._release(run)
             self._chronicle.waits(run.submitted.run)
-        self._perform(self._pool.runner_ended(name, self._now_s(), began=began))
+        self._perform(self._pool.runner_ended(name, self._now_s(), began=began, killed=killed))
         if run is not None and not began:
             self._mind_deadline(run)
         self._scripts.runner_ended(name)

@@ -150,12 +150,17 @@ class Pool:
         """We killed it: its run gets no other end from it."""
         self.runners[name].phase = RunnerPhase.DOOMED
 
-    def runner_ended(self, name: str, now_s: float, *, began: bool) -> list[Command]:
-        """A runner is gone; `began` tells whether its run's script had started."""
+    def runner_ended(
+        self, name: str, now_s: float, *, began: bool, killed: bool = False
+    ) -> list[Command]:
+        """A runner is gone; `began` tells whether its run's script had started.
+
+        One that was `killed` while it started says nothing of how the next will fare.
+        """
         runner = self.runners.pop(name, None)
         if runner is None:
             return []
-        if runner.phase is RunnerPhase.STARTING:
+        if runner.phase is RunnerPhase.STARTING and not killed:
             self._start_failed(now_s)
         commands: list[Command] = []
         innocent = not began and runner.phase is RunnerPhase.BUSY

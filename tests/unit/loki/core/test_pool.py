@@ -341,3 +341,11 @@ def test_starts_that_fail_in_a_row_are_tried_ever_more_slowly() -> None:
     assert acts(pool.runner_up(last, now_s)) == [StartRunner("runner-13")]
     pool.runner_ended("runner-13", now_s, began=True)
     assert acts(pool.tick(now_s)) == [StartRunner("runner-14")]
+
+
+def test_starts_that_are_killed_are_made_up_for_at_once() -> None:
+    pool = pool_of(0)
+    for number in range(1, 12):
+        pool.runner_ended(f"runner-{number}", NOW_S, began=True, killed=True)
+        pool.tick(NOW_S)
+    assert list(pool.runners) == ["runner-12"]
