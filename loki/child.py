@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, TypeAlias
 
+from loki.actors.promise import keep
 from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
 from loki.core.manifest import place_of
@@ -117,10 +118,13 @@ class ChildRole(Role):
         def settled(reply: RunOpened | Failure) -> None:
             if isinstance(reply, Failure) and reply.code is ErrorCode.EXECUTION_NOT_FOUND:
                 self._end(holder)
-            _settle(answer, lambda: self._still(run, then))
+            keep(answer, lambda: self._still(run, then))
 
         self.shell.request(
-            self.dispatcher, DescribeRun(run=holder), settled, timeout_s=DESCRIBE_TIMEOUT_S
+            self.dispatcher,
+            DescribeRun(run=holder, holds=True),
+            settled,
+            timeout_s=DESCRIBE_TIMEOUT_S,
         )
         return answer
 
@@ -180,7 +184,7 @@ class ChildRole(Role):
 
     def _serve_parked(self, request: Message, context: Context, answer: Future[Any]) -> None:
         """A parked call is answered through its future, whatever form its handler's answer has."""
-        _settle(answer, lambda: self.handlers()[type(request)](request, context))
+        keep(answer, lambda: self.handlers()[type(request)](request, context))
 
     def _opened(self, opened: RunOpened, context: Context) -> None:
         if not context.kin:
@@ -207,13 +211,3 @@ class ChildRole(Role):
         run = self._runs.pop(run_id, None)
         if run is not None:
             self.release(run)
-
-
-def _settle(answer: Future[Any], work: Callable[[], Answer]) -> None:
-    """Keep a promise with what `work` gives back or raises."""
-    try:
-        result = work()
-    except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
-        answer.set_exception(error)
-    else:
-        answer.set_result(result)

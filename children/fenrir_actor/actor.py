@@ -1,11 +1,16 @@
 """Fenrir's role: checks what a run may use, asks the board, and leaves it safe after each run."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from fenrir_actor.board import board_of
+from fenrir_actor.ledger import Held, Ledger, held_of, outputs_of
 from fenrir_actor.lines import Drive, Line, Output, Owner, Ownership, line_of, not_found
 from fenrir_actor.messages import (
     DescribeSensor,
@@ -19,21 +24,46 @@ from fenrir_actor.messages import (
 )
 from fenrir_actor.port import HardwareAccess, Reading
 from fenrir_actor.simulated.board import SimulatedBoard
+from fenrir_actor.simulated.memory import BoardMemory
 from fenrir_actor.values import actuator_value, plausible
 from loki.child import ChildRole, Run, RunHandler, Shell
-from loki.errors import IoError
+from loki.errors import IoError, ServiceUnavailable
 from loki.messages.envelope import Done, Message
+
+CLOSE_POLL_S = 0.005
 
 
 class Fenrir(ChildRole):
-    """Owns the board. Reading is shared; an output belongs to one run at a time."""
+    """Owns the board. Reading is shared; an output belongs to one run at a time.
+
+    Theory of operation. Who owns what is decided here, at once. The board has a thread of its own,
+    which does everything else in order: an output is written down before it is first driven, and
+    struck out after it was made safe. So a successor finds all that a killed process left driven.
+    It makes that safe, and tells each run that drove it, once, before it serves it again.
+    """
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
         self._board = board_of(config)
-        self._hardware: HardwareAccess = SimulatedBoard(self._board, shell.clock)
+        run_dir = Path(self._board.state_dir) / "run"
+        self._ledger = Ledger(run_dir / "fenrir.held")
         self._ownership = Ownership()
-        self._make_all_safe()
+        left = outputs_of(self._left(), self._board)
+        self._cut_off: dict[tuple[str, int], list[str]] = {}
+        for held, output in left:
+            self._cut_off.setdefault((held.run, held.runner_pid), []).append(str(output))
+        lines, actuators = self._board.line_count, self._board.actuators
+        memory = BoardMemory(lines, actuators, run_dir / "fenrir.board")
+        self._hardware: HardwareAccess = SimulatedBoard(self._board, shell.clock, memory)
+        self._worker = shell.worker("board")
+        shell.mind(self._worker.submit(self._begin, [output for _, output in left]))
+
+    def _left(self) -> tuple[Held, ...]:
+        try:
+            return self._ledger.read()
+        except (OSError, msgspec.DecodeError) as error:
+            self.shell.log.error("nobody knows what was left driven: %s", error)
+            return ()
 
     def started(self) -> None:
         self.shell.log.info(
@@ -41,45 +71,78 @@ class Fenrir(ChildRole):
         )
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
-        return {
+        served: dict[type[Message], RunHandler] = {
             ReadPin: self._read_pin,
             WritePin: self._write_pin,
             ReadSensor: self._read_sensor,
             DescribeSensor: self._describe_sensor,
             SetActuator: self._set_actuator,
         }
+        return {request: self._unless_cut_off(handler) for request, handler in served.items()}
 
     def release(self, run: Run) -> None:
         self._ownership, freed = self._ownership.release(run.id)
-        for output in freed:
-            self._give_back(output)
+        if freed:
+            held = held_of(self._ownership.owners)
+            self.shell.mind(self._worker.submit(self._free, freed, held))
 
-    def stop(self) -> None:
-        for output in self._ownership.owners:
-            self._give_back(output)
-        self._hardware.close()
+    def finish(self, grace_s: float, done: Callable[[], None]) -> None:
+        """The ledger stays as it is: a successor tells the runs that we served."""
+        closed = self._worker.submit(self._close, tuple(self._ownership.owners))
+        give_up_s = self.shell.clock.monotonic_s() + grace_s
 
-    def _read_pin(self, request: ReadPin, run: Run) -> PinLevel:
+        def look() -> None:
+            if closed.done() or self.shell.clock.monotonic_s() >= give_up_s:
+                done()
+            else:
+                self.shell.later(CLOSE_POLL_S, look)
+
+        look()
+
+    # Calls.
+
+    def _unless_cut_off(self, handler: RunHandler) -> RunHandler:
+        def served(
+            request: Message, run: Run
+        ) -> "Message | Future[Any] | Coroutine[Any, Any, Message]":
+            driven = self._cut_off.pop((run.id, run.runner_pid), None)
+            if driven:
+                raise _interrupted(driven)
+            return handler(request, run)
+
+        return served
+
+    def _read_pin(self, request: ReadPin, run: Run) -> "Future[PinLevel]":
         line = self._permitted_line(request.pin, run)
-        return PinLevel(level=self._hardware.read_line(line.number))
 
-    def _write_pin(self, request: WritePin, run: Run) -> "Done | Future[Done]":
+        def read() -> PinLevel:
+            return PinLevel(level=self._hardware.read_line(line.number))
+
+        return self._settled(line, run, lambda: self._worker.submit(read))
+
+    def _write_pin(self, request: WritePin, run: Run) -> "Future[Done]":
         line = self._permitted_line(request.pin, run)
         return self._drive(line, run, lambda: self._hardware.write_line(line.number, request.level))
 
-    def _read_sensor(self, request: ReadSensor, run: Run) -> SensorValue:
-        return SensorValue(value=self._reading(request.id, run).value)
+    def _read_sensor(self, request: ReadSensor, run: Run) -> "Future[SensorValue]":
+        read = self._reading(request.id, run)
+        return self._worker.submit(lambda: SensorValue(value=read().value))
 
-    def _describe_sensor(self, request: DescribeSensor, run: Run) -> SensorReading:
-        reading = self._reading(request.id, run)
-        return SensorReading(
-            value=reading.value,
-            unit=reading.unit,
-            time=reading.time_ns / 1e9,
-            simulated=reading.simulated,
-        )
+    def _describe_sensor(self, request: DescribeSensor, run: Run) -> "Future[SensorReading]":
+        read = self._reading(request.id, run)
 
-    def _set_actuator(self, request: SetActuator, run: Run) -> "Done | Future[Done]":
+        def described() -> SensorReading:
+            reading = read()
+            return SensorReading(
+                value=reading.value,
+                unit=reading.unit,
+                time=reading.time_ns / 1e9,
+                simulated=reading.simulated,
+            )
+
+        return self._worker.submit(described)
+
+    def _set_actuator(self, request: SetActuator, run: Run) -> "Future[Done]":
         actuator = self._board.actuators.get(request.id)
         if actuator is None:
             raise not_found("actuator", request.id, self._board.actuators)
@@ -88,12 +151,13 @@ class Fenrir(ChildRole):
         drive = Drive(id=request.id, safe=actuator.safe)
         return self._drive(drive, run, lambda: self._hardware.set_actuator(request.id, value))
 
-    def _reading(self, sensor: str, run: Run) -> Reading:
+    def _reading(self, sensor: str, run: Run) -> Callable[[], Reading]:
+        """What takes the reading, in the board's thread."""
         known = self._board.sensors.get(sensor)
         if known is None:
             raise not_found("sensor", sensor, self._board.sensors)
         run.require("sensors", sensor, f"sensors = {json.dumps([sensor])}")
-        return plausible(sensor, known, self._hardware.read_sensor(sensor))
+        return lambda: plausible(sensor, known, self._hardware.read_sensor(sensor))
 
     def _permitted_line(self, pin: int | str, run: Run) -> Line:
         """A line that the manifest allows by its number or by its name."""
@@ -103,17 +167,56 @@ class Fenrir(ChildRole):
             raise run.refusal("gpio", str(line), f"gpio = {json.dumps([line.name or line.number])}")
         return line
 
-    def _drive(self, output: Output, run: Run, act: Callable[[], None]) -> "Done | Future[Done]":
-        """Let a run drive what is free or its own, after making sure that its holder is alive."""
+    def _drive(self, output: Output, run: Run, act: Callable[[], None]) -> "Future[Any]":
+        return self._settled(output, run, lambda: self._driven(output, run, act))
+
+    def _settled(
+        self, output: Output, run: Run, then: Callable[[], "Future[Any]"]
+    ) -> "Future[Any]":
+        """Do it once it is sure that who holds the output lives: else it is made safe first."""
         holder = self._ownership.holder(output)
         if holder is None or holder.run == run.id:
-            return self._driven(output, run, act)
-        return self.when_over(holder.run, run, lambda: self._driven(output, run, act))
+            return then()
+        return self.when_over(holder.run, run, then)
 
-    def _driven(self, output: Output, run: Run, act: Callable[[], None]) -> Done:
-        self._ownership = self._ownership.claim(output, Owner(run=run.id, script=run.script))
+    def _driven(self, output: Output, run: Run, act: Callable[[], None]) -> "Future[Done]":
+        before, owner = self._ownership, Owner(run.id, run.script, run.runner_pid)
+        self._ownership = before.claim(output, owner)
+        news = None if before.holder(output) else held_of(self._ownership.owners)
+        return self._worker.submit(self._act, news, act)
+
+    # In the board's thread.
+
+    def _begin(self, left: list[Output]) -> None:
+        """Nobody knows at which level the last incarnation left what it drove."""
+        safe_lines = [line_of(self._board, name) for name in self._board.safe_levels]
+        drives = [Drive(id=name, safe=each.safe) for name, each in self._board.actuators.items()]
+        for output in left:
+            self._reset(output)
+        self._free((*safe_lines, *drives), ())
+
+    def _act(self, news: tuple[Held, ...] | None, act: Callable[[], None]) -> Done:
+        """`news` is what is held from now on, where that changes."""
+        if news is not None:
+            try:
+                self._ledger.write(news)
+            except OSError as error:
+                raise IoError(f"cannot note who drives it: {error.strerror}") from error
         act()
         return Done()
+
+    def _free(self, freed: tuple[Output, ...], held: tuple[Held, ...]) -> None:
+        for output in freed:
+            self._give_back(output)
+        try:
+            self._ledger.write(held)
+        except OSError as error:  # At worst a successor makes safe what is safe already.
+            self.shell.log.warning("cannot note who drives what: %s", error)
+
+    def _close(self, driven: tuple[Output, ...]) -> None:
+        for output in driven:
+            self._give_back(output)
+        self._hardware.close()
 
     def _give_back(self, output: Output) -> None:
         """To its safe state, if it has one. One that fails must not keep the others from theirs."""
@@ -131,9 +234,24 @@ class Fenrir(ChildRole):
             case Drive(id=actuator, safe=float(value)):
                 self._hardware.set_actuator(actuator, value)
 
-    def _make_all_safe(self) -> None:
-        """Also after a crash, when nobody knows what the last incarnation left driven."""
-        for name in self._board.safe_levels:
-            self._give_back(line_of(self._board, name))
-        for name, actuator in self._board.actuators.items():
-            self._give_back(Drive(id=name, safe=actuator.safe))
+    def _reset(self, output: Output) -> None:
+        """To its safe state, or as after power-up: a line is an input, an actuator off."""
+        try:
+            match output:
+                case Line(number=number, safe=None):
+                    self._hardware.reset_line(number)
+                case Drive(id=actuator, safe=None):
+                    self._hardware.set_actuator(actuator, 0.0)
+                case _:
+                    self._make_safe(output)
+        except IoError:
+            self.shell.log.exception("%s could not be reset", output)
+
+
+def _interrupted(driven: list[str]) -> ServiceUnavailable:
+    outputs = ", ".join(driven)
+    return ServiceUnavailable(
+        f"fenrir was started anew while this run drove {outputs}, which is in its safe state now; "
+        "catch this error to go on, or run again",
+        details={"child": "fenrir", "outputs": outputs},
+    )

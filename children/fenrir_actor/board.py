@@ -49,6 +49,7 @@ class Actuator(msgspec.Struct, frozen=True):
 class Board(msgspec.Struct, frozen=True):
     """Mirrors `FenrirConfig`; keys that are not Fenrir's own are passed over."""
 
+    state_dir: str
     backend: str
     line_count: int
     line_names: dict[str, int]

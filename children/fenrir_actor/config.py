@@ -71,7 +71,10 @@ class Sensor(_Settings):
 
 
 class Actuator(_Settings):
-    """An actuator. With `safe`, it goes there at the end of each run that has set it."""
+    """An actuator. With `safe`, it goes there at the end of each run that has set it.
+
+    Also after a restart of Fenrir; one without is off then, if a run was driving it.
+    """
 
     kind: Literal["level", "switch"]  # 0 to 1, or on and off
     safe: Annotated[float, Field(ge=0, le=1)] | None = None
@@ -105,7 +108,8 @@ class FenrirConfig(_Settings):
     backend: Literal["simulated"] = "simulated"
     line_count: int = Field(default=28, ge=1, le=512)  # Lines 0 to line_count - 1.
     line_names: dict[Name, int] = {"led": 17, "button": 4}
-    safe_levels: dict[Name, bool] = {}  # Line name -> level after each run that has written it.
+    safe_levels: dict[Name, bool] = {}
+    """Line name -> level after each run that has written it, and after a restart of Fenrir."""
     sensors: dict[Name, Sensor] = Field(default_factory=_sensors)
     actuators: dict[Name, Actuator] = Field(default_factory=_actuators)
 

@@ -45,6 +45,7 @@ class Owner:
 
     run: str
     script: str
+    runner_pid: int = 0
 
     def __str__(self) -> str:
         return f"'{self.script}' (run {self.run[:8]})"

@@ -17,7 +17,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class HardwareAccess(Protocol):
     """A board. Who may use what, and which names exist, was settled before it is asked.
 
-    Every method raises IoError when the hardware refuses.
+    Every method may block, and raises IoError when the hardware refuses. All are called by one
+    thread. What is driven stays driven, as far as the board can, when the process is killed that
+    drove it: its successor has `reset_line` and the declared safe states to put that right.
     """
 
     def read_line(self, number: int) -> bool:
@@ -28,6 +30,9 @@ class HardwareAccess(Protocol):
 
     def release_line(self, number: int) -> None:
         """Nobody drives the line any more. It keeps its level as far as the board can."""
+
+    def reset_line(self, number: int) -> None:
+        """Make the line an input, as after power-up: whoever drove it is gone."""
 
     def read_sensor(self, sensor: str) -> Reading:
         """Take one reading now. It may be implausible: see `fenrir_actor.values.plausible`."""

@@ -6,6 +6,7 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 import math
 import os
 from collections.abc import Mapping
+from concurrent.futures import Future
 
 import msgspec
 
@@ -16,6 +17,7 @@ from loki.actors.chronicle import Chronicle
 from loki.actors.crew import Crew
 from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
+from loki.actors.promise import when_read
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, death_of, has_begun, is_news, obituary
 from loki.actors.shell import ParentRole
@@ -224,7 +226,12 @@ class Dispatcher(ParentRole):
             dispatcher_pid=os.getpid(),
         )
 
-    def _describe(self, request: DescribeRun, context: Context) -> RunOpened:
+    def _describe(self, request: DescribeRun, context: Context) -> "RunOpened | Future[RunOpened]":
+        if request.holds:
+            return when_read(self.shell, lambda: self._described(request, context))
+        return self._described(request, context)
+
+    def _described(self, request: DescribeRun, context: Context) -> RunOpened:
         run = self._runs.get(request.run)
         if run is None or not run.runner or run.over:
             return self._calls.describe(request.run, context.peer)

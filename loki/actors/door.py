@@ -169,6 +169,9 @@ class Door:
         self._workers.append(executor)
         return executor
 
+    def mind(self, promise: Future[Any]) -> None:
+        promise.add_done_callback(lambda done: self._in_time(lambda: self._guard(done.result)))
+
     def hears(self, pid: int) -> bool:
         return self.exchange.hears(pid)
 
@@ -304,8 +307,11 @@ class Door:
         if threading.get_ident() == self._thread:
             self._kept(lane, envelope, promise)
             return
+        self._in_time(lambda: self._kept(lane, envelope, promise))
+
+    def _in_time(self, action: Callable[[], None]) -> None:
         with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
-            self._poller.call_soon_threadsafe(lambda: self._kept(lane, envelope, promise))
+            self._poller.call_soon_threadsafe(action)
 
     def _kept(
         self, lane: Lane, envelope: Envelope, promise: "Future[Any] | asyncio.Task[Any]"

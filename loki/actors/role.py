@@ -75,6 +75,9 @@ class Shell(Protocol):
     def worker(self, name: str) -> Executor:
         """One owned thread for blocking I/O; it ends with the actor."""
 
+    def mind(self, promise: Future[Any]) -> None:
+        """See to what a promise raises that nobody waits for: a bug ends the actor."""
+
     def hears(self, pid: int) -> bool:
         """Whether a lane to that process is open, so that more of what it said may come."""
 

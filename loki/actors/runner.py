@@ -354,15 +354,15 @@ class Runner(Role):
         self._recorder.answered()
         self._current = None
         run.root.end()
-        self._hand_in(run, self._result(run, run.root, cause, value, failure))
+        self._let_go(run)
+        run.outlet.end(self._result(run, run.root, cause, value, failure))
         run.root.close()
         self._spare = self._spare or self._engine.prepare()
 
-    def _hand_in(self, run: Current, finished: RunFinished, *, dying: bool = False) -> None:
+    def _let_go(self, run: Current) -> None:
         """Nobody has the result before the Dispatcher has what lets it go of what the run held."""
         if run.api_calls:
             self.shell.send(self.dispatcher, RunOver(run=run.id), run=run.id)
-        run.outlet.end(finished, dying=dying)
 
     def _result(
         self, run: Current, spent: Activity, cause: Cause, value: Packed, failure: Failure | None
@@ -384,9 +384,10 @@ class Runner(Role):
     def _answer_and_die(self, run: Current, spent: Activity, cause: Cause) -> NoReturn:
         """In the watchdog's thread: Lua has the other, and cannot be stopped."""
         try:
+            self._let_go(run)
             run.peak_memory_bytes = max(run.peak_memory_bytes, run.memory_bytes)
             finished = self._result(run, spent, cause, NIL, failure_of(run, spent, cause))
             self._recorder.stopped(cause, finished.usage)
-            self._hand_in(run, finished, dying=True)
+            run.outlet.end(finished, dying=True)
         finally:
             os._exit(OVERTIME_EXIT_CODE)

@@ -172,9 +172,13 @@ class RunOpened(Message):
 
 
 class DescribeRun(Request[RunOpened]):
-    """Child -> Dispatcher: a call came for a run that you have not told me of."""
+    """Child -> Dispatcher: a call came for a run that you have not told me of.
+
+    Or for what such a run holds: then see first whether news of its end have come.
+    """
 
     run: str
+    holds: bool = False
 
 
 class RunOver(Message):

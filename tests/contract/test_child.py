@@ -114,6 +114,8 @@ class FakeShell:
         self.workers.append(worker)
         return worker
 
+    def mind(self, promise: Future[Any]) -> None: ...
+
     def close(self) -> None:
         for worker in self.workers:
             worker.shutdown()
@@ -139,6 +141,7 @@ class Bench:
     def role(self, child: Child) -> ChildRole:
         shell = FakeShell(child.name)
         self._shells.append(shell)
+        (self._state_dir / "run").mkdir(exist_ok=True)
         settings = at(child.config)().model_dump(mode="json")
         config = msgspec.msgpack.encode(settings | {"state_dir": str(self._state_dir)})
         return at(child.role)(shell, config)

@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from fenrir_actor.actor import Fenrir
+from fenrir_actor.board import Board, board_of
 from fenrir_actor.config import FenrirConfig
 
 from loki.actors.role import Context
@@ -20,6 +23,18 @@ PID = 4711
 DISPATCHER_PID = 815
 
 
+class Inline(Executor):
+    """A worker that is done at once."""
+
+    def submit(self, work: Callable[..., Any], /, *given: Any, **named: Any) -> Future[Any]:
+        promise: Future[Any] = Future()
+        try:
+            promise.set_result(work(*given, **named))
+        except Exception as error:  # noqa: BLE001  # As a real one does.
+            promise.set_exception(error)
+        return promise
+
+
 @dataclass
 class FakeShell:
     """As much of the shell as Fenrir uses."""
@@ -29,13 +44,24 @@ class FakeShell:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("fenrir"))
     previous: str = ""
 
+    def worker(self, name: str) -> Inline:
+        return Inline()
+
+    def mind(self, promise: Future[Any]) -> None:
+        promise.result(0)
+
     def request(self, peer: str, request: DescribeRun, then: Callable[..., None], **_: Any) -> None:
         """Stands in for the Dispatcher: every run that is asked about still runs."""
         then(opened(request.run))
 
 
-def packed_config(config: FenrirConfig) -> bytes:
-    return msgspec.msgpack.encode({**config.model_dump(mode="json"), "state_dir": "/nowhere"})
+def board(**settings: object) -> Board:
+    return board_of(packed_config(FenrirConfig.model_validate(settings), Path("/nowhere")))
+
+
+def packed_config(config: FenrirConfig, state_dir: Path) -> bytes:
+    values = {**config.model_dump(mode="json"), "state_dir": str(state_dir)}
+    return msgspec.msgpack.encode(values)
 
 
 def opened(
@@ -55,9 +81,16 @@ def opened(
 class Harness:
     """Speaks to a role as the shell does: messages in, replies or LokiErrors out."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, state_dir: Path, **settings: object) -> None:
+        (state_dir / "run").mkdir(exist_ok=True)
+        self._state_dir, self._settings = state_dir, settings
+        self.restart()
+
+    def restart(self) -> None:
+        """A new incarnation; the last one had no time for anything."""
         self.shell = FakeShell()
-        self.role = Fenrir(self.shell, packed_config(FenrirConfig.model_validate(settings)))
+        config = FenrirConfig.model_validate(self._settings)
+        self.role = Fenrir(self.shell, packed_config(config, self._state_dir))
 
     def open(self, run: str, script: str = "blink", **permissions: tuple[str, ...]) -> None:
         self._deliver(opened(run, script, permissions), "", kin=True)
@@ -74,14 +107,16 @@ class Harness:
             peer="runner-1", peer_pid=PID, kin=kin, run=run, trace="", deadline_s=None
         )
         answer = self.role.handlers()[type(message)](message, context)
-        return answer.result() if isinstance(answer, Future) and answer.done() else answer
+        while isinstance(answer, Future) and answer.done():
+            answer = answer.result()
+        return answer
 
 
 @pytest.fixture
-def fenrir() -> Harness:
-    return Harness()
+def fenrir(tmp_path: Path) -> Harness:
+    return Harness(tmp_path)
 
 
 @pytest.fixture
-def fenrir_with() -> Callable[..., Harness]:
-    return Harness
+def fenrir_with(tmp_path: Path) -> Callable[..., Harness]:
+    return partial(Harness, tmp_path)

@@ -133,7 +133,9 @@ def test_one_output_that_cannot_be_made_safe_does_not_keep_others_from_it(fenrir
 def test_stop_makes_held_outputs_safe(fenrir):
     fenrir.open("r1", **ALL)
     fenrir.call("r1", SetActuator(id="fan", value=raw(True)))
-    fenrir.role.stop()
+    ended = []
+    fenrir.role.finish(1.0, lambda: ended.append(True))
+    assert ended
     assert fenrir.role._hardware.actuator_value("fan") == 0.0
 
 

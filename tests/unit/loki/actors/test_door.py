@@ -137,6 +137,23 @@ async def test_a_promise_kept_by_another_thread(house: House) -> None:
 
 
 @in_house
+async def test_s_10_1_2_a_bug_in_work_that_nobody_waits_for_ends_the_actor(house: House) -> None:
+    def bug() -> None:
+        raise ZeroDivisionError("no number")
+
+    client, _ = house.open("client")
+    server, _ = house.open("server", total)
+    worker = server.worker("bus")
+    server.mind(worker.submit(lambda: None))
+    server.mind(worker.submit(bug))
+    await asyncio.wrap_future(worker.submit(lambda: None))
+    await house.reply(client)
+    assert [(name, type(error)) for name, error, _ in house.crashes] == [
+        ("server", ZeroDivisionError)
+    ]
+
+
+@in_house
 async def test_a_promise_broken_by_a_named_error(house: House) -> None:
     answer: Future[Message] = Future()
     answer.set_exception(PermissionRefused("no"))
