@@ -4,7 +4,6 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 """
 
 import math
-import os
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -19,7 +18,7 @@ from loki.actors.flight_recorder import Record
 from loki.actors.lifeline import kill
 from loki.actors.promise import when_read
 from loki.actors.role import Context, Handler, Shell
-from loki.actors.run import Run, death_of, has_begun, is_news, obituary
+from loki.actors.run import Run, death_of, has_begun, is_news, obituary, opened
 from loki.actors.shell import ParentRole
 from loki.core import execution, library, pool, runner_status
 from loki.core.script_table import ScriptTable
@@ -211,20 +210,7 @@ class Dispatcher(ParentRole):
 
     def _open_at(self, run: Run, child: str) -> None:
         run.told.add(child)
-        self.shell.send(child, self._opened(run), run=run.submitted.run)
-
-    @staticmethod
-    def _opened(run: Run) -> RunOpened:
-        script = run.admission.script
-        return RunOpened(
-            run=run.submitted.run,
-            script=script.name,
-            principal=run.submitted.principal,
-            permissions=script.permissions,
-            declared_in=script.declared_in,
-            runner_pid=run.runner_pid,
-            dispatcher_pid=os.getpid(),
-        )
+        self.shell.send(child, opened(run), run=run.submitted.run)
 
     def _describe(self, request: DescribeRun, context: Context) -> "RunOpened | Future[RunOpened]":
         if request.holds:
@@ -236,7 +222,7 @@ class Dispatcher(ParentRole):
         if run is None or not run.runner or run.over:
             return self._calls.describe(request.run, context.peer)
         run.told.add(context.peer)
-        return self._opened(run)
+        return opened(run)
 
     def _turn_away(self, run_id: str) -> None:
         run = self._runs.pop(run_id)

@@ -1,5 +1,6 @@
 """A run as the Dispatcher holds it, and what is said when its runner dies."""
 
+import os
 import signal
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ from loki.core.execution import Admission
 from loki.core.limit import NAMES
 from loki.core.pool import Death
 from loki.messages.envelope import Failure
-from loki.messages.execution import Cause, RunFinished, SubmitRun, Usage
+from loki.messages.execution import Cause, RunFinished, RunOpened, SubmitRun, Usage
 
 CPU_SIGNALS = frozenset({signal.SIGPROF, signal.SIGXCPU})
 """Of the alarm behind the watchdog, and of the process's own limit behind that."""
@@ -41,6 +42,20 @@ class Run:
     @property
     def name(self) -> str:
         return self.admission.script.name
+
+
+def opened(run: Run) -> RunOpened:
+    """What a child is told of it."""
+    script = run.admission.script
+    return RunOpened(
+        run=run.submitted.run,
+        script=script.name,
+        principal=run.submitted.principal,
+        permissions=script.permissions,
+        declared_in=script.declared_in,
+        runner_pid=run.runner_pid,
+        dispatcher_pid=os.getpid(),
+    )
 
 
 def has_begun(record: Record, run: Run) -> bool:
