@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run
-from loki.core import call, library
+from loki.core import call
 from loki.core.execution import Admission
 from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError
@@ -49,7 +49,7 @@ class Calls:
 
     def _open(self, request: OpenCall, context: Context) -> CallOpened:
         root, caller, chain = self._caller(request.run, context.peer_pid)
-        script = library.find(self._scripts.scripts, request.tool)
+        script = self._scripts.find(request.tool)
         call.require(caller, script.name)
         chain = (*chain, script.name)
         call.check_room(chain, sum(each.root is root for each in self._calls.values()))

@@ -20,7 +20,7 @@ from loki.actors.promise import when_read
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.run import Run, death_of, has_begun, is_news, obituary, opened
 from loki.actors.shell import ParentRole
-from loki.core import execution, library, pool, runner_status
+from loki.core import execution, pool, runner_status
 from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig
@@ -128,9 +128,7 @@ class Dispatcher(ParentRole):
         name = message.script or (message.adhoc.name if message.adhoc else "")
         self._chronicle.submitted(message, name)
         try:
-            script = message.adhoc or library.find(
-                self._scripts.scripts, message.script, message.revision
-            )
+            script = message.adhoc or self._scripts.find(message.script, message.revision)
             admission = execution.admit(
                 message,
                 script,

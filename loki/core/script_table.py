@@ -7,6 +7,7 @@ import msgspec
 from loki.core import library
 from loki.core.chunk_cache import RunnerCaches
 from loki.core.execution import mentioned
+from loki.errors import ServiceUnavailable
 from loki.messages.engine import ChunkCacheStatistics
 from loki.messages.execution import CompiledScript
 from loki.messages.library import PublishScripts
@@ -31,6 +32,7 @@ class ScriptTable:
 
     def __init__(self, modules: tuple[LuaModule, ...], cache_size: int) -> None:
         self.scripts: dict[str, Script] = {}
+        self._whole = False  # Whether a Library has sent all that it has.
         self._modules = modules
         self._bytecode: dict[str, bytes] = {}  # By revision.
         self._known: dict[str, KnownScript] = {}
@@ -39,11 +41,23 @@ class ScriptTable:
     def published(self, news: PublishScripts) -> None:
         """The next run of a script that changed or went is a run of what is here now."""
         self.scripts = library.published(self.scripts, news)
+        self._whole = self._whole or news.complete
         self._caches.compiles += len(news.bytecode.keys() - self._bytecode.keys())
         revisions = {script.revision for script in self.scripts.values()}
         bytecode = self._bytecode | news.bytecode
         self._bytecode = {r: code for r, code in bytecode.items() if r in revisions}
         self._known = {r: known for r, known in self._known.items() if r in revisions}
+
+    def find(self, name: str, revision: str = "") -> Script:
+        """The script of that name.
+
+        Raises: ScriptNotFound; ServiceUnavailable for one that the Library may still send.
+        """
+        if not self._whole and name not in self.scripts:
+            raise ServiceUnavailable(
+                f"the library has not sent '{name}' yet; try again", details={"child": "library"}
+            )
+        return library.find(self.scripts, name, revision)
 
     def know(self, script: Script) -> KnownScript:
         """Also for one that is not, or not any more, in the table."""

@@ -1,8 +1,10 @@
 """What a runner is sent, and that the next run is always one of the present revision."""
 
 import msgspec
+import pytest
 
 from loki.core.script_table import ScriptTable
+from loki.errors import ScriptNotFound, ServiceUnavailable
 from loki.messages.execution import CompiledScript
 from loki.messages.library import PublishScripts
 from loki.messages.lua_module import LuaModule
@@ -22,6 +24,21 @@ def table(*scripts: Script) -> ScriptTable:
     bytecode = {each.revision: each.revision.encode() for each in scripts}
     made.published(PublishScripts(changed=scripts, bytecode=bytecode))
     return made
+
+
+def test_a_script_that_may_still_come_is_not_denied() -> None:
+    """A Dispatcher that was killed begins with none; the Library sends them in parts."""
+    scripts = table()
+    with pytest.raises(ServiceUnavailable, match="has not sent 'a' yet; try again"):
+        scripts.find("a")
+    scripts.published(PublishScripts(changed=(script("r1"),)))
+    assert scripts.find("a") == script("r1")
+    with pytest.raises(ServiceUnavailable):
+        scripts.find("b")
+    scripts.published(PublishScripts(complete=True, others=("a",)))
+    assert scripts.find("a", "r1") == script("r1")
+    with pytest.raises(ScriptNotFound):
+        scripts.find("b")
 
 
 def opened(packed: Packed) -> CompiledScript:
