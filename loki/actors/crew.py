@@ -1,6 +1,7 @@
 """The runners as processes: forked, known by their pids, and what each says of its walls."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +12,7 @@ from loki.actors.runner_log import RunnerLog
 from loki.actors.runner_watch import RunnerWatch
 from loki.actors.shell import ParentRole
 from loki.core import wall
+from loki.core.pool import RUNNER_PREFIX
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
 from loki.messages.engine import ChunkCacheStatistics, EngineStarted, EngineStatus
 from loki.messages.envelope import Message
@@ -52,7 +54,12 @@ class Crew:
         return {**own, **self._log.handlers()}
 
     def begin(self) -> None:
-        """From now on, those that hang are killed."""
+        """From now on, those that hang are killed.
+
+        An earlier Dispatcher that was killed took its runners along, and nobody cleared up.
+        """
+        for lane in Path(self._run_dir).glob(f"{RUNNER_PREFIX}*.lane"):
+            lane.unlink(missing_ok=True)
         self._watch.begin()
 
     def start(self, name: str) -> None:

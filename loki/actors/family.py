@@ -31,7 +31,8 @@ class Family:
 
     def __init__(self, actor: "ShellActor") -> None:
         self._actor = actor
-        self._processes: dict[int, BaseProcess] = {}
+        self._processes: dict[int, BaseProcess] = {}  # Each holds two pipes until it is forgotten.
+        self._exit_codes: dict[int, int] = {}  # Of the dead whom nobody has asked about.
         self.exited: Callable[[str, int, str], None] = lambda _name, _incarnation, _reason: None
         """Called once with (name, incarnation, reason) for each child that has ended."""
 
@@ -48,26 +49,32 @@ class Family:
         process = self._process_of(address)
         if process is None or process.pid is None:
             return 0
-        self._remember(process.pid, process)
+        self._processes[process.pid] = process
         self._watch(process, boot)
         self._actor.send(address, Packet(_encode(boot)))
         return process.pid
 
-    def _remember(self, pid: int, process: BaseProcess) -> None:
-        if len(self._processes) >= REMEMBERED_DEATHS:
-            alive = {p: each for p, each in self._processes.items() if each.exitcode is None}
-            self._processes = alive
-        self._processes[pid] = process
-
     def killed_by(self, pid: int) -> int | None:
         """The signal that ended a member; 0 for none or an unknown one; None while it is alive."""
         process = self._processes.get(pid)
-        if process is None:
-            return 0
-        code = process.exitcode
-        if code is not None:
-            del self._processes[pid]
+        code = self._exit_codes.pop(pid, 0) if process is None else process.exitcode
         return None if code is None else max(0, -code)
+
+    def _bury(self, process: BaseProcess, boot: Boot) -> None:
+        """A killed process leaves the file of its lane; no successor has been started yet."""
+        with contextlib.suppress(OSError):
+            Path(boot.run_dir, f"{boot.name}.lane").unlink()
+        self._forget(process)
+        self.exited(boot.name, boot.incarnation, how_it_ended(process.exitcode))
+
+    def _forget(self, process: BaseProcess) -> None:
+        """All but its exit code; the oldest of too many codes goes, too."""
+        if process.pid is None:
+            return
+        self._processes.pop(process.pid, None)
+        self._exit_codes[process.pid] = process.exitcode or 0
+        if len(self._exit_codes) > REMEMBERED_DEATHS:
+            del self._exit_codes[next(iter(self._exit_codes))]
 
     def _process_of(self, address: object) -> BaseProcess | None:
         """Thespian 4.0.1 tells nobody; it keeps a record of each process it forked."""
@@ -91,12 +98,6 @@ class Family:
         _watched.discard(descriptor)
         os.close(descriptor)
         self._bury(process, boot)
-
-    def _bury(self, process: BaseProcess, boot: Boot) -> None:
-        """A killed process leaves the file of its lane; no successor has been started yet."""
-        with contextlib.suppress(OSError):
-            Path(boot.run_dir, f"{boot.name}.lane").unlink()
-        self.exited(boot.name, boot.incarnation, how_it_ended(process.exitcode))
 
 
 def how_it_ended(exit_code: int | None) -> str:

@@ -224,6 +224,17 @@ class Lifeline:
             self._loop.remove_reader(connection.fileno())
         connection.close()
         self._ledger.remove(pid)
+        self._reap()
+
+    def _reap(self) -> None:
+        """Of those that we forked; one whose tie is cut already may end a moment later."""
+        for pid in tuple(self._own):
+            try:
+                ended, _ = os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:  # Somebody else has waited for it.
+                ended = pid
+            if ended:
+                self._own.discard(pid)
 
     def end_all(self, timeout_s: float) -> list[int]:
         """Kill whoever is tied to us and wait for it; the pids that are there after `timeout_s`.
@@ -240,9 +251,7 @@ class Lifeline:
                 self._ended(pid)
             if left:
                 return left
-        for pid in self._own:
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
+        self._reap()
         return []
 
     def close(self) -> None:

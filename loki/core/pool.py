@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+RUNNER_PREFIX = "runner-"  # Then a number, from 1 with each Dispatcher.
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0  # After starts that failed in a row.
@@ -250,6 +251,6 @@ class Pool:
 
     def _start(self, now_s: float) -> StartRunner:
         self._number += 1
-        name = f"runner-{self._number}"
+        name = f"{RUNNER_PREFIX}{self._number}"
         self.runners[name] = Runner(name, RunnerPhase.STARTING, now_s, now_s)
         return StartRunner(name)

@@ -1,6 +1,9 @@
 """Ten thousand executions leave what a few hundred leave: no process, descriptor or memory more."""
 
 import os
+import select
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +11,11 @@ import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
+from tests.e2e.census import pids_of, stale_sockets
 
 WARM, MANY = 500, 10_000
 MOST_GROWTH = 1.05
+PATIENCE_S = 10.0
 LATE_LANES = 4  # Ends of those that the spare runner opens when it is first needed.
 CONFIG = """
 script_storage_path = "scripts"
@@ -65,3 +70,43 @@ def test_s_11_2_1_many_executions_leave_nothing_behind() -> None:
         assert server.pids() == pids
         assert total(descriptors, server) - open_files in (0, LATE_LANES)
         assert total(memory_kb, server) < memory * MOST_GROWTH
+
+
+def kill(client: LokiClient, pid: int) -> None:
+    """And call until the one whom everybody needs is there again."""
+    pidfd = os.pidfd_open(pid)
+    os.kill(pid, signal.SIGKILL)
+    assert select.select([pidfd], [], [], PATIENCE_S)[0]
+    os.close(pidfd)
+    assert reached(lambda: serves(client))
+
+
+def serves(client: LokiClient) -> bool:
+    try:
+        return client.execute(source="return 1").value == 1
+    except LokiClientError as error:
+        if error.code_name != "UNAVAILABLE":
+            raise
+        return False
+
+
+def reached(condition: Callable[[], bool]) -> bool:
+    end_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > end_s:
+            return False
+    return True
+
+
+def test_the_dead_leave_no_descriptor_and_no_socket() -> None:
+    with LokiServer(environment={"LOKI_SUPERVISION__INTENSITY": "1000"}) as server:
+        (root,) = pids_of(server, "loki")
+        with server.client() as client:
+            kill(client, *pids_of(server, "dispatcher"))
+            before = descriptors(root)
+            for _ in range(5):
+                for runner in pids_of(server, "runner"):  # Their successors have other names.
+                    kill(client, runner)
+                kill(client, *pids_of(server, "dispatcher"))
+                assert reached(lambda: not stale_sockets(server)), stale_sockets(server)
+            assert reached(lambda: descriptors(root) <= before), descriptors(root) - before

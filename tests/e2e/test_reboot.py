@@ -13,6 +13,7 @@ import pytest
 
 from loki.client import LokiClientError, Result
 from loki.testing import LokiServer
+from tests.e2e.census import zombies
 
 TOOLS = '''
 [[tools]]
@@ -35,7 +36,7 @@ hel:storage_set('n', n)
 return n""" }
 '''
 PATIENCE_S = 10.0
-EXCUSES = ("UNAVAILABLE", "NOT_FOUND", "DEADLINE_EXCEEDED")
+EXCUSES = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 @pytest.fixture
@@ -138,6 +139,7 @@ def test_a_fourth_death_within_a_minute_ends_it_with_70_and_one_line(server: Lok
     before = reboots(server, 3)
     assert len(before) == 3
     assert descriptors < 40
+    assert zombies(server.pid) == set()
     last = server.pids()
     os.kill(pid_of(server, "loki"), signal.SIGKILL)
     assert server._started().wait(PATIENCE_S) == 70

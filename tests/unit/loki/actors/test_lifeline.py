@@ -286,6 +286,16 @@ def test_all_that_is_tied_is_ended_also_who_still_waits_at_the_door(
             os.waitpid(pid, 0)
 
 
+def test_our_own_child_that_ends_by_itself_is_no_zombie(line: Lifeline) -> None:
+    """Thespian's Admin detaches itself by way of one."""
+    child = fork(lambda: 0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    assert line._accept()
+    line._ended(child)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(child, 0)
+
+
 def test_a_process_that_forks_while_it_is_ended_leaves_nothing(line: Lifeline) -> None:
     """Those of its children that are tied wait at the door; the others cannot live."""
 
