@@ -23,6 +23,9 @@ fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make
 supervision: $(INSTALLED_DEV) ## Random lives of random supervision trees: a million steps.
 	LOKI_SUPERVISION_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest tests/unit/loki/core/test_supervisor_restart.py
 
+storm: $(INSTALLED_DEV) ## SIGKILLs on everything, under load, from a random seed: make storm SECONDS=3600
+	LOKI_STORM_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_storm.py
+
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .

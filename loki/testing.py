@@ -163,6 +163,8 @@ class LokiServer:
 
     def _watch(self) -> None:
         """Hold on to every process there is; a pidfd means the same process for ever."""
+        for pid in [pid for pid, pidfd in self._watched.items() if _readable(pidfd, 0.0)]:
+            os.close(self._watched.pop(pid))
         starts = self._recorded()
         for pid in {self.pid, *starts} - self._watched.keys():
             try:
