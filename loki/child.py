@@ -10,7 +10,7 @@ from loki.actors.promise import keep
 from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
 from loki.core.manifest import place_of
-from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
 from loki.messages.lua_module import (
@@ -35,6 +35,7 @@ __all__ = [
     "Run",
     "Shell",
     "Timer",
+    "run_over",
 ]
 
 DESCRIBE_TIMEOUT_S = 2.0
@@ -90,6 +91,17 @@ class Run:
 RunHandler: TypeAlias = Callable[[Any, Run], "Message | Future[Any] | Coroutine[Any, Any, Message]"]
 
 
+def run_over() -> LokiError:
+    """For a call whose run has ended.
+
+    Its script hears this only where the Dispatcher died, an instant before its runner does too; so
+    the caller is told to try again, not that the script failed.
+    """
+    return ServiceUnavailable(
+        "the run is over, its dispatcher died; try again", details={"child": "dispatcher"}
+    )
+
+
 class ChildRole(Role):
     """Serves calls of runs: each only over the lane of the runner that the run was given to."""
 
@@ -131,7 +143,7 @@ class ChildRole(Role):
     def _still(self, run: Run, then: Callable[[], Answer]) -> Answer:
         """Nobody would ever take back what a run gets that has ended meanwhile."""
         if self._runs.get(run.id) is not run:
-            raise LokiError("the run is over", code=ErrorCode.CANCELLED)
+            raise run_over()
         return then()
 
     def lost(self, peer: str, pid: int) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from jormungandr_actor.messages import HttpBody, HttpDelete, HttpGet, HttpPost, HttpPut
-from loki.child import ChildRole, Run, RunHandler, Shell
-from loki.errors import ErrorCode, InvalidArgument, LokiError
+from loki.child import ChildRole, Run, RunHandler, Shell, run_over
+from loki.errors import InvalidArgument
 from loki.messages.envelope import Message
 from loki.messages.value import Packed, pack, unpack
 
@@ -91,14 +91,14 @@ class Jormungandr(ChildRole):
 
 
 async def _result(task: asyncio.Task[HttpBody]) -> HttpBody:
-    """The task's result. Raises: LokiError CANCELLED when its run ended first."""
+    """The task's result. Raises: ServiceUnavailable when its run ended first."""
     try:
         return await task
     except asyncio.CancelledError:
         current = asyncio.current_task()
         if current is not None and current.cancelling():
             raise
-        raise LokiError("the run is over", code=ErrorCode.CANCELLED) from None
+        raise run_over() from None
 
 
 def _content(packed: Packed) -> str | bytes:

@@ -150,7 +150,7 @@ def test_a_run_that_ends_while_it_waits_for_another_gets_nothing(bench: Bench) -
     bench.shell.answer("a", GONE)
     with pytest.raises(LokiError) as caught:
         waits.result(0)
-    assert caught.value.code is ErrorCode.CANCELLED
+    assert caught.value.code is ErrorCode.CHILD_DOWN
     assert bench.role.holder == ""
 
 

@@ -126,7 +126,7 @@ def test_s_7_3_1_the_end_of_a_run_cancels_what_it_waits_for(served, serve):
             jormungandr.tell(RunClosed(run="r1"))
             with pytest.raises(LokiError, match="the run is over") as error:
                 await call
-            assert error.value.code is ErrorCode.CANCELLED
+            assert error.value.code is ErrorCode.CHILD_DOWN
             await peer.closed.wait()
 
     served(scenario)
