@@ -1,6 +1,8 @@
 """Hel's role: checks what a run may use, and hands the work to the store that owns the data."""
 
+import os
 import sqlite3
+import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,9 +15,13 @@ from hel_actor.database import Database
 from hel_actor.jail import Jail
 from hel_actor.lua_api import FILES, STORAGE
 from hel_actor.messages import (
+    AddToStored,
+    AppendToFile,
     CreateDirectory,
     DeleteEntry,
+    DescribeEntry,
     DirectoryListed,
+    EntryDescribed,
     FileContent,
     GetCached,
     GetStored,
@@ -29,12 +35,15 @@ from hel_actor.messages import (
     RemoveStored,
     SetCached,
     SetStored,
+    StoredNumber,
+    SwapStored,
     ValueFound,
+    ValueSwapped,
     WriteFile,
 )
 from loki.child import ChildRole, Run, RunHandler, Shell, Timer
-from loki.errors import InvalidArgument, ResourceLimitExceeded
-from loki.messages.envelope import Done, Message
+from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded
+from loki.messages.envelope import Done, Failure, Message
 from loki.messages.value import NIL, Packed, pack, unpack
 
 KB = 1024
@@ -81,11 +90,15 @@ class Hel(ChildRole):
         return {
             ReadFile: self._read_file,
             WriteFile: self._write_file,
+            AppendToFile: self._append_to_file,
+            DescribeEntry: self._describe_entry,
             DeleteEntry: self._delete_entry,
             ListDirectory: self._list_directory,
             CreateDirectory: self._create_directory,
             GetStored: self._get_stored,
             SetStored: self._set_stored,
+            SwapStored: self._swap_stored,
+            AddToStored: self._add_to_stored,
             RemoveStored: self._remove_stored,
             ListStored: self._list_stored,
             GetCached: self._get_cached,
@@ -127,6 +140,17 @@ class Hel(ChildRole):
         content = _content(request.content)
         return self._changing(lambda: self._jail.write(space(run), request.path, content))
 
+    def _append_to_file(self, request: AppendToFile, run: Run) -> "Future[Done]":
+        _may_write(run)
+        content = _content(request.content)
+        return self._changing(lambda: self._jail.append(space(run), request.path, content))
+
+    def _describe_entry(self, request: DescribeEntry, run: Run) -> "Future[EntryDescribed]":
+        _may_read(run)
+        return self._files.submit(
+            lambda: EntryDescribed(entry=_described(self._jail.describe(space(run), request.path)))
+        )
+
     def _delete_entry(self, request: DeleteEntry, run: Run) -> "Future[Done]":
         _may_write(run)
         return self._changing(lambda: self._jail.delete(space(run), request.path))
@@ -163,6 +187,28 @@ class Hel(ChildRole):
             return Done()
 
         return self._database.submit(put)
+
+    def _swap_stored(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
+        key = _place(run, request.key)
+        self._sized(request.value)
+        return self._database.submit(
+            lambda database: ValueSwapped(
+                swapped=keyvalue.compare_and_set(database, *key, request.expected, request.value)
+            )
+        )
+
+    def _add_to_stored(self, request: AddToStored, run: Run) -> "Future[StoredNumber | Failure]":
+        key = _place(run, request.key)
+        by = 1 if request.by is None else request.by
+
+        def add(database: sqlite3.Connection) -> StoredNumber | Failure:
+            total = keyvalue.add(database, *key, by)
+            if isinstance(total, int):
+                return StoredNumber(number=total)
+            message = f"cannot add {by} to '{request.key[:64]}': {total}"
+            return Failure(code=ErrorCode.ARGUMENT_INVALID, message=message)
+
+        return self._database.submit(add)
 
     def _remove_stored(self, request: RemoveStored, run: Run) -> "Future[KeyRemoved]":
         key = _place(run, request.key)
@@ -261,6 +307,17 @@ def _content(packed: Packed) -> bytes:
     if isinstance(content, bytes):
         return content
     raise InvalidArgument("content must be a string", details={"field": "content"})
+
+
+def _described(status: os.stat_result) -> Packed:
+    is_directory = stat.S_ISDIR(status.st_mode)
+    return pack(
+        {
+            "type": "directory" if is_directory else "file",
+            "size_bytes": 0 if is_directory else status.st_size,
+            "modified_s": status.st_mtime,
+        }
+    )
 
 
 def _text_or_bytes(content: bytes) -> Packed:

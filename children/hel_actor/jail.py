@@ -74,14 +74,17 @@ class Jail:
             self._at(namespace) as home,
             self._opened(home, parse(path), READ) as descriptor,
         ):
-            status = os.fstat(descriptor)
-            _require_file(status)
-            if status.st_nlink != 1:
-                raise Refusal("has more than one hard link")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(self._max_file_bytes + 1)
-            self._require_size(len(content))
-            return content
+            return self._read(descriptor)
+
+    def _read(self, descriptor: int) -> bytes:
+        status = os.fstat(descriptor)
+        _require_file(status)
+        if status.st_nlink != 1:
+            raise Refusal("has more than one hard link")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(self._max_file_bytes + 1)
+        self._require_size(len(content))
+        return content
 
     def write(self, namespace: str, path: str, content: bytes) -> None:
         """Make or replace a file, wholly or not at all, and durably."""
@@ -91,6 +94,37 @@ class Jail:
                 with suppress(FileNotFoundError):
                     _require_file(os.lstat(name, dir_fd=directory))
                 self._put(directory, name, content)
+
+    def append(self, namespace: str, path: str, content: bytes) -> None:
+        """Add to the end of a file, or make it: wholly or not at all, and durably.
+
+        The file is written anew: a process that is killed in the middle leaves no half record.
+        """
+        with _naming("append to", path), self._at(namespace) as home:
+            relative = parse(path)
+            before = self._content(home, relative)
+            self._require_size(len(before) + len(content))
+            with self._parent(home, relative) as (directory, name):
+                self._put(directory, name, before + content)
+
+    def _content(self, home: int, path: bytes) -> bytes:
+        """Of a file that may not be there yet."""
+        try:
+            with self._opened(home, path, READ) as descriptor:
+                return self._read(descriptor)
+        except FileNotFoundError:
+            return b""
+
+    def describe(self, namespace: str, path: str) -> os.stat_result:
+        with (
+            _naming("describe", path),
+            self._at(namespace) as home,
+            self._opened(home, parse(path), READ) as descriptor,
+        ):
+            status = os.fstat(descriptor)
+            if not stat.S_ISDIR(status.st_mode):
+                _require_file(status)
+            return status
 
     def delete(self, namespace: str, path: str) -> None:
         """Delete a file or an empty directory, durably."""

@@ -3,6 +3,7 @@
 import sqlite3
 
 from loki.errors import InvalidArgument
+from loki.messages.value import INT64, NIL, Packed, ScriptValue, pack, unpack
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS keyvalue (
@@ -50,6 +51,51 @@ def remove(connection: sqlite3.Connection, namespace: str, key: str) -> bool:
         ).rowcount
         > 0
     )
+
+
+def compare_and_set(
+    connection: sqlite3.Connection, namespace: str, key: str, expected: Packed, value: Packed
+) -> bool:
+    """Put `value` where the stored one equals `expected`, and say whether it did.
+
+    NIL stands for nothing: none is stored, or what is there goes.
+    """
+    stored = get(connection, namespace, key)
+    if not same(NIL if stored is None else Packed(stored), expected):
+        return False
+    if value == NIL:
+        remove(connection, namespace, key)
+    else:
+        put(connection, namespace, key, bytes(value))
+    return True
+
+
+def add(connection: sqlite3.Connection, namespace: str, key: str, by: int) -> int | str:
+    """The stored integer, `by` larger than before; nothing stored is 0. Else: why it cannot be."""
+    stored = get(connection, namespace, key)
+    number = 0 if stored is None else unpack(Packed(stored))
+    if not isinstance(number, int) or isinstance(number, bool):
+        return "what is stored there is no integer"
+    total = number + by
+    if total not in INT64:
+        return f"{total} does not fit in 64 bits"
+    put(connection, namespace, key, bytes(pack(total)))
+    return total
+
+
+def same(one: Packed, other: Packed) -> bool:
+    """Equal in value and type: 1 is not 1.0, nor true; the order of keys says nothing."""
+    return one == other or _alike(unpack(one), unpack(other))
+
+
+def _alike(one: ScriptValue, other: ScriptValue) -> bool:
+    match one, other:
+        case list(), list():
+            return len(one) == len(other) and all(map(_alike, one, other))
+        case dict(), dict():
+            return one.keys() == other.keys() and all(_alike(one[k], other[k]) for k in one)
+        case _:
+            return type(one) is type(other) and one == other
 
 
 def keys(connection: sqlite3.Connection, namespace: str, prefix: str = "") -> tuple[str, ...]:

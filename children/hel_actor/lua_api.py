@@ -41,6 +41,26 @@ _FILE_FUNCTIONS = (
         "When it returns, the content is on the disk.",
     ),
     LuaFunction(
+        name="fs_append",
+        request="AppendToFile",
+        parameters=(
+            _PATH,
+            LuaParameter(name="content", type=LuaType.BYTES, doc="What comes at its end"),
+        ),
+        permission=FILES,
+        doc="Adds to the end of a file, or makes it; wholly or not at all. It is written "
+        "anew each time: many small records are better stored values.",
+    ),
+    LuaFunction(
+        name="fs_stat",
+        request="DescribeEntry",
+        parameters=(_PATH,),
+        returns=LuaType.OBJECT,
+        permission=FILES,
+        doc='{type, size_bytes, modified_s}: "file" or "directory", and when it changed last, in '
+        "seconds since 1970. Fails with NOT_FOUND where there is neither.",
+    ),
+    LuaFunction(
         name="fs_delete",
         request="DeleteEntry",
         parameters=(_PATH,),
@@ -79,6 +99,43 @@ _STORAGE_FUNCTIONS = (
         parameters=(_KEY, _VALUE),
         permission=STORAGE,
         doc="Stores a value for ever. When it returns, the value is on the disk.",
+    ),
+    LuaFunction(
+        name="storage_cas",
+        request="SwapStored",
+        parameters=(
+            _KEY,
+            LuaParameter(
+                name="expected",
+                type=LuaType.ANY,
+                required=False,
+                doc="What must be stored now; nil for nothing",
+            ),
+            LuaParameter(
+                name="value",
+                type=LuaType.ANY,
+                required=False,
+                doc="What is stored then; nil removes it",
+            ),
+        ),
+        returns=LuaType.BOOLEAN,
+        permission=STORAGE,
+        doc="Compare and set: replaces a stored value that nobody has changed meanwhile, and says "
+        "whether it did. 1 and 1.0 are different values.",
+    ),
+    LuaFunction(
+        name="storage_increment",
+        request="AddToStored",
+        parameters=(
+            _KEY,
+            LuaParameter(
+                name="by", type=LuaType.INTEGER, required=False, doc="How much is added; 1"
+            ),
+        ),
+        returns=LuaType.INTEGER,
+        permission=STORAGE,
+        doc="Adds to a stored integer and gives the sum, also when many runs do so at once. "
+        "Nothing stored counts as 0.",
     ),
     LuaFunction(
         name="storage_remove",

@@ -4,7 +4,7 @@ Content of files travels as Packed text or bytes, as the script gave it.
 """
 
 from loki.messages.envelope import Done, Message, Request
-from loki.messages.value import Packed
+from loki.messages.value import NIL, Packed
 
 
 class FileContent(Message):
@@ -30,6 +30,25 @@ class WriteFile(Request[Done]):
 
     path: str
     content: Packed  # Text or bytes.
+
+
+class AppendToFile(Request[Done]):
+    """Script -> Hel: add to the end of a file, or make it; wholly or not at all, durably."""
+
+    path: str
+    content: Packed  # Text or bytes.
+
+
+class EntryDescribed(Message):
+    """What there is about a file or directory, as a packed object."""
+
+    entry: Packed
+
+
+class DescribeEntry(Request[EntryDescribed]):
+    """Script -> Hel. Reply: EntryDescribed."""
+
+    path: str
 
 
 class DeleteEntry(Request[Done]):
@@ -79,6 +98,33 @@ class SetStored(Request[Done]):
 
     key: str
     value: Packed
+
+
+class ValueSwapped(Message):
+    """Whether the stored value was the expected one, and is the new one now."""
+
+    swapped: bool
+
+
+class SwapStored(Request[ValueSwapped]):
+    """Script -> Hel: replace a value that is still `expected`. Packed nil is nothing stored."""
+
+    key: str
+    expected: Packed = NIL
+    value: Packed = NIL
+
+
+class StoredNumber(Message):
+    """A stored integer after it was changed."""
+
+    number: int
+
+
+class AddToStored(Request[StoredNumber]):
+    """Script -> Hel: make a stored integer `by` larger, at once. Reply: StoredNumber."""
+
+    key: str
+    by: int | None = None  # None is 1.
 
 
 class RemoveStored(Request[KeyRemoved]):

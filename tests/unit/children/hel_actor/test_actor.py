@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from hel_actor.actor import ADHOC
 from hel_actor.messages import (
+    AddToStored,
+    AppendToFile,
     CreateDirectory,
     DeleteEntry,
+    DescribeEntry,
     GetCached,
     GetStored,
     InvalidateAllCached,
@@ -22,6 +25,9 @@ from hel_actor.messages import (
     RemoveStored,
     SetCached,
     SetStored,
+    StoredNumber,
+    SwapStored,
+    ValueSwapped,
     WriteFile,
 )
 
@@ -33,7 +39,7 @@ from loki.errors import (
     PermissionRefused,
     ResourceLimitExceeded,
 )
-from loki.messages.envelope import Done, Message
+from loki.messages.envelope import Done, Failure, Message
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
 
 Start = Callable[..., Any]
@@ -348,3 +354,40 @@ def test_files_that_cannot_be_had_are_logged_and_the_rest_serves(
 def test_the_process_of_hel_needs_no_pydantic() -> None:
     program = "import sys, hel_actor.actor; sys.exit('pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_s_8_3_1_numbers_are_counted_and_what_is_none_is_refused(start: Start) -> None:
+    bench = start()
+    assert bench.call(AddToStored(key="n"), run()) == StoredNumber(number=1)
+    assert bench.call(AddToStored(key="n", by=41), run()) == StoredNumber(number=42)
+    bench.call(SetStored(key="n", value=pack("many")), run())
+    refused = bench.call(AddToStored(key="n"), run())
+    assert isinstance(refused, Failure)
+    assert refused.code is ErrorCode.ARGUMENT_INVALID
+    assert refused.message == "cannot add 1 to 'n': what is stored there is no integer"
+    assert unpack(bench.call(GetStored(key="n"), run()).value) == "many"
+
+
+def test_s_8_3_1_a_swap_needs_what_it_expects_and_the_permission(start: Start) -> None:
+    bench = start()
+    first = SwapStored(key="k", value=pack(1))
+    assert bench.call(first, run()) == ValueSwapped(swapped=True)
+    assert bench.call(first, run()) == ValueSwapped(swapped=False)
+    with pytest.raises(PermissionRefused):
+        bench.call(first, run(files=("rw",)))
+    with pytest.raises(ResourceLimitExceeded):
+        bench.call(SwapStored(key="k", value=pack("x" * 100_000)), run())
+
+
+def test_s_8_2_1_appending_and_describing(start: Start) -> None:
+    bench = start()
+    for line in ("one\n", "two\n"):
+        assert bench.call(AppendToFile(path="log", content=text(line)), run()) == Done()
+    entry = unpack(bench.call(DescribeEntry(path="log"), run()).entry)
+    assert isinstance(entry, dict)
+    assert (entry["type"], entry["size_bytes"]) == ("file", 8)
+    folder = unpack(bench.call(DescribeEntry(path="."), run()).entry)
+    assert isinstance(folder, dict)
+    assert (folder["type"], folder["size_bytes"]) == ("directory", 0)
+    with pytest.raises(PermissionRefused):
+        bench.call(AppendToFile(path="log", content=text("")), run(files=("r",)))

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -136,17 +137,39 @@ def test_directories_are_deleted_only_when_empty(jail: Jail) -> None:
     assert jail.list_directory("tool", ".") == ()
 
 
+def test_s_8_2_1_what_is_appended_comes_at_the_end_of_a_whole_file(jail: Jail) -> None:
+    jail.append("tool", "log", b"one\n")
+    jail.append("tool", "log", b"two\n")
+    assert jail.read("tool", "log") == b"one\ntwo\n"
+    with pytest.raises(ResourceLimitExceeded, match="max_file_kb"):
+        jail.append("tool", "log", b"x" * (1 << 20))
+    assert jail.read("tool", "log") == b"one\ntwo\n"
+
+
+def test_s_8_2_1_what_there_is_about_a_file_and_a_directory(jail: Jail) -> None:
+    jail.create_directory("tool", "d")
+    jail.write("tool", "d/f", b"12345")
+    assert jail.describe("tool", "d/f").st_size == 5
+    assert stat.S_ISDIR(jail.describe("tool", "d").st_mode)
+    assert stat.S_ISDIR(jail.describe("tool", ".").st_mode)
+    with pytest.raises(IoError) as missing:
+        jail.describe("tool", "d/g")
+    assert missing.value.code is ErrorCode.NOT_FOUND
+
+
 def actions(jail: Jail) -> dict[str, Callable[[str], object]]:
     return {
         "read": lambda path: jail.read("tool", path),
         "write": lambda path: jail.write("tool", path, b"new"),
+        "append to": lambda path: jail.append("tool", path, b"new"),
+        "describe": lambda path: jail.describe("tool", path),
         "delete": lambda path: jail.delete("tool", path),
         "list": lambda path: jail.list_directory("tool", path),
         "create": lambda path: jail.create_directory("tool", path),
     }
 
 
-ACTIONS = ("read", "write", "delete", "list", "create")
+ACTIONS = ("read", "write", "append to", "describe", "delete", "list", "create")
 
 
 @pytest.mark.parametrize("action", ACTIONS)

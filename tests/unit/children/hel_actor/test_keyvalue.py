@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.errors import ErrorCode, InvalidArgument
+from loki.messages.value import NIL, ScriptValue, pack
 
 
 @pytest.fixture
@@ -67,6 +68,54 @@ def test_s_8_3_1_keys_are_those_with_the_prefix(keys: set[str], prefix: str) -> 
             keyvalue.put(table, "tool", key, b"")
         wanted = sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
         assert keyvalue.keys(table, "tool", prefix) == tuple(wanted)
+
+
+VALUES: list[ScriptValue] = [None, True, 1, 1.0, 0, "1", b"1", [], [1], {}, {"a": 1}, {"a": 1.0}]
+
+
+@pytest.mark.parametrize("stored", VALUES, ids=repr)
+def test_s_8_3_1_only_the_expected_value_is_replaced(
+    table: sqlite3.Connection, stored: ScriptValue
+) -> None:
+    """Type counts: in Python True == 1 == 1.0."""
+    for number, expected in enumerate(VALUES):
+        key = f"k{number}"
+        if stored is not None:
+            keyvalue.put(table, "tool", key, bytes(pack(stored)))
+        swapped = keyvalue.compare_and_set(table, "tool", key, pack(expected), pack("new"))
+        assert swapped is (repr(expected) == repr(stored))
+        left = keyvalue.get(table, "tool", key)
+        kept = None if stored is None else bytes(pack(stored))
+        assert left == (bytes(pack("new")) if swapped else kept)
+
+
+def test_s_8_3_1_the_order_of_keys_makes_no_difference(table: sqlite3.Connection) -> None:
+    keyvalue.put(table, "tool", "k", bytes(pack({"a": [1, {"x": 1, "y": 2}], "b": 2})))
+    expected = pack({"b": 2, "a": [1, {"y": 2, "x": 1}]})
+    assert keyvalue.compare_and_set(table, "tool", "k", expected, NIL)
+    assert keyvalue.get(table, "tool", "k") is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "by", "result"),
+    [
+        (None, 5, 5),
+        (5, -7, -2),
+        (2**63 - 2, 1, 2**63 - 1),
+        (2**63 - 1, 1, "9223372036854775808 does not fit in 64 bits"),
+        (1.0, 1, "what is stored there is no integer"),
+        (True, 1, "what is stored there is no integer"),
+        ("1", 1, "what is stored there is no integer"),
+    ],
+)
+def test_s_8_3_1_adding(
+    table: sqlite3.Connection, stored: ScriptValue, by: int, result: int | str
+) -> None:
+    if stored is not None:
+        keyvalue.put(table, "tool", "k", bytes(pack(stored)))
+    assert keyvalue.add(table, "tool", "k", by) == result
+    left = keyvalue.get(table, "tool", "k")
+    assert left == bytes(pack(result if isinstance(result, int) else stored))
 
 
 def test_keys_have_1_to_1024_bytes() -> None:
