@@ -126,10 +126,12 @@ def _part(loaded: LoadedSettings, name: str) -> Part:
         ) from error
     module, _, attribute = child.config.partition(":")
     model = getattr(importlib.import_module(module), attribute)
-    enabled, _, own = loaded.child(child.name, model)
-    values = own.model_dump(mode="json") | {"state_dir": str(loaded.state_dir)}
+    section = loaded.child(child.name, model)
+    if section.missed_heartbeats is not None:
+        child = replace(child, missed_heartbeats=section.missed_heartbeats)
+    values = section.own.model_dump(mode="json") | {"state_dir": str(loaded.state_dir)}
     config = msgspec.Raw(msgspec.msgpack.encode(values))
-    return Part(child, enabled, config, str(values.get("backend", "")))
+    return Part(child, section.enabled, config, str(values.get("backend", "")))
 
 
 def check(setup: Setup) -> "Checked":

@@ -50,6 +50,8 @@ class Child:
     config: str  # "package.module:Model", a pydantic model of its section of the settings.
     vital: bool = False
     """Whether Loki is of no use without it. Else, where it keeps failing, the rest runs on."""
+    missed_heartbeats: int = 3
+    """So many heartbeats in a row without an answer, and it counts as hung; 0 never does."""
 
     @property
     def name(self) -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Generic, Literal, Self, TypeVar
 
 import tomli
 import tomlkit
@@ -42,6 +42,8 @@ DEFAULT_STATE_DIR = "~/.local/state/loki"
 DEFAULT_TOOLS = "tools.toml"
 PREFIX = "LOKI_"
 NOT_SETTINGS = frozenset({"LOKI_SERVER", "LOKI_REQUIRE"})  # Of the client, and of the tests.
+
+MOST_MISSED = 1000  # Heartbeats.
 
 Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
@@ -207,6 +209,15 @@ class Settings(Table):
 
 
 @dataclass(frozen=True, slots=True)
+class ChildSection(Generic[ChildModel]):
+    """`[children_config.<child>]`: what Loki makes of it, and the child's own settings."""
+
+    enabled: bool
+    missed_heartbeats: int | None  # None leaves it to the child.
+    own: ChildModel
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedSettings:
     """Settings, and what they are relative to."""
 
@@ -248,21 +259,25 @@ class LoadedSettings:
             raise self._refusal(("security", table), *breaches)
         return allowed
 
-    def child(self, name: str, model: type[ChildModel]) -> tuple[bool, str, ChildModel]:
-        """Whether a child is enabled, its address, and its own settings.
+    def child(self, name: str, model: type[ChildModel]) -> "ChildSection[ChildModel]":
+        """What the settings say of a child.
 
         Raises: ConfigurationError with a line for each problem.
         """
         table = dict(self.settings.children_config.get(name, {}))
         enabled, address = table.pop("enabled", True), table.pop("address", "")
+        missed = table.pop("missed_heartbeats", None)
         at: Place = ("children_config", name)
         if not isinstance(enabled, bool):
             raise self._refusal(at, Breach(("enabled",), enabled, "must be true or false"))
+        if missed is not None and (type(missed) is not int or not 0 <= missed <= MOST_MISSED):
+            text = f"must be a whole number from 0 to {MOST_MISSED}"
+            raise self._refusal(at, Breach(("missed_heartbeats",), missed, text))
         if address != "":
             text = "children on other devices need a cluster, which this version does not offer"
             raise self._refusal(at, Breach(("address",), address, text))
         try:
-            return enabled, "", model.model_validate(table)
+            return ChildSection(enabled, missed, model.model_validate(table))
         except ValidationError as error:
             raise _error(problems_of(error, model, self.where, at=at)) from error
 

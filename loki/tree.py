@@ -59,7 +59,11 @@ def plan(
 def _service(child: Child, config: msgspec.Raw) -> Member:
     name = child.module.child
     actor = ActorPlan(name=name, role=child.role, config=config, service=True)
-    return actor, ChildSpec(name, backoff=None if child.vital else OUTSIDE)
+    return actor, ChildSpec(
+        name,
+        missed_heartbeats=child.missed_heartbeats,
+        backoff=None if child.vital else OUTSIDE,
+    )
 
 
 def _part(name: str, role: str, config: msgspec.Struct, *, supervisor: bool = False) -> Member:

@@ -107,7 +107,7 @@ def test_s_10_1_2_the_incident_that_a_client_was_given_is_found(
 ) -> None:
     with pytest.raises(LokiClientError) as caught:
         client.execute("stumble")
-    assert caught.value.details["code"] == "BUG"
+    assert (caught.value.code_name, caught.value.reason) == ("INTERNAL", "BUG")
     assert "LookupError" not in str(caught.value)
     incident = caught.value.details["incident"]
     assert incident in str(caught.value)

@@ -51,6 +51,12 @@ def test_s_1_3_3_a_disabled_child_is_not_in_the_tree(load: Load) -> None:
     assert setup.dispatcher.disabled == ("fenrir",)
 
 
+def test_the_settings_know_better_how_patient_to_be_with_a_child(load: Load) -> None:
+    setup = load(ALL + "[children_config.fenrir]\nmissed_heartbeats = 12")
+    patience = {part.child.name: part.child.missed_heartbeats for part in setup.parts}
+    assert patience == {"hel": 3, "fenrir": 12, "jormungandr": 3}
+
+
 def test_s_9_1_1_without_children_loki_still_has_its_own_parts(load: Load) -> None:
     assert names(load("children = []")) == ["library", "dispatcher", "gateway"]
 

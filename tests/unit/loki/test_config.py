@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from loki.config import LoadedSettings, Settings, load_settings, short_name
+from loki.config import ChildSection, LoadedSettings, Settings, load_settings, short_name
 from loki.errors import ConfigurationError, ErrorCode
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Limits
@@ -184,7 +184,7 @@ def test_variables_reach_into_sections_and_leave_their_neighbours(place: Place) 
     )
     assert loaded.settings.limits() == Limits(max_memory_mb=5, max_disk_mb=4)
     assert loaded.settings.ceiling().max_memory_mb == 6
-    assert loaded.child("hel", Own)[0] is False
+    assert loaded.child("hel", Own).enabled is False
 
 
 def test_s_1_3_5_an_error_in_a_variable_names_the_variable(place: Place) -> None:
@@ -274,8 +274,14 @@ def test_s_2_2_3_the_option_wins_over_variable_setting_and_default(
 
 def test_s_1_3_3_a_child_can_be_disabled_and_has_its_own_settings(place: Place) -> None:
     loaded = place.load("[children_config.hel]\nenabled = false\ntimeout_s = 3")
-    assert loaded.child("hel", Own) == (False, "", Own(timeout_s=3))
-    assert loaded.child("fenrir", Own) == (True, "", Own())
+    assert loaded.child("hel", Own) == ChildSection(False, None, Own(timeout_s=3))
+    assert loaded.child("fenrir", Own) == ChildSection(True, None, Own())
+
+
+@pytest.mark.parametrize("missed", [0, 10, 1000])
+def test_a_child_may_be_given_more_patience(place: Place, missed: int) -> None:
+    loaded = place.load(f"[children_config.hel]\nmissed_heartbeats = {missed}")
+    assert loaded.child("hel", Own).missed_heartbeats == missed
 
 
 @pytest.mark.parametrize(
@@ -286,6 +292,10 @@ def test_s_1_3_3_a_child_can_be_disabled_and_has_its_own_settings(place: Place) 
         ("enabled = 1", "enabled = 1: must be true or false"),
         ('address = "b"', 'address = "b": children on other devices need a cluster'),
         ("address = 3", "address = 3: children on other devices"),
+        ("missed_heartbeats = -1", "missed_heartbeats = -1: must be a whole number from 0 to"),
+        ("missed_heartbeats = 1001", "missed_heartbeats = 1001: must be a whole number from 0"),
+        ("missed_heartbeats = true", "missed_heartbeats = true: must be a whole number from 0"),
+        ("missed_heartbeats = 2.5", "missed_heartbeats = 2.5: must be a whole number from 0 to"),
     ],
 )
 def test_s_1_3_3_errors_in_a_childs_settings_point_to_the_line(

@@ -15,9 +15,14 @@ from loki.tree import plan
 NOTHING = msgspec.Raw(b"\xc0")
 
 
-def child(name: str, *, vital: bool = False) -> Child:
-    module = LuaModule(name=name, child=name, doc="", functions=())
-    return Child(module=module, role=f"{name}:Role", config=f"{name}:Config", vital=vital)
+def child(name: str, *, vital: bool = False, missed_heartbeats: int = 3) -> Child:
+    return Child(
+        module=LuaModule(name=name, child=name, doc="", functions=()),
+        role=f"{name}:Role",
+        config=f"{name}:Config",
+        vital=vital,
+        missed_heartbeats=missed_heartbeats,
+    )
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def config() -> SupervisorConfig:
         tools="", tools_named=False, script_storage_path="", state_dir="", modules=()
     )
     return plan(
-        [(child("hands"), NOTHING), (child("memory", vital=True), NOTHING)],
+        [(child("hands"), NOTHING), (child("memory", vital=True, missed_heartbeats=8), NOTHING)],
         library=library,
         dispatcher=DispatcherConfig(modules=(), run_dir="/run/it", disabled=("ears",)),
         gateway=GatewayConfig(version="1"),
@@ -48,6 +53,10 @@ def test_data_starts_first_and_the_gateway_last(config: SupervisorConfig) -> Non
 def test_only_what_depends_on_the_outside_may_be_out_of_service(config: SupervisorConfig) -> None:
     assert [each.name for each in spec_of(config).children if each.backoff] == ["hands"]
     assert {each.restart for each in spec_of(config).children} == {Restart.PERMANENT}
+
+
+def test_a_child_says_how_patient_it_wants_it(config: SupervisorConfig) -> None:
+    assert [each.missed_heartbeats for each in spec_of(config).children] == [8, 3, 3, 3, 3]
 
 
 def test_settings_say_how_patient_it_is(config: SupervisorConfig) -> None:

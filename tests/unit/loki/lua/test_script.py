@@ -127,7 +127,12 @@ def test_a_failed_call_is_a_table_that_reads_well(play, fails):
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_an_uncaught_call_ends_the_run_with_its_code_kept(play, fails, code):
     failed = play("\nlocal x = board:read(1)", fails(code, "it broke", where="there")).failed
-    stays = {ErrorCode.SCRIPT_PERMISSION, ErrorCode.CHILD_DOWN, ErrorCode.CHILD_DISABLED}
+    stays = {
+        ErrorCode.SCRIPT_PERMISSION,
+        ErrorCode.CHILD_DOWN,
+        ErrorCode.CHILD_DISABLED,
+        ErrorCode.BUG,
+    }
     assert failed.code is (code if code in stays else ErrorCode.SCRIPT_ERROR)
     assert failed.message == "probe.lua:2: it broke"
     assert dict(failed.details).get("code", "SCRIPT_ERROR") == code.value
