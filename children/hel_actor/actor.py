@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from hel_actor import keyvalue
+from hel_actor import journal, keyvalue
 from hel_actor.cache import Cache
 from hel_actor.database import Database
 from hel_actor.jail import Jail
@@ -41,6 +41,10 @@ from hel_actor.messages import (
     ValueSwapped,
     WriteFile,
 )
+from hel_actor.namespace import ADHOC, space
+from hel_actor.recorder import Recorder
+from hel_actor.series import S_NS
+from hel_actor.series_store import SeriesStore
 from loki.child import ChildRole, Run, RunHandler, Shell, Timer
 from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded
 from loki.messages.envelope import Done, Failure, Message
@@ -49,7 +53,7 @@ from loki.messages.value import NIL, Packed, pack, unpack
 KB = 1024
 MB = 1024 * KB
 
-ADHOC = "-adhoc"  # No tool can have this name.
+__all__ = ["ADHOC", "Hel"]
 
 SWEEP_EVERY_S = 1.0
 CLOSE_POLL_S = 0.01
@@ -63,10 +67,13 @@ class Settings(msgspec.Struct, frozen=True):
     max_value_kb: int
     cache_entries: int
     cache_mb: int
+    series_per_script: int
+    series_chunk_rows: int
+    series_late_s: int
 
 
 class Hel(ChildRole):
-    """Files and the database have a thread each; the cache answers at once."""
+    """Files, the database and large time series have a thread each; the cache answers at once."""
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
@@ -80,10 +87,22 @@ class Hel(ChildRole):
         self._files.submit(self._open_jail)
         self._database = Database(
             state / "hel.sqlite",
-            (keyvalue.SCHEMA,),
+            (keyvalue.SCHEMA, *journal.SCHEMA),
             shell.worker("database"),
             shell.clock,
             shell.log,
+        )
+        self._recorder = Recorder(
+            shell,
+            self._database,
+            SeriesStore(
+                state / "hel.sqlite",
+                self._database.submit,
+                state / "series",
+                settings.series_late_s * S_NS,
+                shell.log,
+            ),
+            journal.Quota(settings.series_per_script, settings.series_chunk_rows),
         )
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -105,11 +124,12 @@ class Hel(ChildRole):
             SetCached: self._set_cached,
             InvalidateCached: self._invalidate_cached,
             InvalidateAllCached: self._invalidate_all_cached,
+            **self._recorder.calls(),
         }
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
-        """What waits is done first: both threads work in order."""
-        closing = (self._database.close(), self._files.submit(self._jail.close))
+        """What waits is done first: each thread works in order."""
+        closing = (self._recorder.close(), self._files.submit(self._jail.close))
         give_up_s = self.shell.clock.monotonic_s() + grace_s
 
         def look() -> None:
@@ -270,11 +290,6 @@ class Hel(ChildRole):
         self._sweep = None
         self._cache.sweep()
         self._sweep_in_time()
-
-
-def space(run: Run) -> str:
-    """The namespace of a run: its tool's name. All ad-hoc scripts, declared nowhere, share one."""
-    return run.script if run.declared_in else ADHOC
 
 
 def _may_read(run: Run) -> None:

@@ -14,3 +14,8 @@ class HelConfig(BaseModel):
     )  # KiB of one packed value, stored or cached.
     cache_entries: int = Field(default=10_000, ge=1, le=100_000)  # Of all scripts together.
     cache_mb: int = Field(default=8, ge=1, le=1024)  # MiB of keys and values together.
+    series_per_script: int = Field(default=100, ge=1, le=10_000)
+    series_chunk_rows: int = Field(default=8192, ge=16, le=1_048_576)
+    """Rows that become files at once, of series that are made from now on."""
+    series_late_s: int = Field(default=60, ge=1, le=86_400)
+    """Rows that come later than newer ones by no more than that are sorted into the files."""

@@ -1,5 +1,7 @@
 """What scripts see of Hel, as data."""
 
+from hel_actor.series_api import FUNCTIONS as SERIES_FUNCTIONS
+from hel_actor.series_api import SERIES
 from loki.child import (
     LuaFunction,
     LuaModule,
@@ -206,9 +208,10 @@ _CACHE_FUNCTIONS = (
 MODULE = LuaModule(
     name="hel",
     child="hel",
-    doc="The device's data. Every script has files, stored and cached values of its own, which "
-    "all its runs share and no other script sees; all ad-hoc scripts together count as one.",
-    functions=_FILE_FUNCTIONS + _STORAGE_FUNCTIONS + _CACHE_FUNCTIONS,
+    doc="The device's data. Every script has files, stored and cached values and time series of "
+    "its own, which all its runs share and no other script sees; all ad-hoc scripts together count "
+    "as one.",
+    functions=_FILE_FUNCTIONS + _STORAGE_FUNCTIONS + _CACHE_FUNCTIONS + SERIES_FUNCTIONS,
     permissions=(
         PermissionKey(
             name=FILES,
@@ -219,6 +222,11 @@ MODULE = LuaModule(
             name=STORAGE,
             shape=PermissionShape.FLAG,
             doc="The script's own stored and cached values.",
+        ),
+        PermissionKey(
+            name=SERIES,
+            shape=PermissionShape.FLAG,
+            doc="The script's own time series.",
         ),
     ),
 )

@@ -1,7 +1,9 @@
-"""Scripts and Hel about files, stored values and cached values.
+"""Scripts and Hel about files, stored values, cached values and time series.
 
 Content of files travels as Packed text or bytes, as the script gave it.
 """
+
+import msgspec
 
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.value import NIL, Packed
@@ -161,3 +163,108 @@ class InvalidateCached(Request[Done]):
 
 class InvalidateAllCached(Request[Done]):
     """Script -> Hel: forget all that this script has cached."""
+
+
+class AppendOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last table of a call that appends."""
+
+    sequence: int | None = None
+    """The caller's own number of this call: with the same one again, nothing is appended."""
+    quality: int = 0  # 0 is good, up to 255; of all rows of the call.
+
+
+class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last table of a call that reads rows."""
+
+    limit: int | None = None  # 1 or more rows; None is all of them, or a failure.
+    newest: bool = False  # Whether the limit leaves the newest rows; else the oldest.
+
+
+class SampleAppended(Message):
+    """False where a call with this sequence had done it before."""
+
+    appended: bool
+
+
+class SamplesAppended(Message):
+    """How many rows; 0 where a call with this sequence had done it before."""
+
+    appended: int
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a series."""
+
+    time: float  # Seconds since 1970, UTC.
+    value: float
+    quality: int
+
+
+class SamplesRead(Message):
+    """Rows in the order of time."""
+
+    samples: tuple[Sample, ...]
+
+
+class Aggregated(msgspec.Struct, frozen=True, kw_only=True):
+    """The number of one window, and of how many rows it was made."""
+
+    time: float  # Where the window begins, in seconds since 1970, UTC.
+    value: float
+    count: int
+
+
+class SeriesAggregated(Message):
+    """The windows that have rows, in the order of time."""
+
+    windows: tuple[Aggregated, ...]
+
+
+class SeriesListed(Message):
+    """Names, sorted."""
+
+    names: tuple[str, ...]
+
+
+class AppendSample(Request[SampleAppended]):
+    """Script -> Hel: one row at the end of a series, which is made where there is none.
+
+    After the reply it survives a power cut.
+    """
+
+    name: str
+    value: float
+    time: float | None = None  # Seconds since 1970, UTC; None is now.
+    options: AppendOptions | None = None
+
+
+class AppendSamples(Request[SamplesAppended]):
+    """Script -> Hel: many rows, all of them or none; see AppendSample."""
+
+    name: str
+    values: tuple[float, ...]
+    times: tuple[float, ...]  # As many.
+    options: AppendOptions | None = None
+
+
+class ReadSeries(Request[SamplesRead]):
+    """Script -> Hel: the rows from one time on and before another. Reply: SamplesRead."""
+
+    name: str
+    from_: float | None = msgspec.field(default=None, name="from")  # Seconds since 1970, UTC.
+    to: float | None = None
+    options: ReadOptions | None = None
+
+
+class AggregateSeries(Request[SeriesAggregated]):
+    """Script -> Hel: one number for each window of a series. Reply: SeriesAggregated."""
+
+    name: str
+    from_: float | None = msgspec.field(default=None, name="from")  # Seconds since 1970, UTC.
+    to: float | None = None
+    function: str | None = None  # None is "mean".
+    every_s: float | None = None  # None is one window.
+
+
+class ListSeries(Request[SeriesListed]):
+    """Script -> Hel: the names of the script's series. Reply: SeriesListed."""

@@ -1,0 +1,282 @@
+"""The files of time series: one Zarr v3 group each, of whole chunks that never change.
+
+Theory of operation: Zarr encodes chunks and descriptions in memory, and this module puts them on
+the disk in an order of its own. First the chunks, which nobody sees yet; then the three arrays'
+descriptions with the new length; last that of the group, which repeats them all (consolidated
+metadata), so that whoever opens the group meanwhile sees one length, the old or the new. Only then
+the database takes note. Whatever a kill leaves behind is either beyond the length that the database
+knows, and is removed, or a description with the wrong length, and is written again.
+
+Only the worker thread of the series imports this: it brings numpy and zarr along.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+from zarr.errors import BaseZarrError
+from zarr.storage import LocalStore, MemoryStore
+
+from hel_actor import series
+from hel_actor.storage import Storage, is_partial, replace_file
+from loki.errors import IoError
+
+TIME, VALUE, QUALITY = "time", "value", "quality"
+ARRAYS = (TIME, VALUE, QUALITY)
+INNER_ROWS = 4096
+"""Of the pieces that one chunk's file is read by; a chunk that is no multiple is one piece."""
+SLACK_BYTES = 65_536
+"""What a chunk's file may be larger than its rows: nothing that grows without bound is opened."""
+ROW_BYTES = 8
+DIGITS = frozenset("0123456789")
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+Qualities = npt.NDArray[np.uint8]
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows, column by column, all of one length."""
+
+    times: Times
+    values: Values
+    qualities: Qualities
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def only(self, kept: npt.NDArray[np.bool_] | slice | npt.NDArray[np.intp]) -> "Columns":
+        return Columns(self.times[kept], self.values[kept], self.qualities[kept])
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A series' files: chunk `dropped` is the first, and `chunks` the number after the last."""
+
+    namespace: str
+    name: str
+    mark: str
+    chunk_rows: int
+    dropped: int
+    chunks: int
+
+
+def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
+    """Of (time in ns, value, quality)."""
+    times, values, qualities = zip(*rows, strict=True) if rows else ((), (), ())
+    return Columns(
+        np.array(times, np.int64), np.array(values, np.float64), np.array(qualities, np.uint8)
+    )
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """One after the other."""
+    if not parts:
+        return columns(())
+    return Columns(
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.qualities for part in parts]),
+    )
+
+
+class Archive:
+    """All series' files beneath one folder. Any method may raise OSError, and can be repeated."""
+
+    def __init__(self, folder: Path, storage: Storage) -> None:
+        self._folder = folder
+        self._storage = storage
+
+    def path(self, place: Place) -> Path:
+        return self._folder / place.namespace / place.name
+
+    def recover(self, place: Place) -> list[str]:
+        """Make the files what `place` says; the reports are for the log."""
+        reports = self._keep_strangers_aside(place)
+        self._make_directories(place)
+        for name in ARRAYS:
+            self._remove_leftovers(place, self.path(place) / name / "c")
+        if self._described(place) != _descriptions(place):
+            self.publish(place)
+        return reports
+
+    def write(self, place: Place, rows: Columns) -> None:
+        """Put whole chunks behind the last one. Nobody sees them before `publish`."""
+        encoded = _encoded(rows, place.chunk_rows)
+        for name in ARRAYS:
+            folder = self.path(place) / name / "c"
+            for index in range(len(rows) // place.chunk_rows):
+                file = folder / str(place.chunks - place.dropped + index)
+                replace_file(self._storage, file, encoded[f"{name}/c/{index}"])
+            self._storage.sync_directory(folder)
+
+    def publish(self, place: Place) -> None:
+        """Let everybody see the chunks that `place` speaks of."""
+        for path, content in _descriptions(place).items():
+            file = self.path(place) / path
+            replace_file(self._storage, file, content)
+            self._storage.sync_directory(file.parent)
+
+    def read(self, place: Place, numbers: Sequence[int]) -> Iterator[Columns]:
+        """The rows of these chunks, in blocks of neighbours, each as sorted as it was written.
+
+        Raises: IoError that names the file that is missing, damaged or not ours.
+        """
+        try:
+            arrays = [self._open(place, name) for name in ARRAYS]
+            for first, count in series.runs(numbers):
+                self._check_files(place, first, count)
+                start = (first - place.dropped) * place.chunk_rows
+                rows = slice(start, start + count * place.chunk_rows)
+                yield Columns(*(np.asarray(array[rows]) for array in arrays))
+        except (OSError, ValueError, TypeError, KeyError, RuntimeError, BaseZarrError) as error:
+            raise IoError(f"the files of '{place.name}' cannot be read: {error}") from error
+
+    def _open(self, place: Place, name: str) -> "zarr.Array[Any]":
+        return zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
+
+    def _check_files(self, place: Place, first: int, count: int) -> None:
+        """Zarr takes a missing chunk for one of fill values, and a huge one for what it says."""
+        for name in ARRAYS:
+            for number in range(first, first + count):
+                file = self.path(place) / name / "c" / str(number - place.dropped)
+                if file.lstat().st_size > place.chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
+                    raise ValueError(f"{file} is larger than what was written")
+
+    def _make_directories(self, place: Place) -> None:
+        """A new group needs the ones above it, for whoever opens them all at once."""
+        group = self.path(place)
+        wanted = [self._folder, group.parent, group]
+        wanted += [group / name for name in ARRAYS] + [group / name / "c" for name in ARRAYS]
+        for folder in wanted:
+            if not folder.is_dir():
+                self._storage.make_directory(folder)
+                self._storage.sync_directory(folder.parent)
+        for folder in wanted[:2]:
+            if not (folder / "zarr.json").exists():
+                replace_file(self._storage, folder / "zarr.json", _text(_group({})))
+                self._storage.sync_directory(folder)
+
+    def _keep_strangers_aside(self, place: Place) -> list[str]:
+        """A directory of that name that another series left behind, or a person made."""
+        group = self.path(place)
+        if not group.is_dir() or self._is_ours(place):
+            return []
+        aside = next(
+            path
+            for n in range(1, 10_000)
+            if not (path := group.with_name(f"{place.name}~{n}")).exists()
+        )
+        self._storage.rename(group, aside)
+        self._storage.sync_directory(group.parent)
+        return [f"{group} is not of the series that the database knows: kept as {aside.name}"]
+
+    def _is_ours(self, place: Place) -> bool:
+        """Where there is no readable description at all: whether there is nothing else either."""
+        group = self.path(place)
+        try:
+            found = json.loads((group / "zarr.json").read_bytes())
+            return bool(found["attributes"]["loki_series"] == place.mark)
+        except FileNotFoundError:
+            return place.chunks > place.dropped or not _has_chunks(group)
+        except (ValueError, KeyError, TypeError):
+            return place.chunks > place.dropped
+
+    def _remove_leftovers(self, place: Place, folder: Path) -> None:
+        """What a kill or a failure left: temporary files, and chunks that nobody was told of."""
+        count = place.chunks - place.dropped
+        for file in [*folder.iterdir(), *folder.parent.glob(".*"), *self.path(place).glob(".*")]:
+            if is_partial(file) or (set(file.name) <= DIGITS and int(file.name) >= count):
+                self._storage.remove(file)
+
+    def _described(self, place: Place) -> dict[str, bytes]:
+        group = self.path(place)
+        return {
+            path: file.read_bytes()
+            for path in _descriptions(place)
+            if (file := group / path).is_file()
+        }
+
+
+def _has_chunks(group: Path) -> bool:
+    return any(group.glob("*/c/[0-9]*"))
+
+
+def _descriptions(place: Place) -> dict[str, bytes]:
+    """File -> content, in the order of writing: the group's, which has all, is the last."""
+    rows = (place.chunks - place.dropped) * place.chunk_rows
+    arrays = {
+        name: document | {"shape": [rows]}
+        for name, document in _templates(place.chunk_rows).items()
+    }
+    everything = {
+        "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": arrays}
+    }
+    attributes = {"loki_series": place.mark, "loki_dropped_chunks": place.dropped}
+    documents = {f"{name}/zarr.json": _text(document) for name, document in arrays.items()}
+    return documents | {"zarr.json": _text(_group(attributes) | everything)}
+
+
+def _group(attributes: Document) -> Document:
+    return {"zarr_format": 3, "node_type": "group", "attributes": attributes}
+
+
+def _text(document: Document) -> bytes:
+    return json.dumps(document, indent=1).encode()
+
+
+@lru_cache(maxsize=16)
+def _templates(chunk_rows: int) -> Mapping[str, Document]:
+    """Array -> its description, as Zarr itself writes it."""
+    one_chunk = Columns(
+        np.zeros(chunk_rows, np.int64), np.zeros(chunk_rows), np.zeros(chunk_rows, np.uint8)
+    )
+    encoded = _encoded(one_chunk, chunk_rows)
+    return {name: json.loads(encoded[f"{name}/zarr.json"]) for name in ARRAYS}
+
+
+def _encoded(rows: Columns, chunk_rows: int) -> dict[str, bytes]:
+    """File -> content of a group with exactly these rows."""
+    content: dict[str, Any] = {}
+    group = zarr.create_group(MemoryStore(content))
+    inner = INNER_ROWS if chunk_rows % INNER_ROWS == 0 else chunk_rows
+    # Neighbouring times have the same upper bytes, which shuffling puts side by side; values
+    # repeat as a whole. Blosc has no checksum, and a wrong row is worse than none.
+    shuffled = [BloscCodec(cname="zstd", clevel=5, shuffle="shuffle", typesize=8), Crc32cCodec()]
+    plain = [ZstdCodec(level=3), Crc32cCodec()]
+    for name, column, codecs in (
+        (TIME, rows.times, shuffled),
+        (VALUE, rows.values, plain),
+        (QUALITY, rows.qualities, plain),
+    ):
+        array = group.create_array(
+            name,
+            shape=column.shape,
+            dtype=column.dtype,
+            chunks=(inner,),
+            shards=(chunk_rows,),
+            compressors=codecs,
+            fill_value=np.nan if name == VALUE else 0,
+            dimension_names=(TIME,),
+            attributes=_CF if name == TIME else None,
+            config={"write_empty_chunks": True},
+        )
+        array[:] = column
+    return {path: buffer.to_bytes() for path, buffer in content.items()}
+
+
+_CF: Document = {
+    "standard_name": "time",
+    "units": "nanoseconds since 1970-01-01T00:00:00",
+    "calendar": "proleptic_gregorian",
+}
+"""Source: CF conventions, 4.4 Time Coordinate; xarray makes datetime64 of it."""

@@ -1,0 +1,269 @@
+"""Time series in SQLite: the rows that wait for their files, and what is known of the files.
+
+Every function runs inside a transaction; none raises for what it may expect, because it shares
+the transaction with others.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hel_actor.series import JOURNAL_CHUNKS, Chunk, Span
+from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
+
+SCHEMA = (
+    """
+    CREATE TABLE IF NOT EXISTS series (
+        id INTEGER PRIMARY KEY,
+        namespace TEXT NOT NULL,
+        name TEXT NOT NULL,
+        mark TEXT NOT NULL,  -- Also in its files: those of another series are never touched.
+        chunk_rows INTEGER NOT NULL,
+        next_row INTEGER NOT NULL DEFAULT 0,
+        waiting INTEGER NOT NULL DEFAULT 0,  -- Rows in series_row.
+        dropped INTEGER NOT NULL DEFAULT 0,  -- The first chunk that there still is.
+        chunks INTEGER NOT NULL DEFAULT 0,  -- The number of the next one.
+        sequence_floor INTEGER,  -- Which client sequences up to here there were is forgotten.
+        UNIQUE (namespace, name)
+    )
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS series_row (
+        series INTEGER NOT NULL,
+        row INTEGER NOT NULL,
+        time_ns INTEGER NOT NULL,
+        value REAL NOT NULL,
+        quality INTEGER NOT NULL,
+        PRIMARY KEY (series, row)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS series_chunk (
+        series INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        oldest_ns INTEGER NOT NULL,
+        newest_ns INTEGER NOT NULL,
+        PRIMARY KEY (series, number)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE IF NOT EXISTS series_sequence (
+        series INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        PRIMARY KEY (series, sequence)
+    ) WITHOUT ROWID
+    """,
+)
+KEPT_SEQUENCES = 4096
+
+Row = tuple[int, float, int]
+"""Time in ns, value, quality."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One series as the database knows it; its files hold chunks `dropped` to `chunks` - 1."""
+
+    id: int
+    namespace: str
+    name: str
+    mark: str
+    chunk_rows: int
+    waiting: int
+    dropped: int
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """How many rows are new, and how many waited before and wait now."""
+
+    series: int
+    rows: int
+    before: int
+    after: int
+    chunk_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one call, in order; with a `sequence` they are appended once, however often sent."""
+
+    rows: Sequence[Row]
+    sequence: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one namespace may have, and how a new series is laid out."""
+
+    series: int
+    chunk_rows: int
+
+
+_FIELDS = "id, namespace, name, mark, chunk_rows, waiting, dropped, chunks"
+
+
+def find(connection: sqlite3.Connection, namespace: str, name: str) -> Series | None:
+    found = connection.execute(
+        f"SELECT {_FIELDS} FROM series WHERE namespace = ? AND name = ?",  # noqa: S608  # Fixed.
+        (namespace, name),
+    ).fetchone()
+    return None if found is None else Series(*found)
+
+
+def by_id(connection: sqlite3.Connection, series: int) -> Series:
+    return Series(
+        *connection.execute(
+            f"SELECT {_FIELDS} FROM series WHERE id = ?",  # noqa: S608  # Fixed.
+            (series,),
+        ).fetchone()
+    )
+
+
+def names(connection: sqlite3.Connection, namespace: str) -> tuple[str, ...]:
+    """Sorted."""
+    rows = connection.execute(
+        "SELECT name FROM series WHERE namespace = ? ORDER BY name", (namespace,)
+    )
+    return tuple(row[0] for row in rows)
+
+
+def append(
+    connection: sqlite3.Connection, namespace: str, name: str, batch: Batch, quota: Quota
+) -> Appended | LokiError:
+    """Append rows to a series, which is made where there is none. An error changed nothing."""
+    series = find(connection, namespace, name)
+    if series is None:
+        made = _make(connection, namespace, name, quota)
+        if isinstance(made, LokiError):
+            return made
+        series = made
+    if series.waiting + len(batch.rows) > JOURNAL_CHUNKS * series.chunk_rows:
+        return ResourceLimitExceeded(
+            f"'{name}' takes no more rows: {series.waiting} wait for their files, "
+            "which could not be written; the log says why"
+        )
+    known = _known(connection, series, batch.sequence)
+    if isinstance(known, LokiError):
+        return known
+    rows = () if known else batch.rows
+    _insert(connection, series, rows)
+    after = series.waiting + len(rows)
+    return Appended(series.id, len(rows), series.waiting, after, series.chunk_rows)
+
+
+def _make(
+    connection: sqlite3.Connection, namespace: str, name: str, quota: Quota
+) -> Series | LokiError:
+    (count,) = connection.execute(
+        "SELECT count(*) FROM series WHERE namespace = ?", (namespace,)
+    ).fetchone()
+    if count >= quota.series:
+        return ResourceLimitExceeded(
+            f"'{name}' would be one series too many: {quota.series} are allowed for each script; "
+            "see series_per_script under [children_config.hel]"
+        )
+    cursor = connection.execute(
+        "INSERT INTO series (namespace, name, mark, chunk_rows) VALUES (?, ?, ?, ?)",
+        (namespace, name, secrets.token_hex(8), quota.chunk_rows),
+    )
+    assert cursor.lastrowid is not None  # noqa: S101
+    return by_id(connection, cursor.lastrowid)
+
+
+def _known(
+    connection: sqlite3.Connection, series: Series, sequence: int | None
+) -> bool | InvalidArgument:
+    """Whether this sequence was there before; it is now."""
+    if sequence is None:
+        return False
+    (floor,) = connection.execute(
+        "SELECT sequence_floor FROM series WHERE id = ?", (series.id,)
+    ).fetchone()
+    if floor is not None and sequence <= floor:
+        return InvalidArgument(
+            f"sequence is {sequence}, too old to tell whether it was appended: of each series "
+            f"at least the {KEPT_SEQUENCES} highest are remembered",
+            details={"field": "sequence"},
+        )
+    changed = connection.execute(
+        "INSERT OR IGNORE INTO series_sequence VALUES (?, ?)", (series.id, sequence)
+    ).rowcount
+    return changed == 0
+
+
+def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row]) -> None:
+    (next_row,) = connection.execute(
+        "SELECT next_row FROM series WHERE id = ?", (series.id,)
+    ).fetchone()
+    connection.executemany(
+        "INSERT INTO series_row VALUES (?, ?, ?, ?, ?)",
+        ((series.id, next_row + index, *row) for index, row in enumerate(rows)),
+    )
+    connection.execute(
+        "UPDATE series SET next_row = next_row + ?, waiting = waiting + ? WHERE id = ?",
+        (len(rows), len(rows), series.id),
+    )
+
+
+def chunks(connection: sqlite3.Connection, series: Series) -> tuple[Chunk, ...]:
+    """By number."""
+    rows = connection.execute(
+        "SELECT number, oldest_ns, newest_ns FROM series_chunk WHERE series = ? ORDER BY number",
+        (series.id,),
+    )
+    return tuple(Chunk(*row) for row in rows)
+
+
+def waiting(
+    connection: sqlite3.Connection, series: Series, within: Span
+) -> list[tuple[int, int, float, int]]:
+    """(row, time in ns, value, quality) of the rows that wait, in the order of their times."""
+    return connection.execute(
+        "SELECT row, time_ns, value, quality FROM series_row "
+        "WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY time_ns, row",
+        (series.id, within.start_ns, within.end_ns),
+    ).fetchall()
+
+
+def commit(
+    connection: sqlite3.Connection,
+    series: Series,
+    written: Sequence[Chunk],
+    last: tuple[int, int],
+    newest_row: int,
+) -> None:
+    """The files hold these chunks now: the rows up to `last`, (time in ns, row), go.
+
+    Of those only the rows up to `newest_row` were seen; others came while the files were written.
+    """
+    connection.executemany(
+        "INSERT INTO series_chunk VALUES (?, ?, ?, ?)",
+        ((series.id, each.number, each.oldest_ns, each.newest_ns) for each in written),
+    )
+    gone = connection.execute(
+        "DELETE FROM series_row WHERE series = ? AND row <= ? AND (time_ns, row) <= (?, ?)",
+        (series.id, newest_row, *last),
+    ).rowcount
+    if gone != len(written) * series.chunk_rows:
+        raise RuntimeError(f"{gone} rows left the journal for {len(written)} chunks")
+    connection.execute(
+        "UPDATE series SET chunks = chunks + ?, waiting = waiting - ? WHERE id = ?",
+        (len(written), gone, series.id),
+    )
+    _forget_sequences(connection, series)
+
+
+def _forget_sequences(connection: sqlite3.Connection, series: Series) -> None:
+    found = connection.execute(
+        "SELECT sequence FROM series_sequence WHERE series = ? "
+        "ORDER BY sequence DESC LIMIT 1 OFFSET ?",
+        (series.id, KEPT_SEQUENCES),
+    ).fetchone()
+    if found is not None:
+        connection.execute(
+            "DELETE FROM series_sequence WHERE series = ? AND sequence <= ?", (series.id, *found)
+        )
+        connection.execute("UPDATE series SET sequence_floor = ? WHERE id = ?", (*found, series.id))

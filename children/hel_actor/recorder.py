@@ -1,0 +1,220 @@
+"""The calls about time series: checked here, journalled by the database, the rest in a thread."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from importlib.util import find_spec
+from typing import TypeVar
+
+from hel_actor import journal, series
+from hel_actor.database import Database
+from hel_actor.messages import (
+    Aggregated,
+    AggregateSeries,
+    AppendOptions,
+    AppendSample,
+    AppendSamples,
+    ListSeries,
+    ReadOptions,
+    ReadSeries,
+    Sample,
+    SampleAppended,
+    SamplesAppended,
+    SamplesRead,
+    SeriesAggregated,
+    SeriesListed,
+)
+from hel_actor.namespace import space
+from hel_actor.series_api import SERIES
+from hel_actor.series_store import Reading, SeriesStore
+from loki.child import Run, RunHandler, Shell
+from loki.errors import (
+    ErrorCode,
+    InvalidArgument,
+    LokiError,
+    ResourceLimitExceeded,
+    ServiceUnavailable,
+)
+from loki.messages.envelope import Message
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+NO_OPTIONS = AppendOptions()
+ALL_ROWS = ReadOptions()
+
+
+class Recorder:
+    """An append is answered by the database's thread; all else happens in the series' own."""
+
+    def __init__(
+        self, shell: Shell, database: Database, store: SeriesStore, quota: journal.Quota
+    ) -> None:
+        self._clock = shell.clock
+        self._log = shell.log
+        self._worker = shell.worker("series")
+        self._database = database
+        self._store = store
+        self._quota = quota
+
+    def calls(self) -> Mapping[type[Message], RunHandler]:
+        return {
+            AppendSample: self._append_one,
+            AppendSamples: self._append_many,
+            ReadSeries: self._read,
+            AggregateSeries: self._aggregate,
+            ListSeries: self._list,
+        }
+
+    def close(self) -> "Future[None]":
+        """What is under way is finished or given up, and the database closed after it."""
+        self._store.stop()
+
+        def closed() -> None:
+            self._store.close()
+            self._database.close().result()
+
+        return self._worker.submit(closed)
+
+    def _append_one(self, request: AppendSample, run: Run) -> "Future[SampleAppended]":
+        appended = self._append(
+            run, request.name, (request.value,), (request.time,), request.options
+        )
+        return following(appended, lambda rows: SampleAppended(appended=rows == 1))
+
+    def _append_many(self, request: AppendSamples, run: Run) -> "Future[SamplesAppended]":
+        appended = self._append(run, request.name, request.values, request.times, request.options)
+        return following(appended, lambda rows: SamplesAppended(appended=rows))
+
+    def _append(
+        self,
+        run: Run,
+        name: str,
+        values: Sequence[float],
+        times: Sequence[float | None],
+        options: AppendOptions | None,
+    ) -> "Future[int]":
+        place = _place(run, name)
+        batch = self._batch(values, times, options or NO_OPTIONS)
+        promise = self._database.submit(
+            lambda database: journal.append(database, *place, batch, self._quota)
+        )
+        return following(promise, self._appended)
+
+    def _batch(
+        self, values: Sequence[float], times: Sequence[float | None], options: AppendOptions
+    ) -> journal.Batch:
+        if len(values) != len(times):
+            raise InvalidArgument(
+                f"there are {len(values)} values and {len(times)} times",
+                details={"field": "times"},
+            )
+        if len(values) > series.MAX_APPENDED:
+            raise InvalidArgument(
+                f"there are {len(values)} values; {series.MAX_APPENDED} are allowed at once",
+                details={"field": "values"},
+            )
+        now_ns, quality = self._clock.now_ns(), series.checked_quality(options.quality)
+        rows = [
+            (series.row_time_ns(time_s, now_ns), series.checked_value(value), quality)
+            for time_s, value in zip(times, values, strict=True)
+        ]
+        return journal.Batch(rows, options.sequence)
+
+    def _appended(self, result: journal.Appended | LokiError) -> int:
+        if isinstance(result, LokiError):
+            raise result
+        if series.worth_a_look(result.before, result.after, result.chunk_rows):
+            self._worker.submit(self._checkpoint, result.series)
+        return result.rows
+
+    def _checkpoint(self, series_id: int) -> None:
+        try:
+            self._store.checkpoint(series_id)
+        except LokiError:
+            self._log.warning("later rows will have another try at that")
+        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
+            self._log.exception("a checkpoint of a time series failed")
+
+    def _read(self, request: ReadSeries, run: Run) -> "Future[SamplesRead]":
+        place = _place(run, request.name)
+        options = request.options or ALL_ROWS
+        reading = Reading(
+            series.span(request.from_, request.to), _checked_limit(options.limit), options.newest
+        )
+        return self._worker.submit(lambda: self._samples(*place, reading))
+
+    def _samples(self, namespace: str, name: str, reading: Reading) -> SamplesRead:
+        rows = self._store.read(namespace, name, reading)
+        if reading.limit is None and len(rows) > series.MAX_ROWS:
+            raise ResourceLimitExceeded(
+                f"'{name}' has more than {series.MAX_ROWS} rows there; ask for a shorter time, "
+                "give a limit, or let series_aggregate make fewer numbers of them"
+            )
+        columns = (rows.times.tolist(), rows.values.tolist(), rows.qualities.tolist())
+        return SamplesRead(
+            samples=tuple(
+                Sample(time=series.seconds(time_ns), value=value, quality=quality)
+                for time_ns, value, quality in zip(*columns, strict=True)
+            )
+        )
+
+    def _aggregate(self, request: AggregateSeries, run: Run) -> "Future[SeriesAggregated]":
+        place = _place(run, request.name)
+        within = series.span(request.from_, request.to)
+        function = series.checked_function(request.function or "mean")
+
+        def aggregated() -> SeriesAggregated:
+            results = self._store.aggregate(*place, within, function, request.every_s)
+            return SeriesAggregated(
+                windows=tuple(
+                    Aggregated(
+                        time=series.seconds(each.start_ns), value=each.value, count=each.count
+                    )
+                    for each in results
+                )
+            )
+
+        return self._worker.submit(aggregated)
+
+    def _list(self, _: ListSeries, run: Run) -> "Future[SeriesListed]":
+        namespace = _permitted(run)
+        return self._database.submit(
+            lambda database: SeriesListed(names=journal.names(database, namespace))
+        )
+
+
+def following(promise: "Future[T]", then: Callable[[T], U]) -> "Future[U]":
+    """What `then` makes of a promise's result, in the thread that keeps the promise."""
+    answer: Future[U] = Future()
+
+    def kept(done: "Future[T]") -> None:
+        try:
+            answer.set_result(then(done.result()))
+        except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
+            answer.set_exception(error)
+
+    promise.add_done_callback(kept)
+    return answer
+
+
+def _permitted(run: Run) -> str:
+    """The run's namespace. Raises: PermissionRefused; ServiceUnavailable without zarr."""
+    run.require(SERIES, "time series", "series = true")
+    if find_spec("zarr") is None:
+        raise ServiceUnavailable(
+            "time series need zarr, which is not installed: pip install 'loki[series]'",
+            code=ErrorCode.UNSUPPORTED,
+        )
+    return space(run)
+
+
+def _place(run: Run, name: str) -> tuple[str, str]:
+    return _permitted(run), series.checked_name(name)
+
+
+def _checked_limit(limit: int | None) -> int | None:
+    if limit is not None and not 1 <= limit <= series.MAX_ROWS:
+        raise InvalidArgument(
+            f"limit is {limit}; 1 to {series.MAX_ROWS} are allowed", details={"field": "limit"}
+        )
+    return limit

@@ -1,0 +1,226 @@
+"""What is decided about time series: names, times, which rows are written when, which are read.
+
+Theory of operation: a row is acknowledged when the journal, a table in SQLite, has it. Rows wait
+there until a whole chunk of them is settled; then the chunk becomes files that never change, and
+its rows leave the journal. Rows may come late: what is younger than the newest row by no more than
+a window still waits, so that the files are sorted by time. A row that comes later than that is
+kept all the same; it only stands in a chunk whose times overlap those of others, and whoever reads
+sorts. Times are whole nanoseconds since 1970, UTC, in a signed 64-bit integer.
+"""
+
+import math
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from loki.errors import InvalidArgument
+
+MIN_NS, MAX_NS = -(2**63), 2**63 - 1
+S_NS = 1_000_000_000
+US_NS = 1000
+PLAUSIBLE_NS = 1_577_836_800 * S_NS  # 2020. A device whose clock says less was never told.
+AHEAD_NS = 24 * 3600 * S_NS
+HELD_CHUNKS = 4
+"""A window full of rows holds back no more than this: memory and reads stay bounded."""
+JOURNAL_CHUNKS = 64
+"""More is refused: by then, writing files has failed for long."""
+MAX_WINDOWS = 100_000
+MAX_ROWS = 50_000
+"""Of one reading."""
+MAX_APPENDED = 10_000
+"""Rows of one call, which are looked at by the thread that answers everybody."""
+BLOCK_CHUNKS = 32
+FUNCTIONS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+# Source: the Zarr v3 core specification, node names; and the name of its own files.
+_RESERVED = re.compile(r"__.*|zarr\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows in files: `number` counts from the first one ever; both times are of rows in it."""
+
+    number: int
+    oldest_ns: int
+    newest_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Times from `start_ns` on and before `end_ns`."""
+
+    start_ns: int
+    end_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """`count` windows side by side, each `every_ns` long; the first begins at `start_ns`."""
+
+    start_ns: int
+    every_ns: int
+    count: int
+
+
+def checked_name(name: str) -> str:
+    """Raises: InvalidArgument for what cannot be a series' name and the name of its directory."""
+    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+        raise InvalidArgument(
+            f"'{name[:80]}' is no name of a series: 1 to 64 letters, digits and _ . - are allowed, "
+            "not . or - first, not __ first, and not zarr.json",
+            details={"field": "name"},
+        )
+    return name
+
+
+def checked_value(value: float) -> float:
+    """Raises: InvalidArgument for what is no number, or infinite."""
+    if not math.isfinite(value):
+        raise InvalidArgument(
+            f"value is {value}; a series holds finite numbers only", details={"field": "value"}
+        )
+    return value
+
+
+def checked_quality(quality: int) -> int:
+    """Raises: InvalidArgument for what does not fit into a byte."""
+    if not 0 <= quality <= 255:
+        raise InvalidArgument(
+            f"quality is {quality}; 0 (good) to 255 are allowed", details={"field": "quality"}
+        )
+    return quality
+
+
+def row_time_ns(time_s: float | None, now_ns: int) -> int:
+    """The time of a row, to the microsecond: no double has more, at the times we live in.
+
+    Raises: InvalidArgument for what is no time, or more than a day ahead of the device's clock.
+    """
+    if time_s is None:
+        return now_ns // US_NS * US_NS
+    time_ns = _nanoseconds(time_s) if math.isfinite(time_s) else None
+    if time_ns is None or not MIN_NS < time_ns < MAX_NS:
+        raise InvalidArgument(
+            f"time is {time_s:g}; it is in seconds since 1970, from 1678 to 2262",
+            details={"field": "time"},
+        )
+    if time_ns > now_ns + AHEAD_NS and now_ns > PLAUSIBLE_NS:
+        raise InvalidArgument(
+            f"time is {time_s:.0f}, more than a day ahead of the device's clock; "
+            "it is in seconds since 1970",
+            details={"field": "time"},
+        )
+    return time_ns
+
+
+def span(start_s: float | None, end_s: float | None) -> Span:
+    """From `start_s` on and before `end_s`; infinite or None is no bound.
+
+    Raises: InvalidArgument for what is no time, or an end before the start.
+    """
+    start_ns = MIN_NS if start_s is None else _bound_ns(start_s, "from")
+    end_ns = MAX_NS if end_s is None else _bound_ns(end_s, "to")
+    if end_ns < start_ns:
+        raise InvalidArgument(
+            f"to is {end_s:.6f}, which is before from, {start_s:.6f}", details={"field": "to"}
+        )
+    return Span(start_ns, end_ns)
+
+
+def _bound_ns(time_s: float, field: str) -> int:
+    if math.isnan(time_s):
+        raise InvalidArgument(f"{field} is not a number", details={"field": field})
+    if math.isinf(time_s):
+        return MAX_NS if time_s > 0 else MIN_NS
+    return max(MIN_NS, min(MAX_NS, _nanoseconds(time_s)))
+
+
+def _nanoseconds(time_s: float) -> int:
+    return round(time_s * 1e6) * US_NS
+
+
+def seconds(time_ns: int) -> float:
+    """What `row_time_ns` makes this time of again, where it is a whole microsecond."""
+    return time_ns // US_NS / 1e6  # Divided once, of a number that a double holds exactly.
+
+
+def ready(times_ns: Sequence[int], chunk_rows: int, window_ns: int) -> int:
+    """How many of the oldest rows become files now: whole chunks. `times_ns` is sorted."""
+    if not times_ns:
+        return 0
+    settled = bisect_right(times_ns, times_ns[-1] - window_ns)
+    overdue = len(times_ns) - HELD_CHUNKS * chunk_rows
+    return max(settled, overdue) // chunk_rows * chunk_rows
+
+
+def worth_a_look(before: int, after: int, chunk_rows: int) -> bool:
+    """Whether rows that came in may have made a chunk ready; asked eight times a chunk at most."""
+    step = max(1, chunk_rows // 8)
+    return after >= chunk_rows and before // step != after // step
+
+
+def cut(times_ns: Sequence[int], first_number: int, chunk_rows: int) -> tuple[Chunk, ...]:
+    """The chunks that these sorted rows make; their number is a multiple of `chunk_rows`."""
+    return tuple(
+        Chunk(first_number + start // chunk_rows, times_ns[start], times_ns[start + chunk_rows - 1])
+        for start in range(0, len(times_ns), chunk_rows)
+    )
+
+
+def needed(chunks: Iterable[Chunk], within: Span) -> tuple[Chunk, ...]:
+    """Those that may have a row in this span, by number."""
+    return tuple(
+        chunk
+        for chunk in chunks
+        if chunk.newest_ns >= within.start_ns and chunk.oldest_ns < within.end_ns
+    )
+
+
+def runs(numbers: Sequence[int], most: int = BLOCK_CHUNKS) -> Iterator[tuple[int, int]]:
+    """Ascending numbers as (first, count) of neighbours, each to be read at once."""
+    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        block = [number for _, number in group]
+        for start in range(0, len(block), most):
+            yield block[start], len(block[start : start + most])
+
+
+def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int) -> Windows:
+    """The windows of `every_s` seconds that hold rows from `oldest_ns` to `newest_ns`.
+
+    They begin at `within.start_ns`; where that is no bound, at multiples of `every_s` since 1970.
+    Without `every_s` there is one, of the whole span.
+
+    Raises: InvalidArgument for a length that is no length, or makes too many windows.
+    """
+    if every_s is None:
+        start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
+        return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
+    every_ns = _nanoseconds(every_s) if math.isfinite(every_s) else 0
+    if every_ns < US_NS:
+        raise InvalidArgument(
+            f"every_s is {every_s:g}; it is a number of seconds above 0",
+            details={"field": "every_s"},
+        )
+    origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
+    start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
+    count = (newest_ns - start_ns) // every_ns + 1
+    if count > MAX_WINDOWS:
+        raise InvalidArgument(
+            f"every_s is {every_s:g}, which makes {count} windows of what is there; "
+            f"{MAX_WINDOWS} are allowed",
+            details={"field": "every_s"},
+        )
+    return Windows(start_ns, every_ns, count)
+
+
+def checked_function(function: str) -> str:
+    """Raises: InvalidArgument for an aggregation that there is not."""
+    if function not in FUNCTIONS:
+        raise InvalidArgument(
+            f"function is '{function[:40]}'; there are {', '.join(FUNCTIONS)}",
+            details={"field": "function"},
+        )
+    return function

@@ -1,0 +1,115 @@
+"""What scripts see of time series, as data."""
+
+from loki.child import LuaFunction, LuaParameter, LuaType
+
+SERIES = "series"
+
+_NAME = LuaParameter(
+    name="name",
+    type=LuaType.STRING,
+    doc="1 to 64 letters, digits and _ . - ; a series is made by the first row",
+)
+_FUNCTION = LuaParameter(
+    name="function",
+    type=LuaType.STRING,
+    required=False,
+    doc='"mean" (default), "min", "max", "sum", "count", "first", "last", "p50", "p95" or "p99"',
+)
+
+
+def _time(name: str, doc: str) -> LuaParameter:
+    return LuaParameter(
+        name=name, type=LuaType.NUMBER, unit="s since 1970, UTC", required=False, doc=doc
+    )
+
+
+def _options(doc: str) -> LuaParameter:
+    return LuaParameter(name="options", type=LuaType.OBJECT, required=False, doc=doc)
+
+
+_FROM = _time("from", "The first time that counts; without it, the beginning")
+_TO = _time("to", "The first time that no longer counts; without it, the end")
+_APPEND_OPTIONS = _options(
+    "{sequence = the caller's own number of this call: with the same one again nothing is "
+    "appended; quality = 0 (good, the default) to 255}"
+)
+
+FUNCTIONS = (
+    LuaFunction(
+        name="series_append",
+        request="AppendSample",
+        parameters=(
+            _NAME,
+            LuaParameter(name="value", type=LuaType.NUMBER, doc="A finite number"),
+            _time("time", "When it was so, to the microsecond; without it, now"),
+            _APPEND_OPTIONS,
+        ),
+        returns=LuaType.BOOLEAN,
+        permission=SERIES,
+        doc="Appends one row. When it returns, the row is on the disk. False where a call with "
+        "this sequence did it before. Rows may come late: reading sorts them.",
+    ),
+    LuaFunction(
+        name="series_append_all",
+        request="AppendSamples",
+        parameters=(
+            _NAME,
+            LuaParameter(name="values", type=LuaType.ARRAY, doc="Finite numbers, 10000 at most"),
+            LuaParameter(
+                name="times",
+                type=LuaType.ARRAY,
+                unit="s since 1970, UTC",
+                doc="As many times, in any order",
+            ),
+            _APPEND_OPTIONS,
+        ),
+        returns=LuaType.INTEGER,
+        permission=SERIES,
+        doc="Appends many rows, all or none, and says how many: far less work than one by one.",
+    ),
+    LuaFunction(
+        name="series_read",
+        request="ReadSeries",
+        parameters=(
+            _NAME,
+            _FROM,
+            _TO,
+            _options(
+                "{limit = rows at most, of 1 to 50000; newest = true for the last ones in place "
+                "of the first}"
+            ),
+        ),
+        returns=LuaType.ARRAY,
+        permission=SERIES,
+        doc="Rows as {time, value, quality}, in the order of time. Fails with NOT_FOUND where "
+        "there is no such series, and with QUOTA for more than 50000 rows without a limit.",
+    ),
+    LuaFunction(
+        name="series_aggregate",
+        request="AggregateSeries",
+        parameters=(
+            _NAME,
+            _FROM,
+            _TO,
+            _FUNCTION,
+            LuaParameter(
+                name="every_s",
+                type=LuaType.NUMBER,
+                unit="s",
+                required=False,
+                doc="How long each window is; without it, one window has all",
+            ),
+        ),
+        returns=LuaType.ARRAY,
+        permission=SERIES,
+        doc="One number for each window that has rows, as {time, value, count}; time is where it "
+        "begins. Windows begin at `from`; without `from`, at multiples of every_s.",
+    ),
+    LuaFunction(
+        name="series_names",
+        request="ListSeries",
+        returns=LuaType.ARRAY,
+        permission=SERIES,
+        doc="The names of the script's series, sorted.",
+    ),
+)

@@ -1,0 +1,227 @@
+"""The decisions about time series, as tables and properties."""
+
+import math
+
+import pytest
+from hel_actor import series
+from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Span, Windows
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loki.errors import InvalidArgument
+
+NOW_NS = 1_700_000_000 * S_NS
+
+
+@pytest.mark.parametrize("name", ["t", "greenhouse.temperature", "a-b_c", "0", "x" * 64, "_a"])
+def test_names_that_are_good(name: str) -> None:
+    assert series.checked_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        ".",
+        "..",
+        ".a",
+        "-a",
+        "a/b",
+        "a b",
+        "ä",
+        "a\0",
+        "a\n",
+        "x" * 65,
+        "__a",
+        "zarr.json",
+        "a~1",
+    ],
+)
+def test_names_that_are_no_names_of_directories(name: str) -> None:
+    with pytest.raises(InvalidArgument, match="no name of a series"):
+        series.checked_name(name)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_no_finite_number_is_no_value(value: float) -> None:
+    with pytest.raises(InvalidArgument, match="finite"):
+        series.checked_value(value)
+    assert series.checked_value(-0.5) == -0.5
+
+
+@pytest.mark.parametrize("quality", [-1, 256])
+def test_quality_is_a_byte(quality: int) -> None:
+    with pytest.raises(InvalidArgument, match="quality"):
+        series.checked_quality(quality)
+    assert [series.checked_quality(good) for good in (0, 255)] == [0, 255]
+
+
+@pytest.mark.parametrize(
+    ("time_s", "now_ns", "time_ns"),
+    [
+        (None, NOW_NS + 1999, NOW_NS + 1000),
+        (0.0, NOW_NS, 0),
+        (-1.5, NOW_NS, -1_500_000_000),
+        (1_700_000_000.1, NOW_NS, 1_700_000_000_100_000_000),
+        (1_700_086_400.0, NOW_NS, 1_700_086_400 * S_NS),
+        # A device that was never told the time may still hear it from elsewhere.
+        (1_700_000_000.0, 42 * S_NS, 1_700_000_000 * S_NS),
+    ],
+)
+def test_times_are_taken_to_the_microsecond(
+    time_s: float | None, now_ns: int, time_ns: int
+) -> None:
+    assert series.row_time_ns(time_s, now_ns) == time_ns
+
+
+@pytest.mark.parametrize(
+    ("time_s", "reason"),
+    [
+        (math.nan, "seconds since 1970"),
+        (math.inf, "seconds since 1970"),
+        (1e300, "from 1678 to 2262"),
+        (9_223_372_037.0, "from 1678 to 2262"),
+        (1_700_086_401.0, "ahead of the device's clock"),
+        (1_700_000_000_000.0, "seconds since 1970"),
+    ],
+)
+def test_times_that_are_none(time_s: float, reason: str) -> None:
+    with pytest.raises(InvalidArgument, match=reason):
+        series.row_time_ns(time_s, NOW_NS)
+
+
+@given(st.integers(0, 4_000_000_000_000_000))
+def test_a_time_that_was_read_finds_its_row_again(time_us: int) -> None:
+    time_ns = time_us * 1000
+    assert series.row_time_ns(series.seconds(time_ns), time_ns) == time_ns
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "span"),
+    [
+        (None, None, Span(MIN_NS, MAX_NS)),
+        (-math.inf, math.inf, Span(MIN_NS, MAX_NS)),
+        (1.5, 1.5, Span(1_500_000_000, 1_500_000_000)),
+        (-1e300, 1e300, Span(MIN_NS, MAX_NS)),
+    ],
+)
+def test_spans(start_s: float | None, end_s: float | None, span: Span) -> None:
+    assert series.span(start_s, end_s) == span
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "reason"),
+    [(math.nan, 1.0, "from is not"), (1.0, math.nan, "to is not"), (2.0, 1.0, "before from")],
+)
+def test_spans_that_are_none(start_s: float, end_s: float, reason: str) -> None:
+    with pytest.raises(InvalidArgument, match=reason):
+        series.span(start_s, end_s)
+
+
+@pytest.mark.parametrize(
+    ("times", "window", "count"),
+    [
+        ([], 0, 0),
+        ([0, 1, 2], 0, 0),  # No whole chunk of 4.
+        ([0, 1, 2, 3], 0, 4),
+        ([0, 1, 2, 3, 4], 0, 4),
+        ([0, 1, 2, 3, 4], 2, 0),  # 3 and 4 may still be overtaken.
+        ([0, 1, 2, 3, 4], 1, 4),
+        ([0, 1, 2, 3, 4, 5, 6, 9], 3, 4),
+        ([0, 0, 0, 0, 9], 9, 4),
+        (list(range(16)), 100, 0),
+        (list(range(20)), 100, 4),  # Held back for long enough.
+        (list(range(23)), 100, 4),
+    ],
+)
+def test_only_whole_chunks_that_are_settled_become_files(
+    times: list[int], window: int, count: int
+) -> None:
+    assert series.ready(times, 4, window) == count
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "worth"),
+    [(0, 7, False), (7, 8, True), (8, 8, False), (8, 9, True), (0, 99, True), (6, 7, False)],
+)
+def test_a_look_is_worth_it_now_and_then(before: int, after: int, worth: bool) -> None:
+    assert series.worth_a_look(before, after, 8) is worth
+
+
+def test_looks_are_rare_in_large_chunks() -> None:
+    looks = [n for n in range(8192, 16384) if series.worth_a_look(n, n + 1, 8192)]
+    assert len(looks) == 8
+
+
+def test_rows_are_cut_into_chunks() -> None:
+    assert series.cut([1, 2, 3, 4, 5, 6], 7, 3) == (Chunk(7, 1, 3), Chunk(8, 4, 6))
+    assert series.cut([], 7, 3) == ()
+
+
+CHUNKS = (Chunk(0, 0, 9), Chunk(1, 10, 19), Chunk(2, 5, 29))  # The last one holds a late row.
+
+
+@pytest.mark.parametrize(
+    ("span", "numbers"),
+    [
+        (Span(MIN_NS, MAX_NS), [0, 1, 2]),
+        (Span(9, 10), [0, 2]),
+        (Span(0, 5), [0]),
+        (Span(20, 21), [2]),
+        (Span(29, 30), [2]),
+        (Span(30, 40), []),
+        (Span(-5, 0), []),
+        (Span(3, 3), [0]),
+    ],
+)
+def test_only_chunks_that_may_have_rows_are_needed(span: Span, numbers: list[int]) -> None:
+    assert [chunk.number for chunk in series.needed(CHUNKS, span)] == numbers
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"),
+    [
+        ([], []),
+        ([3], [(3, 1)]),
+        ([0, 1, 2, 3, 4], [(0, 2), (2, 2), (4, 1)]),
+        ([0, 2, 3, 7], [(0, 1), (2, 2), (7, 1)]),
+    ],
+)
+def test_neighbours_are_read_together(numbers: list[int], runs: list[tuple[int, int]]) -> None:
+    assert list(series.runs(numbers, most=2)) == runs
+
+
+@pytest.mark.parametrize(
+    ("span", "every_s", "oldest_s", "newest_s", "windows"),
+    [
+        (Span(MIN_NS, MAX_NS), None, 5, 25, Windows(5 * S_NS, 20 * S_NS + 1, 1)),
+        (Span(0, 30 * S_NS), None, 5, 25, Windows(0, 25 * S_NS + 1, 1)),
+        (Span(MIN_NS, MAX_NS), 10.0, 5, 25, Windows(0, 10 * S_NS, 3)),
+        (Span(MIN_NS, MAX_NS), 10.0, -5, 5, Windows(-10 * S_NS, 10 * S_NS, 2)),
+        # From a bound on: 3, 13, 23; nothing is made where there are no rows.
+        (Span(3 * S_NS, MAX_NS), 10.0, 15, 25, Windows(13 * S_NS, 10 * S_NS, 2)),
+        (Span(3 * S_NS, MAX_NS), 10.0, 13, 13, Windows(13 * S_NS, 10 * S_NS, 1)),
+    ],
+)
+def test_windows(
+    span: Span, every_s: float | None, oldest_s: int, newest_s: int, windows: Windows
+) -> None:
+    assert series.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
+
+
+@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9])
+def test_a_window_has_a_length(every_s: float) -> None:
+    with pytest.raises(InvalidArgument, match="every_s"):
+        series.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
+
+
+def test_there_are_not_too_many_windows() -> None:
+    assert series.windows(Span(0, MAX_NS), 1.0, 0, 99_999 * S_NS).count == 100_000
+    with pytest.raises(InvalidArgument, match="100001 windows"):
+        series.windows(Span(0, MAX_NS), 1.0, 0, 100_000 * S_NS)
+
+
+def test_functions() -> None:
+    assert series.checked_function("p95") == "p95"
+    with pytest.raises(InvalidArgument, match="there are mean, min"):
+        series.checked_function("average")
