@@ -18,6 +18,9 @@ from loki.messages.tree import ActorPlan, SupervisorConfig
 
 Member: TypeAlias = tuple[ActorPlan, ChildSpec]
 
+READING_S = 60.0
+"""The library reads and compiles thousands of scripts before it is ready, on slow devices too."""
+
 OUTSIDE = Backoff(intensity=3, period_s=5.0, shortest_s=1.0, longest_s=30.0)
 """Of children that depend on hardware or a network: the rest runs on without them."""
 
@@ -37,7 +40,7 @@ def plan(
     vital_first = sorted(children, key=lambda child: not child[0].vital)
     members = [
         *(_service(child, config) for child, config in vital_first),
-        _part("library", "loki.actors.library:Library", library),
+        _part("library", "loki.actors.library:Library", library, start_timeout_s=READING_S),
         _part("dispatcher", "loki.actors.dispatcher:Dispatcher", dispatcher, supervisor=True),
         _part("gateway", "loki.grpc_gateway.server:Gateway", gateway),
     ]
@@ -66,6 +69,14 @@ def _service(child: Child, config: msgspec.Raw) -> Member:
     )
 
 
-def _part(name: str, role: str, config: msgspec.Struct, *, supervisor: bool = False) -> Member:
+def _part(
+    name: str,
+    role: str,
+    config: msgspec.Struct,
+    *,
+    supervisor: bool = False,
+    start_timeout_s: float = 10.0,
+) -> Member:
     raw = msgspec.Raw(msgspec.msgpack.encode(config))
-    return ActorPlan(name=name, role=role, config=raw), ChildSpec(name, supervisor=supervisor)
+    spec = ChildSpec(name, supervisor=supervisor, start_timeout_s=start_timeout_s)
+    return ActorPlan(name=name, role=role, config=raw), spec

@@ -4,6 +4,7 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 """
 
 import math
+import random
 from collections.abc import Mapping
 from concurrent.futures import Future
 
@@ -22,6 +23,7 @@ from loki.actors.run import Run, death_of, has_begun, is_news, obituary, opened
 from loki.actors.shell import ParentRole
 from loki.core import execution, pool, runner_status
 from loki.core.script_table import ScriptTable
+from loki.core.supervisor_spec import Backoff
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.engine import DescribeEngines, EnginesListed
@@ -45,6 +47,7 @@ from loki.messages.lifecycle import ChildrenListed, DescribeChildren, Ready, Sto
 KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
 CANCEL_GRACE_S = 0.03
 SCRIPTS_TIMEOUT_S = 5.0
+ASKING = Backoff(shortest_s=0.5, longest_s=10.0)
 HOUSEKEEPING_S = 10.0
 RETRY_AFTER_S = 0.5
 DEATH_LOOKS, DEATH_LOOK_S = 5, 0.002
@@ -95,19 +98,21 @@ class Dispatcher(ParentRole):
     def started(self) -> None:
         self._crew.begin()
         self._perform(self._pool.begin(self._now_s()))
-        self.shell.request(
-            self.library, SendScripts(), self._scripts_sent, timeout_s=SCRIPTS_TIMEOUT_S
-        )
+        self._ask_for_scripts(attempt=1)
         self._keep_house()
 
     def _keep_house(self) -> None:
         self._perform(self._pool.tick(self._now_s()))
         self.shell.later(HOUSEKEEPING_S, self._keep_house)
 
-    def _scripts_sent(self, reply: Done | Failure) -> None:
-        """At the first start the Library is not there yet; it publishes when it is."""
-        if isinstance(reply, Failure):
-            self.shell.log.info("no scripts yet: %s", reply.message)
+    def _ask_for_scripts(self, attempt: int) -> None:
+        def sent(reply: Done | Failure) -> None:
+            if isinstance(reply, Failure):
+                self.shell.log.info("no scripts yet: %s", reply.message)
+                delay_s = ASKING.delay_s(attempt, random.random())  # noqa: S311  # No secret.
+                self.shell.later(delay_s, lambda: self._ask_for_scripts(attempt + 1))
+
+        self.shell.request(self.library, SendScripts(), sent, timeout_s=SCRIPTS_TIMEOUT_S)
 
     def _now_s(self) -> float:
         return self.shell.clock.monotonic_s()

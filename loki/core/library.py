@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+import msgspec
+
 from loki.core.name import camel_case, suggest
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
 from loki.messages.event import ConfigRejected
@@ -10,6 +12,8 @@ from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
 MAX_PAGE = 1000
+PAGE_BYTES = 2 * 1024 * 1024  # Clients of gRPC take 4 MiB.
+_pack = msgspec.msgpack.Encoder().encode
 LONGEST_PROBLEM = 1000  # Characters of an event: a message of Lua may quote the whole source.
 
 
@@ -108,10 +112,13 @@ def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejecte
 def page_of(
     scripts: Mapping[str, Script], pattern: str, language: str, size: int, after: str
 ) -> tuple[tuple[Script, ...], str]:
-    """Up to `size` (1 to 1000) matching scripts by name, and where the next page begins."""
+    """Up to `size` (1 to 1000) matching scripts by name, and where the next page begins.
+
+    Fewer where more would not fit into a message.
+    """
     names: Iterable[str] = sorted(n for n in scripts if n > after and fnmatchcase(n, pattern))
     matching = [scripts[n] for n in names if not language or scripts[n].language == language]
-    page = tuple(matching[: min(max(size, 1), MAX_PAGE)])
+    page, *_ = parts(matching[: min(max(size, 1), MAX_PAGE)], {}, PAGE_BYTES)
     return page, page[-1].name if len(page) < len(matching) else ""
 
 
@@ -127,12 +134,12 @@ def published(scripts: Mapping[str, Script], news: PublishScripts) -> dict[str, 
 def parts(
     scripts: Sequence[Script], bytecode: Mapping[str, bytes], most_bytes: int
 ) -> list[tuple[Script, ...]]:
-    """At least one part; with their bytecode, the scripts of none are much over `most_bytes`."""
+    """At least one part; packed and with bytecode, no two scripts of one are over `most_bytes`."""
     found: list[tuple[Script, ...]] = []
     part: list[Script] = []
     size = 0
     for script in scripts:
-        own = len(script.source.encode()) + len(bytecode.get(script.revision, b""))
+        own = len(_pack(script)) + len(bytecode.get(script.revision, b""))
         if part and size + own > most_bytes:
             found.append(tuple(part))
             part, size = [], 0

@@ -29,6 +29,7 @@ from loki.child import (
 from loki.clock import SystemClock
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.envelope import Done, Message, Request, reply_type
+from tests.contract.watch import WATCH
 
 ROOT = Path(__file__).parents[2]
 DEFAULT = ("fenrir_actor", "jormungandr_actor", "hel_actor")
@@ -176,7 +177,8 @@ async def answered(
     request = request_of(package, function, arguments)
     run = Run("r1", "tool", "local", 1, "tools.toml", permissions)
     try:
-        answer = role.calls()[type(request)](request, run)
+        with WATCH.on_this_thread():
+            answer = role.calls()[type(request)](request, run)
         if isinstance(answer, Future):
             answer = await asyncio.wait_for(asyncio.wrap_future(answer), ANSWER_S)
         elif inspect.isawaitable(answer):
@@ -332,6 +334,24 @@ def test_the_line_that_a_refusal_names_allows_the_call(
     # It may fail for another reason, such as a missing file.
     with suppress(AnotherReason):
         asyncio.run(answered(bench, package, function, granted))
+
+
+ALLOWED = {
+    PermissionShape.LIST: ("*", "http://127.0.0.1:*/"),
+    PermissionShape.FLAG: ("*",),
+    PermissionShape.MODE: ("rw",),
+}
+
+
+@pytest.mark.parametrize(("package", "function"), FUNCTIONS)
+def test_a_call_leaves_what_may_block_to_another_thread(
+    package: str, function: LuaFunction, bench: Bench
+) -> None:
+    """S-7.1.1, S-8.1.1: the mailbox answers heartbeats meanwhile."""
+    keys = CHILDREN[package].module.permissions
+    with suppress(AnotherReason):
+        asyncio.run(answered(bench, package, function, {k.name: ALLOWED[k.shape] for k in keys}))
+    assert WATCH.seen == []
 
 
 def allowed_by(refused: PermissionRefused) -> dict[str, Any]:

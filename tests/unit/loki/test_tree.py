@@ -55,6 +55,12 @@ def test_only_what_depends_on_the_outside_may_be_out_of_service(config: Supervis
     assert {each.restart for each in spec_of(config).children} == {Restart.PERMANENT}
 
 
+def test_only_the_library_has_much_to_read_before_it_is_ready(config: SupervisorConfig) -> None:
+    patience = {each.name: each.start_timeout_s for each in spec_of(config).children}
+    assert patience.pop("library") == 60.0
+    assert set(patience.values()) == {10.0}
+
+
 def test_a_child_says_how_patient_it_wants_it(config: SupervisorConfig) -> None:
     assert [each.missed_heartbeats for each in spec_of(config).children] == [8, 3, 3, 3, 3]
 

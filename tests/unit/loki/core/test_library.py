@@ -1,9 +1,11 @@
 """Adding, revising, removing and paging of scripts."""
 
+import msgspec
 import pytest
 
 from loki.core.library import (
     LONGEST_PROBLEM,
+    PAGE_BYTES,
     bounded,
     check_addition,
     check_removal,
@@ -94,10 +96,24 @@ def sourced(name: str, size: int) -> Script:
 
 
 def test_a_library_is_published_in_parts_that_fit() -> None:
-    a, b, c, d = (sourced(name, size) for name, size in zip("abcd", (5, 4, 200, 1), strict=True))
-    assert parts([a, b, c, d], {"b": b"12"}, 10) == [(a,), (b,), (c,), (d,)]
-    assert parts([a, b, d], {}, 10) == [(a, b, d)]
+    """All of a script counts: its source may be the least of it."""
+    a, b, c = sourced("a", 5000), sourced("b", 4000), sourced("c", 20_000)
+    described = msgspec.structs.replace(sourced("d", 1), description="d" * 9000)
+    everything = [a, b, c, described]
+    assert parts(everything, {"b": b"1" * 3000}, 10_000) == [(a,), (b,), (c,), (described,)]
+    assert parts([a, b], {}, 10_000) == [(a, b)]
     assert parts([], {}, 10) == [()]
+
+
+def test_a_page_is_shorter_where_its_scripts_are_long() -> None:
+    scripts = {f"s{n}": sourced(f"s{n}", PAGE_BYTES // 3) for n in range(5)}
+    pages, after = [], ""
+    while True:
+        page, after = page_of(scripts, "*", "", 100, after)
+        pages.append([s.name for s in page])
+        if not after:
+            break
+    assert pages == [["s0", "s1"], ["s2", "s3"], ["s4"]]
 
 
 def test_s_11_1_2_news_replace_add_and_remove() -> None:
