@@ -40,6 +40,17 @@ class ErrorCode(Enum):
     BUG = "BUG"
 
 
+RETRIABLE = frozenset(
+    {
+        ErrorCode.CHILD_DOWN,
+        ErrorCode.RUNNER_CRASHED,
+        ErrorCode.DRAINING,
+        ErrorCode.QUEUE_FULL,
+    }
+)
+"""Whose cause passes by itself: trying again may help. `docs/reference/errors.md` tells when."""
+
+
 class LokiError(Exception):
     """Something that Loki can name. `details` are plain words for machines: field, line, limit."""
 

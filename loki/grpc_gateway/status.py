@@ -10,7 +10,7 @@ from google.rpc import (  # type: ignore[import-untyped]  # Ships no marker.
 )
 from grpc_status import rpc_status
 
-from loki.errors import ErrorCode
+from loki.errors import RETRIABLE, ErrorCode
 from loki.grpc_gateway.convert import script_error
 from loki.messages.envelope import Failure
 from loki.messages.execution import RunFinished
@@ -68,9 +68,6 @@ RESOURCE_TYPES = {
     ErrorCode.EXECUTION_NOT_FOUND: "execution",
 }
 QUOTA_CODES = {code for code, status in STATUS_OF.items() if status is CODE.RESOURCE_EXHAUSTED}
-RETRY_CODES = {code for code, status in STATUS_OF.items() if status is CODE.UNAVAILABLE} | {
-    ErrorCode.QUEUE_FULL
-}
 
 
 def status_of(failure: Failure, finished: RunFinished | None = None) -> grpc.Status:
@@ -148,7 +145,7 @@ def specific_details(failure: Failure, message: str) -> Iterator[ProtoMessage]:
         subject = cut(details.get("script", ""), MAX_NAME_BYTES)
         quota = error_details_pb2.QuotaFailure.Violation(subject=subject, description=message)
         yield error_details_pb2.QuotaFailure(violations=[quota])
-    if failure.retry_after_s is not None or code in RETRY_CODES:
+    if failure.retry_after_s is not None or code in RETRIABLE:
         retry = error_details_pb2.RetryInfo()
         after_s = DEFAULT_RETRY_S if failure.retry_after_s is None else failure.retry_after_s
         retry.retry_delay.FromNanoseconds(round(after_s * 1e9))

@@ -1,5 +1,6 @@
 """The table of codes is complete and as promised; details fit and decode."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.errors import ErrorCode
+from loki.errors import RETRIABLE, ErrorCode
 from loki.grpc_gateway.status import MAX_BYTES, STATUS_OF, cut, rich_status, status_of, tail
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, Usage
@@ -170,3 +171,35 @@ def test_cut_and_tail_keep_to_the_size(text: str, size: int) -> None:
     assert len(tail(text, size).encode()) <= size
     if len(text.encode()) <= size and "\0" not in text:
         assert cut(text, size) == tail(text, size) == text
+
+
+REFERENCE = Path(__file__).parents[4] / "docs/reference/errors.md"
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (yes|no|if told) \|", re.MULTILINE)
+
+
+def test_s_10_2_1_the_reference_tells_each_code_its_status_and_whether_to_try_again() -> None:
+    told = {reason: (status, again) for reason, status, again in ROW.findall(REFERENCE.read_text())}
+    assert told == {code.value: (STATUS_OF[code].name, again_of(code)) for code in ErrorCode}
+
+
+def again_of(code: ErrorCode) -> str:
+    """QUOTA is the only one that depends on the failure."""
+    if code is ErrorCode.QUOTA:
+        return "if told"
+    return "yes" if code in RETRIABLE else "no"
+
+
+@pytest.mark.parametrize("code", ErrorCode)
+def test_s_10_2_1_what_may_pass_by_itself_says_when_to_try_again(code: ErrorCode) -> None:
+    told = details_of(Failure(code=code, message="no"))
+    assert ("RetryInfo" in told) == (code in RETRIABLE)
+
+
+def test_s_10_2_1_all_that_is_unavailable_may_pass_by_itself() -> None:
+    unavailable = {code for code in ErrorCode if STATUS_OF[code].name == "UNAVAILABLE"}
+    assert unavailable == RETRIABLE - {ErrorCode.QUEUE_FULL}
+
+
+def test_s_10_2_1_a_bound_that_passes_by_itself_says_so() -> None:
+    failure = Failure(code=ErrorCode.QUOTA, message="full", retry_after_s=0.5)
+    assert "RetryInfo" in details_of(failure)
