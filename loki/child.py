@@ -163,16 +163,18 @@ class ChildRole(Role):
     def _guarded(self, handler: RunHandler) -> Handler:
         def guarded(request: Message, context: Context) -> Answer:
             run = self._runs.get(context.run)
-            if run is None:
+            if run is None or run.runner_pid != context.peer_pid:
                 return self._park(request, context)
-            if run.runner_pid != context.peer_pid:
-                raise PermissionRefused(f"run {run.id} belongs to another process")
             return handler(request, run)
 
         return guarded
 
     def _park(self, request: Message, context: Context) -> Future[Any]:
-        """Ask the Dispatcher about an unknown run; the call waits for the answer."""
+        """Ask the Dispatcher about an unknown run; the call waits for the answer.
+
+        So does that of another process than we know: where the first one died, the run was given to
+        a second one, whose call may be here before the Dispatcher's word.
+        """
         answer: Future[Any] = Future()
         waiting = self._parked.setdefault(context.run, [])
         waiting.append((request, context, answer))
@@ -198,7 +200,13 @@ class ChildRole(Role):
 
     def _serve_parked(self, request: Message, context: Context, answer: Future[Any]) -> None:
         """A parked call is answered through its future, whatever form its handler's answer has."""
-        keep(answer, lambda: self.handlers()[type(request)](request, context))
+        keep(answer, lambda: self._described_call(request, context))
+
+    def _described_call(self, request: Message, context: Context) -> Answer:
+        run = self._runs[context.run]
+        if run.runner_pid != context.peer_pid:
+            raise PermissionRefused(f"run {run.id} belongs to another process")
+        return self.calls()[type(request)](request, run)
 
     def _opened(self, opened: RunOpened, context: Context) -> None:
         if not context.kin:

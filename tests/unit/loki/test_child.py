@@ -196,8 +196,24 @@ def test_a_bug_in_a_call_that_had_to_wait_is_told_to_its_caller(bench: Bench) ->
 
 def test_only_its_own_runner_speaks_for_a_run(bench: Bench) -> None:
     bench.tell(opened("a"))
+    waits = bench.call("a", pid=OTHER_RUNNER)
+    bench.shell.answer("a", opened("a"))
     with pytest.raises(PermissionRefused, match="belongs to another process"):
-        bench.call("a", pid=OTHER_RUNNER)
+        waits.result(0)
+
+
+def test_a_run_that_got_another_runner_is_served_before_its_dispatcher_said_so(
+    bench: Bench,
+) -> None:
+    """Two lanes have no order: the second runner's call may be read first."""
+    bench.tell(opened("a"))
+    waits = bench.call("a", pid=OTHER_RUNNER)
+    bench.shell.answer("a", opened("a", runner=OTHER_RUNNER))
+    assert waits.result(0) == Done()
+    late = bench.call("a")
+    bench.shell.answer("a", opened("a", runner=OTHER_RUNNER))
+    with pytest.raises(PermissionRefused):
+        late.result(0)
 
 
 @pytest.mark.parametrize("message", [opened("a"), RunClosed(run="a")])
