@@ -7,12 +7,14 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, engine, footprint, recovery, runaway, state
+from benchmarks import call, engine, footprint, idle, overshoot, recovery, runaway, state
 from benchmarks.result import Figure
 
 SCENARIOS: dict[str, ModuleType] = {
     "call": call,
+    "overshoot": overshoot,
     "recovery": recovery,
+    "idle": idle,
     "runaway": runaway,
     "engine": engine,
     "footprint": footprint,

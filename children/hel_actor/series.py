@@ -32,7 +32,7 @@ MAX_ROWS = 50_000
 MAX_APPENDED = 10_000
 """Rows of one call, which are looked at by the thread that answers everybody."""
 BLOCK_CHUNKS = 32
-STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
+FUNCTIONS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # Source: the Zarr v3 core specification, node names; and the name of its own files.
@@ -216,11 +216,11 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
     return Windows(start_ns, every_ns, count)
 
 
-def checked_statistic(statistic: str) -> str:
+def checked_function(function: str) -> str:
     """Raises: InvalidArgument for an aggregation that there is not."""
-    if statistic not in STATISTICS:
+    if function not in FUNCTIONS:
         raise InvalidArgument(
-            f"statistic is '{statistic[:40]}'; there are {', '.join(STATISTICS)}",
-            details={"field": "statistic"},
+            f"function is '{function[:40]}'; there are {', '.join(FUNCTIONS)}",
+            details={"field": "function"},
         )
-    return statistic
+    return function

@@ -144,7 +144,7 @@ class SeriesStore:
         return rows.only(slice(-limit, None) if reading.newest else slice(limit))
 
     def aggregate(
-        self, namespace: str, name: str, within: Span, statistic: str, every_s: float | None
+        self, namespace: str, name: str, within: Span, function: str, every_s: float | None
     ) -> "list[Result]":
         """Raises: IoError, also NOT_FOUND; InvalidArgument; ResourceLimitExceeded; see `read`."""
         snapshot = self._find(namespace, name, within)
@@ -157,7 +157,7 @@ class SeriesStore:
         newest_ns = min(within.end_ns - 1, max(newest + times[-1:]))
         from hel_actor.aggregation import Aggregation
 
-        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), statistic)
+        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), function)
         for rows in self._blocks(snapshot, snapshot.chunks, within):
             aggregation.add(rows)
         aggregation.add(self._waiting(snapshot))

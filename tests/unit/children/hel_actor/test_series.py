@@ -222,6 +222,6 @@ def test_there_are_not_too_many_windows() -> None:
 
 
 def test_functions() -> None:
-    assert series.checked_statistic("p95") == "p95"
+    assert series.checked_function("p95") == "p95"
     with pytest.raises(InvalidArgument, match="there are mean, min"):
-        series.checked_statistic("average")
+        series.checked_function("average")
