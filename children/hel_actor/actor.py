@@ -43,8 +43,8 @@ from hel_actor.messages import (
 )
 from hel_actor.namespace import ADHOC, space
 from hel_actor.recorder import Recorder
-from hel_actor.series import S_NS
-from hel_actor.series_store import SeriesStore
+from hel_actor.series import DAY_NS, S_NS, Retention
+from hel_actor.series_store import Keeping, SeriesStore
 from loki.child import ChildRole, Run, RunHandler, Shell, Timer
 from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded
 from loki.messages.envelope import Done, Failure, Message
@@ -70,6 +70,9 @@ class Settings(msgspec.Struct, frozen=True):
     series_per_script: int
     series_chunk_rows: int
     series_late_s: int
+    series_keep_days: int
+    series_keep_rows: int
+    series_keep_mb: int
 
 
 class Hel(ChildRole):
@@ -99,7 +102,8 @@ class Hel(ChildRole):
                 state / "hel.sqlite",
                 self._database.submit,
                 state / "series",
-                settings.series_late_s * S_NS,
+                _keeping(settings),
+                shell.clock,
                 shell.log,
             ),
             journal.Quota(settings.series_per_script, settings.series_chunk_rows),
@@ -290,6 +294,17 @@ class Hel(ChildRole):
         self._sweep = None
         self._cache.sweep()
         self._sweep_in_time()
+
+
+def _keeping(settings: Settings) -> Keeping:
+    return Keeping(
+        settings.series_late_s * S_NS,
+        Retention(
+            settings.series_keep_days * DAY_NS,
+            settings.series_keep_rows,
+            settings.series_keep_mb * MB,
+        ),
+    )
 
 
 def _may_read(run: Run) -> None:

@@ -1,6 +1,6 @@
 """Numbers for each window of a time series, block by block, with numpy.
 
-Blocks may come in any order and overlap in time. All functions but the percentiles need memory
+Blocks may come in any order and overlap in time. All but the percentiles need memory
 for the windows only; percentiles keep 12 bytes of every row.
 """
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hel_actor.archive import Columns, Values
+from hel_actor.column import Columns, Values
 from hel_actor.series import Windows
 from loki.errors import ResourceLimitExceeded
 
@@ -30,17 +30,17 @@ class Result:
 
 
 class Aggregation:
-    """One of `series.FUNCTIONS` for each of `windows`."""
+    """One of `series.STATISTICS` for each of `windows`."""
 
-    def __init__(self, windows: Windows, function: str) -> None:
+    def __init__(self, windows: Windows, statistic: str) -> None:
         self._windows = windows
-        self._function = function
+        self._statistic = statistic
         self._counts = np.zeros(windows.count, np.int64)
         self._values = np.zeros(windows.count)
         self._times = np.zeros(windows.count, np.int64)
         self._kept: list[tuple[ShortIds, Values]] = []
-        if function in ("min", "max"):
-            self._values[:] = np.inf if function == "min" else -np.inf
+        if statistic in ("min", "max"):
+            self._values[:] = np.inf if statistic == "min" else -np.inf
 
     def add(self, rows: Columns) -> None:
         """Rows, all of them in the windows, in the order in which they were appended.
@@ -50,7 +50,7 @@ class Aggregation:
         if not len(rows):
             return
         ids = (rows.times - self._windows.start_ns) // self._windows.every_ns
-        match self._function:
+        match self._statistic:
             case "sum" | "mean":
                 self._values += np.bincount(ids, rows.values, self._windows.count)
             case "min":
@@ -67,13 +67,13 @@ class Aggregation:
         """In the order of time."""
         used = np.flatnonzero(self._counts)
         counts = self._counts[used]
-        match self._function:
+        match self._statistic:
             case "count":
                 values = counts.astype(np.float64)
             case "mean":
                 values = self._values[used] / counts
             case "p50" | "p95" | "p99":
-                values = self._percentiles(PERCENTILES[self._function], counts)
+                values = self._percentiles(PERCENTILES[self._statistic], counts)
             case _:
                 values = self._values[used]
         starts = self._windows.start_ns + used * self._windows.every_ns
@@ -86,7 +86,7 @@ class Aggregation:
         """Of two rows of one time, the one that was appended first is the first."""
         order = np.lexsort((rows.times, ids))
         ids, times, values = ids[order], rows.times[order], rows.values[order]
-        if self._function == "first":
+        if self._statistic == "first":
             ends = np.flatnonzero(np.diff(ids, prepend=-1))
             better = times[ends] < self._times[ids[ends]]
         else:

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore, MemoryStore
 
 from hel_actor import series
-from hel_actor.storage import Storage, is_partial, replace_file
+from hel_actor.column import Columns
+from hel_actor.storage import Storage, is_partial, partial, replace_file
 from loki.errors import IoError
 
 TIME, VALUE, QUALITY = "time", "value", "quality"
@@ -37,25 +37,7 @@ SLACK_BYTES = 65_536
 ROW_BYTES = 8
 DIGITS = frozenset("0123456789")
 
-Times = npt.NDArray[np.int64]
-Values = npt.NDArray[np.float64]
-Qualities = npt.NDArray[np.uint8]
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Rows, column by column, all of one length."""
-
-    times: Times
-    values: Values
-    qualities: Qualities
-
-    def __len__(self) -> int:
-        return len(self.times)
-
-    def only(self, kept: npt.NDArray[np.bool_] | slice | npt.NDArray[np.intp]) -> "Columns":
-        return Columns(self.times[kept], self.values[kept], self.qualities[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +52,6 @@ class Place:
     chunks: int
 
 
-def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
-    """Of (time in ns, value, quality)."""
-    times, values, qualities = zip(*rows, strict=True) if rows else ((), (), ())
-    return Columns(
-        np.array(times, np.int64), np.array(values, np.float64), np.array(qualities, np.uint8)
-    )
-
-
-def joined(parts: Sequence[Columns]) -> Columns:
-    """One after the other."""
-    if not parts:
-        return columns(())
-    return Columns(
-        np.concatenate([part.times for part in parts]),
-        np.concatenate([part.values for part in parts]),
-        np.concatenate([part.qualities for part in parts]),
-    )
-
-
 class Archive:
     """All series' files beneath one folder. Any method may raise OSError, and can be repeated."""
 
@@ -101,28 +64,40 @@ class Archive:
 
     def recover(self, place: Place) -> list[str]:
         """Make the files what `place` says; the reports are for the log."""
+        group = self.path(place)
+        if partial(group).exists():
+            self._storage.remove_tree(partial(group))
         reports = self._keep_strangers_aside(place)
         self._make_directories(place)
+        self._forget_dropped(place)
         for name in ARRAYS:
-            self._remove_leftovers(place, self.path(place) / name / "c")
+            self._remove_leftovers(place, group / name / "c")
         if self._described(place) != _descriptions(place):
             self.publish(place)
         return reports
 
-    def write(self, place: Place, rows: Columns) -> None:
-        """Put whole chunks behind the last one. Nobody sees them before `publish`."""
+    def write(self, place: Place, rows: Columns) -> tuple[int, ...]:
+        """Put whole chunks behind the last one, and say how many bytes each takes.
+
+        Nobody sees them before `publish`.
+        """
         encoded = _encoded(rows, place.chunk_rows)
+        indices = range(len(rows) // place.chunk_rows)
         for name in ARRAYS:
             folder = self.path(place) / name / "c"
-            for index in range(len(rows) // place.chunk_rows):
+            for index in indices:
                 file = folder / str(place.chunks - place.dropped + index)
                 replace_file(self._storage, file, encoded[f"{name}/c/{index}"])
             self._storage.sync_directory(folder)
+        return tuple(sum(len(encoded[f"{name}/c/{index}"]) for name in ARRAYS) for index in indices)
 
     def publish(self, place: Place) -> None:
         """Let everybody see the chunks that `place` speaks of."""
+        self._describe(place, self.path(place))
+
+    def _describe(self, place: Place, group: Path) -> None:
         for path, content in _descriptions(place).items():
-            file = self.path(place) / path
+            file = group / path
             replace_file(self._storage, file, content)
             self._storage.sync_directory(file.parent)
 
@@ -154,17 +129,53 @@ class Archive:
 
     def _make_directories(self, place: Place) -> None:
         """A new group needs the ones above it, for whoever opens them all at once."""
-        group = self.path(place)
-        wanted = [self._folder, group.parent, group]
-        wanted += [group / name for name in ARRAYS] + [group / name / "c" for name in ARRAYS]
-        for folder in wanted:
-            if not folder.is_dir():
-                self._storage.make_directory(folder)
-                self._storage.sync_directory(folder.parent)
-        for folder in wanted[:2]:
+        above = [self._folder, self._folder / place.namespace]
+        self._make_missing([*above, *_folders(self.path(place))])
+        for folder in above:
             if not (folder / "zarr.json").exists():
                 replace_file(self._storage, folder / "zarr.json", _text(_group({})))
                 self._storage.sync_directory(folder)
+
+    def _make_missing(self, folders: Sequence[Path]) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                self._storage.make_directory(folder)
+                self._storage.sync_directory(folder.parent)
+
+    def _forget_dropped(self, place: Place) -> None:
+        """Let the files begin at chunk `dropped`: in a new group, which takes the old one's place.
+
+        Zarr counts from zero. So each chunk gets a second name with its new number, and no reader
+        sees a group that is half counted anew.
+        """
+        group, new = self.path(place), partial(self.path(place))
+        first = self._first(place)
+        if first == place.dropped:
+            return
+        if first > place.dropped:
+            raise IoError(
+                f"the files of '{place.name}' begin at chunk {first}; the database, which knows of "
+                f"chunk {place.dropped}, is older"
+            )
+        self._make_missing(_folders(new))
+        for name in ARRAYS:
+            for number in range(place.dropped, place.chunks):
+                file = group / name / "c" / str(number - first)
+                if file.exists():  # Where somebody removed it, reading will say so.
+                    self._storage.link(file, new / name / "c" / str(number - place.dropped))
+            self._storage.sync_directory(new / name / "c")
+        self._describe(place, new)
+        self._storage.exchange(new, group)
+        self._storage.sync_directory(group.parent)
+        self._storage.remove_tree(new)
+
+    def _first(self, place: Place) -> int:
+        """The chunk that the files begin with; as it should be, where they do not say it."""
+        try:
+            found = json.loads((self.path(place) / "zarr.json").read_bytes())
+            return int(found["attributes"]["loki_dropped_chunks"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return place.dropped
 
     def _keep_strangers_aside(self, place: Place) -> list[str]:
         """A directory of that name that another series left behind, or a person made."""
@@ -205,6 +216,11 @@ class Archive:
             for path in _descriptions(place)
             if (file := group / path).is_file()
         }
+
+
+def _folders(group: Path) -> list[Path]:
+    arrays = [group / name for name in ARRAYS]
+    return [group, *arrays, *(array / "c" for array in arrays)]
 
 
 def _has_chunks(group: Path) -> bool:

@@ -19,3 +19,6 @@ class HelConfig(BaseModel):
     """Rows that become files at once, of series that are made from now on."""
     series_late_s: int = Field(default=60, ge=1, le=86_400)
     """Rows that come later than newer ones by no more than that are sorted into the files."""
+    series_keep_days: int = Field(default=3650, ge=1, le=100_000)
+    series_keep_rows: int = Field(default=100_000_000, ge=1, le=500_000_000)  # Of each series.
+    series_keep_mb: int = Field(default=1024, ge=1, le=1_048_576)  # MiB of files of each series.

@@ -44,6 +44,7 @@ SCHEMA = (
         number INTEGER NOT NULL,
         oldest_ns INTEGER NOT NULL,
         newest_ns INTEGER NOT NULL,
+        size_bytes INTEGER NOT NULL,
         PRIMARY KEY (series, number)
     ) WITHOUT ROWID
     """,
@@ -211,7 +212,8 @@ def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row])
 def chunks(connection: sqlite3.Connection, series: Series) -> tuple[Chunk, ...]:
     """By number."""
     rows = connection.execute(
-        "SELECT number, oldest_ns, newest_ns FROM series_chunk WHERE series = ? ORDER BY number",
+        "SELECT number, oldest_ns, newest_ns, size_bytes FROM series_chunk "
+        "WHERE series = ? ORDER BY number",
         (series.id,),
     )
     return tuple(Chunk(*row) for row in rows)
@@ -240,8 +242,11 @@ def commit(
     Of those only the rows up to `newest_row` were seen; others came while the files were written.
     """
     connection.executemany(
-        "INSERT INTO series_chunk VALUES (?, ?, ?, ?)",
-        ((series.id, each.number, each.oldest_ns, each.newest_ns) for each in written),
+        "INSERT INTO series_chunk VALUES (?, ?, ?, ?, ?)",
+        (
+            (series.id, each.number, each.oldest_ns, each.newest_ns, each.size_bytes)
+            for each in written
+        ),
     )
     gone = connection.execute(
         "DELETE FROM series_row WHERE series = ? AND row <= ? AND (time_ns, row) <= (?, ?)",
@@ -254,6 +259,14 @@ def commit(
         (len(written), gone, series.id),
     )
     _forget_sequences(connection, series)
+
+
+def drop(connection: sqlite3.Connection, series: Series, first: int) -> None:
+    """Chunks before `first` are no more, whatever the files still hold."""
+    connection.execute(
+        "DELETE FROM series_chunk WHERE series = ? AND number < ?", (series.id, first)
+    )
+    connection.execute("UPDATE series SET dropped = ? WHERE id = ?", (first, series.id))
 
 
 def _forget_sequences(connection: sqlite3.Connection, series: Series) -> None:

@@ -262,7 +262,7 @@ class AggregateSeries(Request[SeriesAggregated]):
     name: str
     from_: float | None = msgspec.field(default=None, name="from")  # Seconds since 1970, UTC.
     to: float | None = None
-    function: str | None = None  # None is "mean".
+    statistic: str | None = None  # None is "mean".
     every_s: float | None = None  # None is one window.
 
 

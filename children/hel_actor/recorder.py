@@ -161,10 +161,10 @@ class Recorder:
     def _aggregate(self, request: AggregateSeries, run: Run) -> "Future[SeriesAggregated]":
         place = _place(run, request.name)
         within = series.span(request.from_, request.to)
-        function = series.checked_function(request.function or "mean")
+        statistic = series.checked_statistic(request.statistic or "mean")
 
         def aggregated() -> SeriesAggregated:
-            results = self._store.aggregate(*place, within, function, request.every_s)
+            results = self._store.aggregate(*place, within, statistic, request.every_s)
             return SeriesAggregated(
                 windows=tuple(
                     Aggregated(

@@ -13,15 +13,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from loki.errors import InvalidArgument
 
 MIN_NS, MAX_NS = -(2**63), 2**63 - 1
 S_NS = 1_000_000_000
 US_NS = 1000
+DAY_NS = 24 * 3600 * S_NS
 PLAUSIBLE_NS = 1_577_836_800 * S_NS  # 2020. A device whose clock says less was never told.
-AHEAD_NS = 24 * 3600 * S_NS
+AHEAD_NS = DAY_NS
 HELD_CHUNKS = 4
 """A window full of rows holds back no more than this: memory and reads stay bounded."""
 JOURNAL_CHUNKS = 64
@@ -32,7 +33,7 @@ MAX_ROWS = 50_000
 MAX_APPENDED = 10_000
 """Rows of one call, which are looked at by the thread that answers everybody."""
 BLOCK_CHUNKS = 32
-FUNCTIONS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
+STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # Source: the Zarr v3 core specification, node names; and the name of its own files.
@@ -46,6 +47,16 @@ class Chunk:
     number: int
     oldest_ns: int
     newest_ns: int
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How much of each series is kept. The oldest rows go, whole chunks at a time."""
+
+    age_ns: int
+    rows: int
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +173,41 @@ def worth_a_look(before: int, after: int, chunk_rows: int) -> bool:
     return after >= chunk_rows and before // step != after // step
 
 
-def cut(times_ns: Sequence[int], first_number: int, chunk_rows: int) -> tuple[Chunk, ...]:
-    """The chunks that these sorted rows make; their number is a multiple of `chunk_rows`."""
+def cut(
+    times_ns: Sequence[int], first_number: int, chunk_rows: int, sizes_bytes: Sequence[int]
+) -> tuple[Chunk, ...]:
+    """The chunks that these sorted rows make, one for each of `sizes_bytes`."""
     return tuple(
-        Chunk(first_number + start // chunk_rows, times_ns[start], times_ns[start + chunk_rows - 1])
-        for start in range(0, len(times_ns), chunk_rows)
+        Chunk(
+            first_number + index,
+            times_ns[index * chunk_rows],
+            times_ns[(index + 1) * chunk_rows - 1],
+            size_bytes,
+        )
+        for index, size_bytes in enumerate(sizes_bytes)
     )
+
+
+def superfluous(
+    chunks: Sequence[Chunk], chunk_rows: int, waiting: int, now_ns: int, keep: Retention
+) -> int:
+    """How many of the first chunks go.
+
+    Forgetting makes work, so none goes before there is a sixteenth too much: too old by that part
+    of the age; or more rows or bytes than allowed, and then down to fifteen sixteenths.
+    """
+    count, newest_ns, old_ns = 0, [each.newest_ns for each in chunks], now_ns - keep.age_ns
+    if chunks and newest_ns[0] < old_ns - keep.age_ns // 16:
+        count = next((n for n, time_ns in enumerate(newest_ns) if time_ns >= old_ns), len(chunks))
+    excess = len(chunks) * chunk_rows + waiting - keep.rows
+    if excess > 0:
+        count = max(count, math.ceil((excess + keep.rows // 16) / chunk_rows))
+    excess = sum(each.size_bytes for each in chunks) - keep.size_bytes
+    if excess > 0:
+        enough = excess + keep.size_bytes // 16
+        gone = accumulate(each.size_bytes for each in chunks)
+        count = max(count, 1 + sum(1 for size_bytes in gone if size_bytes < enough))
+    return min(count, len(chunks))
 
 
 def needed(chunks: Iterable[Chunk], within: Span) -> tuple[Chunk, ...]:
@@ -216,11 +256,11 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
     return Windows(start_ns, every_ns, count)
 
 
-def checked_function(function: str) -> str:
+def checked_statistic(statistic: str) -> str:
     """Raises: InvalidArgument for an aggregation that there is not."""
-    if function not in FUNCTIONS:
+    if statistic not in STATISTICS:
         raise InvalidArgument(
-            f"function is '{function[:40]}'; there are {', '.join(FUNCTIONS)}",
-            details={"field": "function"},
+            f"statistic is '{statistic[:40]}'; there are {', '.join(STATISTICS)}",
+            details={"field": "statistic"},
         )
-    return function
+    return statistic

@@ -9,8 +9,8 @@ _NAME = LuaParameter(
     type=LuaType.STRING,
     doc="1 to 64 letters, digits and _ . - ; a series is made by the first row",
 )
-_FUNCTION = LuaParameter(
-    name="function",
+_STATISTIC = LuaParameter(
+    name="statistic",
     type=LuaType.STRING,
     required=False,
     doc='"mean" (default), "min", "max", "sum", "count", "first", "last", "p50", "p95" or "p99"',
@@ -91,7 +91,7 @@ FUNCTIONS = (
             _NAME,
             _FROM,
             _TO,
-            _FUNCTION,
+            _STATISTIC,
             LuaParameter(
                 name="every_s",
                 type=LuaType.NUMBER,

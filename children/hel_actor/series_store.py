@@ -10,20 +10,22 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hel_actor import journal, series
-from hel_actor.series import Chunk, Span
+from hel_actor.series import Chunk, Retention, Span
 from hel_actor.storage import Disk, Storage
+from loki.child import Clock
 from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
 
 if TYPE_CHECKING:  # Both bring numpy and zarr, which only the thread itself may import.
     from collections.abc import Iterator, Sequence
 
     from hel_actor.aggregation import Result
-    from hel_actor.archive import Archive, Columns, Place
+    from hel_actor.archive import Archive, Place
+    from hel_actor.column import Columns
 
 T = TypeVar("T")
 
@@ -54,6 +56,14 @@ class Reading:
     newest: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long rows wait to be sorted, and how much is kept."""
+
+    window_ns: int
+    retention: Retention
+
+
 class SeriesStore:
     """Only one thread may call it, but for `stop`."""
 
@@ -62,14 +72,16 @@ class SeriesStore:
         database: Path,
         submit: Submit,
         folder: Path,
-        window_ns: int,
+        keeping: Keeping,
+        clock: Clock,
         log: logging.Logger,
         storage: Storage | None = None,
     ) -> None:
         self._database = database
         self._submit = submit
         self._folder = folder
-        self._window_ns = window_ns
+        self._keeping = keeping
+        self._clock = clock
         self._log = log
         self._storage = storage or Disk()
         self._reader: sqlite3.Connection | None = None
@@ -87,29 +99,47 @@ class SeriesStore:
             self._reader = None
 
     def checkpoint(self, series_id: int) -> int:
-        """Put the rows that are settled into files; how many that were.
+        """Put the rows that are settled into files, and say how many; then forget old ones.
 
-        Raises: IoError. All rows are still in the journal then, and the next call begins anew.
+        Raises: IoError. No row is lost then, and the next call begins anew.
         """
         if self._stopping:
             return 0
         snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
         times = [row[1] for row in snapshot.waiting]
-        count = series.ready(times, snapshot.series.chunk_rows, self._window_ns)
+        count = series.ready(times, snapshot.series.chunk_rows, self._keeping.window_ns)
         if count:
             with self._named(f"the rows of '{snapshot.series.name}' stay in the journal"):
                 self._write(snapshot, count)
+            self._retain(series_id)
         return count
 
+    def _retain(self, series_id: int) -> None:
+        """The database forgets first. Should the files not follow, `recover` sees to it."""
+        snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
+        known = snapshot.series
+        count = series.superfluous(
+            snapshot.chunks,
+            known.chunk_rows,
+            known.waiting,
+            self._clock.now_ns(),
+            self._keeping.retention,
+        )
+        if count:
+            self._recovered.discard(series_id)
+            first = known.dropped + count
+            self._submit(lambda database: journal.drop(database, known, first)).result()
+            self._place(replace(known, dropped=first))
+
     def _write(self, snapshot: Snapshot, count: int) -> None:
-        from hel_actor.archive import columns
+        from hel_actor.column import columns
 
         known, rows = snapshot.series, snapshot.waiting[:count]
         place = self._place(known)
         self._recovered.discard(known.id)  # Until all is done, files are beyond what is known.
-        chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows)
         archive = self._archive()
-        archive.write(place, columns([row[1:] for row in rows]))
+        sizes = archive.write(place, columns([row[1:] for row in rows]))
+        chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows, sizes)
         archive.publish(_place(known, known.chunks + len(chunks)))
         last = rows[-1][1], rows[-1][0]
         newest_row = max(row[0] for row in snapshot.waiting)
@@ -126,7 +156,7 @@ class SeriesStore:
         """
         import numpy as np
 
-        from hel_actor.archive import joined
+        from hel_actor.column import joined
 
         snapshot = self._find(namespace, name, reading.within)
         limit = series.MAX_ROWS + 1 if reading.limit is None else reading.limit
@@ -144,7 +174,7 @@ class SeriesStore:
         return rows.only(slice(-limit, None) if reading.newest else slice(limit))
 
     def aggregate(
-        self, namespace: str, name: str, within: Span, function: str, every_s: float | None
+        self, namespace: str, name: str, within: Span, statistic: str, every_s: float | None
     ) -> "list[Result]":
         """Raises: IoError, also NOT_FOUND; InvalidArgument; ResourceLimitExceeded; see `read`."""
         snapshot = self._find(namespace, name, within)
@@ -157,14 +187,14 @@ class SeriesStore:
         newest_ns = min(within.end_ns - 1, max(newest + times[-1:]))
         from hel_actor.aggregation import Aggregation
 
-        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), function)
+        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), statistic)
         for rows in self._blocks(snapshot, snapshot.chunks, within):
             aggregation.add(rows)
         aggregation.add(self._waiting(snapshot))
         return aggregation.result()
 
     def _waiting(self, snapshot: Snapshot) -> "Columns":
-        from hel_actor.archive import columns
+        from hel_actor.column import columns
 
         return columns([row[1:] for row in snapshot.waiting])
 

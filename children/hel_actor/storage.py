@@ -1,10 +1,19 @@
 """The seam between the files of time series and the disk, where tests let it fail."""
 
+import ctypes
+import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Protocol
 
 PARTIAL = ".partial"
+NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
+NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS}
+
+# Source: renameat2(2), linux/fs.h, fcntl.h.
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
 
 
 class Storage(Protocol):
@@ -23,6 +32,15 @@ class Storage(Protocol):
 
     def remove(self, path: Path) -> None:
         """Remove a file; a missing one is fine."""
+
+    def link(self, path: Path, target: Path) -> None:
+        """Give a file that never changes a second name."""
+
+    def exchange(self, path: Path, other: Path) -> None:
+        """Let two directories change places, at once where the file system can do it."""
+
+    def remove_tree(self, path: Path) -> None:
+        """Remove a directory and all in it; a missing one is fine."""
 
 
 class Disk:
@@ -56,6 +74,28 @@ class Disk:
     def remove(self, path: Path) -> None:
         path.unlink(missing_ok=True)
 
+    def link(self, path: Path, target: Path) -> None:
+        try:
+            os.link(path, target)
+        except OSError as error:
+            if error.errno not in NO_LINKS:
+                raise
+            self.write(target, path.read_bytes())
+
+    def exchange(self, path: Path, other: Path) -> None:
+        code = _exchange(path, other)
+        if code in NO_EXCHANGE:
+            aside = other.with_name(f"{other.name}.old")
+            other.rename(aside)
+            path.rename(other)
+            aside.rename(path)
+        elif code:
+            raise OSError(code, os.strerror(code), str(path))
+
+    def remove_tree(self, path: Path) -> None:
+        if path.exists():
+            shutil.rmtree(path)
+
 
 def partial(path: Path) -> Path:
     """Where the content of a file stands until it is whole."""
@@ -71,3 +111,10 @@ def replace_file(storage: Storage, path: Path, content: bytes) -> None:
     """Make or replace a file, wholly or not at all; its name is durable when its directory is."""
     storage.write(partial(path), content)
     storage.rename(partial(path), path)
+
+
+def _exchange(path: Path, other: Path) -> int:
+    """The error number, or 0."""
+    renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    done = renameat2(AT_FDCWD, os.fsencode(path), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
+    return ctypes.get_errno() if done else 0

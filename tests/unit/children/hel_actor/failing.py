@@ -47,6 +47,15 @@ class FailingDisk:
     def remove(self, path: Path) -> None:
         self._do(lambda: self._disk.remove(path))
 
+    def link(self, path: Path, target: Path) -> None:
+        self._do(lambda: self._disk.link(path, target))
+
+    def exchange(self, path: Path, other: Path) -> None:
+        self._do(lambda: self._disk.exchange(path, other))
+
+    def remove_tree(self, path: Path) -> None:
+        self._do(lambda: self._disk.remove_tree(path))
+
     def _do(self, act: Callable[[], None], half: Callable[[], None] = lambda: None) -> None:
         self.count += 1
         if self.count != self._fails_at:

@@ -1,4 +1,4 @@
-"""Every function against the plain definition, whatever the blocks."""
+"""Every statistic against the plain definition, whatever the blocks."""
 
 import math
 from collections import defaultdict
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hel_actor import aggregation
 from hel_actor.aggregation import Aggregation
-from hel_actor.archive import columns
-from hel_actor.series import FUNCTIONS, Windows
+from hel_actor.column import columns
+from hel_actor.series import STATISTICS, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,16 +38,16 @@ PLAIN: dict[str, Callable[[list[Row]], float]] = {
 
 
 def test_there_is_a_plain_definition_of_each() -> None:
-    assert tuple(PLAIN) == FUNCTIONS
+    assert tuple(PLAIN) == STATISTICS
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("statistic", STATISTICS)
 @given(rows=ROWS, cuts=st.lists(st.integers(0, 40), max_size=3))
-def test_s_8_5_2_functions(function: str, rows: list[Row], cuts: list[int]) -> None:
+def test_s_8_5_2_functions(statistic: str, rows: list[Row], cuts: list[int]) -> None:
     by_window: dict[int, list[Row]] = defaultdict(list)
     for row in rows:
         by_window[row[0] // 10 * 10].append(row)
-    found = Aggregation(WINDOWS, function)
+    found = Aggregation(WINDOWS, statistic)
     edges = [0, *sorted(cuts), len(rows)]
     for start, end in pairwise(edges):
         found.add(columns(rows[start:end]))
@@ -56,7 +56,7 @@ def test_s_8_5_2_functions(function: str, rows: list[Row], cuts: list[int]) -> N
         (start, len(by_window[start])) for start in sorted(by_window)
     ]
     for each in results:
-        assert math.isclose(each.value, PLAIN[function](by_window[each.start_ns]), abs_tol=1e-9)
+        assert math.isclose(each.value, PLAIN[statistic](by_window[each.start_ns]), abs_tol=1e-9)
 
 
 def test_percentiles_know_their_limit(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from hel_actor.archive import ARRAYS, Archive, Columns, Place, columns
+from hel_actor.archive import ARRAYS, Archive, Place
+from hel_actor.column import Columns, columns
 from hel_actor.storage import Disk
 
 from loki.errors import IoError
@@ -161,6 +162,25 @@ def test_rows_are_right_or_missing_with_a_reason(
     with pytest.raises(IoError, match="'t' cannot be read"):
         list(archive.read(TWO, (0, 1)))
     assert same(next(archive.read(TWO, (0,))), rows(16))
+
+
+def test_dropped_chunks_go_and_the_others_are_counted_anew(
+    archive: Archive, tmp_path: Path
+) -> None:
+    later = replace(TWO, dropped=1)
+    assert archive.recover(later) == []
+    (second,) = archive.read(later, (1,))
+    assert same(second, rows(16, first=16))
+    group = zarr.open_group(tmp_path / "tool/t", mode="r")
+    assert same(Columns(*(group[name][:] for name in ARRAYS)), rows(16, first=16))
+    assert not (tmp_path / "tool/t/time/c/1").exists()
+    assert [path.name for path in (tmp_path / "tool").iterdir() if path.is_dir()] == ["t"]
+
+
+def test_files_that_are_newer_than_the_database_are_not_read_wrongly(archive: Archive) -> None:
+    archive.recover(replace(TWO, dropped=1))
+    with pytest.raises(IoError, match="begin at chunk 1"):
+        archive.recover(TWO)
 
 
 def test_the_description_says_whose_it_is(archive: Archive, tmp_path: Path) -> None:

@@ -117,3 +117,12 @@ def test_old_sequences_are_forgotten_and_refused(
     assert "too old to tell" in refused.message
     assert append(db, 1, sequence=30) == Appended(1, 0, 0, 0, 4)
     assert append(db, 25, sequence=25) == Appended(1, 1, 0, 1, 4)
+
+
+def test_chunks_that_are_dropped_are_forgotten(db: sqlite3.Connection) -> None:
+    append(db, *range(12))
+    written = tuple(Chunk(n, 4 * n, 4 * n + 3, 50) for n in range(3))
+    journal.commit(db, known(db), written, (11, 11), 11)
+    journal.drop(db, known(db), 2)
+    assert journal.chunks(db, known(db)) == written[2:]
+    assert (known(db).dropped, known(db).chunks) == (2, 3)

@@ -103,7 +103,9 @@ def test_a_call_with_the_same_sequence_appends_nothing(start: Start) -> None:
 def test_s_8_5_2_windows(start: Start) -> None:
     bench = start()
     bench.call(append_all(100), run())
-    request = AggregateSeries(name="t", from_=NOW_S - 1000, to=math.inf, function="max", every_s=50)
+    request = AggregateSeries(
+        name="t", from_=NOW_S - 1000, to=math.inf, statistic="max", every_s=50
+    )
     windows = bench.call(request, run()).windows
     assert [(w.time, w.value, w.count) for w in windows] == [
         (NOW_S - 1000, 49.0, 50),
@@ -136,8 +138,8 @@ REFUSED = [
     (ReadSeries(name="t", from_=2.0, to=1.0), "before from"),
     (ReadSeries(name="t", options=ReadOptions(limit=0)), "limit is 0"),
     (ReadSeries(name="t", options=ReadOptions(limit=50_001)), "1 to 50000"),
-    (AggregateSeries(name="t", from_=0.0, to=1.0, function="avg"), "there are mean"),
-    (AggregateSeries(name="t", from_=math.nan, to=1.0, function="mean"), "from is not"),
+    (AggregateSeries(name="t", from_=0.0, to=1.0, statistic="avg"), "there are mean"),
+    (AggregateSeries(name="t", from_=math.nan, to=1.0, statistic="mean"), "from is not"),
 ]
 
 

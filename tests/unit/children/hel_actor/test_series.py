@@ -1,10 +1,11 @@
 """The decisions about time series, as tables and properties."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hel_actor import series
-from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Span, Windows
+from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Retention, Span, Windows
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -154,8 +155,41 @@ def test_looks_are_rare_in_large_chunks() -> None:
 
 
 def test_rows_are_cut_into_chunks() -> None:
-    assert series.cut([1, 2, 3, 4, 5, 6], 7, 3) == (Chunk(7, 1, 3), Chunk(8, 4, 6))
-    assert series.cut([], 7, 3) == ()
+    chunks = (Chunk(7, 1, 3, 100), Chunk(8, 4, 6, 200))
+    assert series.cut([1, 2, 3, 4, 5, 6], 7, 3, [100, 200]) == chunks
+    assert series.cut([], 7, 3, []) == ()
+
+
+HUNDRED = [Chunk(n, 10 * n, 10 * n + 9, 100) for n in range(100)]  # 10 rows each, to time 999.
+FOREVER = Retention(10**6, 10**6, 10**6)
+
+
+@pytest.mark.parametrize(
+    ("now", "keep", "count"),
+    [
+        (1000, FOREVER, 0),
+        # Older than 320: at 1000 that is before 680, but not yet at 349, a sixteenth later.
+        (1000, replace(FOREVER, age_ns=320), 68),
+        (349, replace(FOREVER, age_ns=320), 0),
+        (350, replace(FOREVER, age_ns=320), 3),
+        (10**9, replace(FOREVER, age_ns=320), 100),
+        (1000, replace(FOREVER, rows=1005), 0),
+        (1000, replace(FOREVER, rows=1004), 7),  # 1 too many, and 62 that are a sixteenth.
+        (1000, replace(FOREVER, rows=160), 86),
+        (1000, replace(FOREVER, rows=5), 100),
+        (1000, replace(FOREVER, size_bytes=10_000), 0),
+        (1000, replace(FOREVER, size_bytes=9_999), 7),
+        (1000, replace(FOREVER, size_bytes=1_600), 85),
+        (1000, replace(FOREVER, size_bytes=1), 100),
+        (1000, Retention(320, 1004, 9_999), 68),
+    ],
+)
+def test_s_8_5_3_what_is_too_old_or_too_much_goes(now: int, keep: Retention, count: int) -> None:
+    assert series.superfluous(HUNDRED, 10, 5, now, keep) == count
+
+
+def test_where_there_are_no_files_nothing_goes() -> None:
+    assert series.superfluous([], 10, 99, 10**9, Retention(1, 1, 1)) == 0
 
 
 CHUNKS = (Chunk(0, 0, 9), Chunk(1, 10, 19), Chunk(2, 5, 29))  # The last one holds a late row.
@@ -222,6 +256,6 @@ def test_there_are_not_too_many_windows() -> None:
 
 
 def test_functions() -> None:
-    assert series.checked_function("p95") == "p95"
+    assert series.checked_statistic("p95") == "p95"
     with pytest.raises(InvalidArgument, match="there are mean, min"):
-        series.checked_function("average")
+        series.checked_statistic("average")

@@ -5,17 +5,19 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 import numpy as np
 import pytest
 from hel_actor import journal, series
-from hel_actor.archive import Columns
+from hel_actor.column import Columns
 from hel_actor.database import Database
 from hel_actor.journal import Appended, Batch, Quota
-from hel_actor.series import MAX_NS, MIN_NS, S_NS, Span
-from hel_actor.series_store import Reading, SeriesStore
+from hel_actor.series import MAX_NS, MIN_NS, S_NS, Retention, Span
+from hel_actor.series_store import Keeping, Reading, SeriesStore
 from hel_actor.storage import Disk, Storage
 
 from loki.clock import FakeClock
@@ -26,6 +28,7 @@ ALL = Span(MIN_NS, MAX_NS)
 LOG = logging.getLogger("test.series")
 CHUNK_ROWS = 16
 WINDOW_NS = 10
+KEEP_ALL = Retention(MAX_NS, 10**9, 10**9)
 CODES = [errno.ENOSPC, errno.EIO]
 
 
@@ -34,6 +37,7 @@ class World:
 
     def __init__(self, folder: Path, worker: ThreadPoolExecutor) -> None:
         self.folder = folder
+        self.retention = KEEP_ALL
         self._worker = worker
         self.open()
 
@@ -45,7 +49,13 @@ class World:
     def of(self, storage: Storage) -> SeriesStore:
         path = self.folder / "hel.sqlite"
         return SeriesStore(
-            path, self.database.submit, self.folder / "series", WINDOW_NS, LOG, storage
+            path,
+            self.database.submit,
+            self.folder / "series",
+            Keeping(WINDOW_NS, self.retention),
+            FakeClock(now_ns=1_700_000_000 * S_NS),
+            LOG,
+            storage,
         )
 
     def close(self) -> None:
@@ -233,38 +243,75 @@ def in_memory() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.mark.parametrize(
-    ("how", "killed"), [(Failure.BEFORE, False), (Failure.HALF, True), (Failure.AFTER, True)]
-)
+T = TypeVar("T")
+
+
+def tried(disk: FailingDisk, act: Callable[[], T]) -> T | None:
+    """What it gives, or None where it failed because the disk did just then."""
+    fired_before = disk.fired
+    try:
+        return act()
+    except IoError:
+        assert disk.fired
+        assert not fired_before, "only one operation fails"
+        return None
+
+
+FAILURES = [(Failure.BEFORE, False), (Failure.HALF, True), (Failure.AFTER, True)]
+KEPT = [(KEEP_ALL, 0), (replace(KEEP_ALL, rows=32), 32)]
+
+
+@pytest.mark.parametrize(("how", "killed"), FAILURES)
+@pytest.mark.parametrize(("keep", "first"), KEPT, ids=["keep-all", "keep-some"])
 def test_s_8_5_3_no_row_is_lost_whichever_operation_fails(
-    in_memory: Path, worker: ThreadPoolExecutor, how: Failure, killed: bool
+    in_memory: Path,
+    worker: ThreadPoolExecutor,
+    how: Failure,
+    killed: bool,
+    keep: Retention,
+    first: int,
 ) -> None:
     """The n-th operation fails, for every n until none does: in a first and a later checkpoint."""
-    fired = True
     n = 0
-    while fired:
+    disk = FailingDisk(0)
+    while disk.fired:
         n += 1
         disk = FailingDisk(n, how, CODES[n % 2])
         world = World(in_memory / str(n), worker)
+        world.retention = keep
         world.store = world.of(disk)
         for start in (0, 30):
             world.append(range(start, start + 30))
-            fired_before = disk.fired
-            try:
-                world.checkpoint()
-            except IoError:
-                assert disk.fired
-                assert not fired_before, "only one operation fails"
+            tried(disk, world.checkpoint)
             if killed:
                 world.restart(disk)
-            assert world.times() == list(range(start + 30)), n
+            times = tried(disk, world.times) or world.times()
+            assert times == list(range(times[0], start + 30)), n
+            assert times[0] in (0, first if start else 0), n
+        world.append([60])
         world.checkpoint()
         assert world.waiting() < WINDOW_NS + CHUNK_ROWS
-        assert world.times() == list(range(60)), n
+        assert world.times() == list(range(first, 61)), n
         assert not list(world.folder.rglob("*.partial"))
-        fired = disk.fired
         world.close()
     assert n > 40
+
+
+def test_s_8_5_3_retention_leaves_files_that_others_can_read(world: World, tmp_path: Path) -> None:
+    import xarray
+
+    world.retention = replace(KEEP_ALL, rows=64)
+    world.restart()
+    for start in range(0, 400, 20):
+        world.append(range(start, start + 20))
+        world.checkpoint()
+        times = world.times()
+        assert times == list(range(times[0], start + 20))
+        assert len(times) <= 64 + 20
+    with xarray.open_zarr(tmp_path / "series/tool/t", decode_times=False) as dataset:
+        found = dataset.time.values.tolist()
+        assert found == list(range(times[0], times[0] + len(found)))
+        assert dataset.value.values.tolist() == [time / 4 for time in found]
 
 
 def test_files_have_no_holes_and_are_sorted(world: World, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The real disk behind the seam."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
+from hel_actor import storage
 from hel_actor.storage import Disk, is_partial, partial, replace_file
 
 
@@ -36,3 +39,58 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 def test_partial_files_are_known_by_their_names(name: str, expected: bool) -> None:
     assert is_partial(Path("a") / name) is expected
     assert is_partial(partial(Path("a") / name))
+
+
+def two_directories(folder: Path) -> tuple[Path, Path]:
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / f"in-{name}").touch()
+    return folder / "a", folder / "b"
+
+
+@pytest.mark.parametrize("code", [None, errno.EINVAL, errno.ENOSYS])
+def test_directories_change_places(
+    tmp_path: Path, code: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on a file system that cannot do it at once."""
+    if code is not None:
+        monkeypatch.setattr(storage, "_exchange", lambda *_: code)
+    a, b = two_directories(tmp_path)
+    Disk().exchange(a, b)
+    assert [path.name for path in a.iterdir()] == ["in-b"]
+    assert [path.name for path in b.iterdir()] == ["in-a"]
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_missing_directory_changes_places_with_none(tmp_path: Path) -> None:
+    a, _ = two_directories(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        Disk().exchange(a, tmp_path / "c")
+
+
+@pytest.mark.parametrize("code", [None, *storage.NO_LINKS])
+def test_a_file_gets_a_second_name_or_a_copy(
+    tmp_path: Path, code: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        assert code is not None
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "0").write_bytes(b"rows")
+    if code is not None:
+        monkeypatch.setattr(os, "link", refuse)
+    Disk().link(tmp_path / "0", tmp_path / "1")
+    assert (tmp_path / "1").read_bytes() == b"rows"
+    assert (tmp_path / "0").samefile(tmp_path / "1") is (code is None)
+
+
+def test_other_failures_of_a_link_are_told(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Disk().link(tmp_path / "0", tmp_path / "1")
+
+
+def test_a_tree_is_removed_with_all_in_it(tmp_path: Path) -> None:
+    a, _ = two_directories(tmp_path)
+    for _ in range(2):
+        Disk().remove_tree(a)
+    assert not a.exists()

@@ -1,0 +1,45 @@
+"""Rows of a time series as numpy has them: column by column."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Times = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
+Qualities = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """All of one length: times in ns since 1970, values, and qualities from 0 to 255."""
+
+    times: Times
+    values: Values
+    qualities: Qualities
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def only(self, kept: npt.NDArray[np.bool_] | slice | npt.NDArray[np.intp]) -> "Columns":
+        return Columns(self.times[kept], self.values[kept], self.qualities[kept])
+
+
+def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
+    """Of (time in ns, value, quality)."""
+    times, values, qualities = zip(*rows, strict=True) if rows else ((), (), ())
+    return Columns(
+        np.array(times, np.int64), np.array(values, np.float64), np.array(qualities, np.uint8)
+    )
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """One after the other."""
+    if not parts:
+        return columns(())
+    return Columns(
+        np.concatenate([part.times for part in parts]),
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.qualities for part in parts]),
+    )
