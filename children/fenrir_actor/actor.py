@@ -7,8 +7,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from fenrir_actor.board import board_of
 from fenrir_actor.ledger import Held, Ledger, held_of, outputs_of
 from fenrir_actor.lines import Drive, Line, Output, Owner, Ownership, line_of, not_found
@@ -46,9 +44,9 @@ class Fenrir(ChildRole):
         super().__init__(shell, config)
         self._board = board_of(config)
         run_dir = Path(self._board.state_dir) / "run"
-        self._ledger = Ledger(run_dir / "fenrir.held")
+        self._ledger = Ledger(run_dir / "fenrir.held", self._board)
         self._ownership = Ownership()
-        left = outputs_of(self._left(), self._board)
+        left = outputs_of(self._ledger.read(), self._board)
         self._cut_off: dict[tuple[str, int], list[str]] = {}
         for held, output in left:
             self._cut_off.setdefault((held.run, held.runner_pid), []).append(str(output))
@@ -57,13 +55,6 @@ class Fenrir(ChildRole):
         self._hardware: HardwareAccess = SimulatedBoard(self._board, shell.clock, memory)
         self._worker = shell.worker("board")
         shell.mind(self._worker.submit(self._begin, [output for _, output in left]))
-
-    def _left(self) -> tuple[Held, ...]:
-        try:
-            return self._ledger.read()
-        except (OSError, msgspec.DecodeError) as error:
-            self.shell.log.error("nobody knows what was left driven: %s", error)
-            return ()
 
     def started(self) -> None:
         self.shell.log.info(
@@ -198,20 +189,14 @@ class Fenrir(ChildRole):
     def _act(self, news: tuple[Held, ...] | None, act: Callable[[], None]) -> Done:
         """`news` is what is held from now on, where that changes."""
         if news is not None:
-            try:
-                self._ledger.write(news)
-            except OSError as error:
-                raise IoError(f"cannot note who drives it: {error.strerror}") from error
+            self._ledger.write(news)
         act()
         return Done()
 
     def _free(self, freed: tuple[Output, ...], held: tuple[Held, ...]) -> None:
         for output in freed:
             self._give_back(output)
-        try:
-            self._ledger.write(held)
-        except OSError as error:  # At worst a successor makes safe what is safe already.
-            self.shell.log.warning("cannot note who drives what: %s", error)
+        self._ledger.write(held)
 
     def _close(self, driven: tuple[Output, ...]) -> None:
         for output in driven:

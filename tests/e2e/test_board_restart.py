@@ -10,6 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from fenrir_actor.board import board_of
+from fenrir_actor.config import FenrirConfig
+from fenrir_actor.ledger import Ledger
 
 from loki.client import LokiClient, LokiClientError, Result
 from loki.testing import LokiServer
@@ -127,9 +130,14 @@ def test_what_no_run_drives_any_more_keeps_its_level_over_a_restart(
     server: LokiServer, client: LokiClient
 ) -> None:
     client.execute("light")
-    held = server.state_dir / "run" / "fenrir.held"
+    board = board_of(
+        msgspec.msgpack.encode(
+            FenrirConfig(line_names={"relay": 5, "led": 17, "lamp": 18}).model_dump(mode="json")
+            | {"state_dir": ""}
+        )
+    )
     end_s = time.monotonic() + PATIENCE_S
-    while msgspec.msgpack.decode(held.read_bytes()):
+    while Ledger(server.state_dir / "run" / "fenrir.held", board).read():
         assert time.monotonic() < end_s, "the run never let go"
     end(server, signal.SIGKILL)
     assert client.execute("levels").value.endswith(" true")

@@ -1,10 +1,11 @@
 """Where the simulated board keeps its levels: as of a real one, they outlive Fenrir's process."""
 
 import mmap
-import os
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+
+from fenrir_actor.page import mapped
 
 VALUE = struct.Struct("d")
 
@@ -22,7 +23,7 @@ class BoardMemory:
             name: line_count + VALUE.size * i for i, name in enumerate(sorted(actuators))
         }
         size = line_count + VALUE.size * len(self._places)
-        self._cells = mmap.mmap(-1, size) if path is None else _mapped(path, size)
+        self._cells = mmap.mmap(-1, size) if path is None else mapped(path, size)
 
     def level(self, line: int) -> bool:
         return self._cells[line] != 0
@@ -36,15 +37,3 @@ class BoardMemory:
 
     def set_value(self, actuator: str, value: float) -> None:
         VALUE.pack_into(self._cells, self._places[actuator], value)
-
-
-def _mapped(path: Path, size: int) -> mmap.mmap:
-    """The file; one of another size is of another board and begins anew."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        if os.fstat(descriptor).st_size != size:
-            os.ftruncate(descriptor, 0)
-            os.ftruncate(descriptor, size)
-        return mmap.mmap(descriptor, size)
-    finally:
-        os.close(descriptor)
