@@ -6,6 +6,7 @@ its connection asks for its execution as soon as somebody can be asked.
 """
 
 import http.server
+import sys
 import threading
 import time
 from collections import Counter
@@ -242,10 +243,17 @@ class Pages(http.server.BaseHTTPRequestHandler):
         """Nobody reads it."""
 
 
+class PageServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """That whoever asks is killed meanwhile is what a storm is."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def pages() -> Iterator[str]:
     """The address of a web server."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+    with PageServer(("127.0.0.1", 0), Pages) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -17,7 +17,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import grpc
@@ -74,7 +74,7 @@ class Toll:
 
     begun_s: float  # On the monotonic clock.
     struck: list["Struck"] = field(default_factory=list)
-    missed: int = 0  # Hits for somebody who was being restarted just then.
+    missed: int = 0  # Hits for whom there was nobody.
 
     def victims(self, target: str) -> set[int]:
         return {each.pid for each in self.struck if each.hit.target == target}
@@ -98,6 +98,8 @@ def rage(server: LokiServer, hits: tuple[Hit, ...]) -> Toll:
     toll, pause = Toll(time.monotonic()), Event()
     for hit in hits:
         pause.wait(max(0.0, toll.begun_s + hit.at_s - time.monotonic()))
+        if not pids_of(server, hit.target):  # Just then it is away: the blow falls elsewhere.
+            hit = replace(hit, target="runner", is_blow=False)
         victims = pids_of(server, hit.target)
         pid = victims[int(hit.pick * len(victims))] if victims else 0
         if pid and send(pid, hit.target, hit.signal):

@@ -29,7 +29,7 @@ class Storm:
 
     duration_s: float
     weights: Mapping[str, float]
-    hits_per_s: float = 3.2
+    hits_per_s: float = 3.6
     stops: float = 0.1  # The share of SIGSTOP; the others are SIGKILL.
     blows: Sequence[tuple[str, Signals]] = ()
     blow_every_s: float = 2.0  # On average, after the calm; half as much more or less.

@@ -23,7 +23,7 @@ def test_the_same_seed_is_the_same_storm_and_another_is_another() -> None:
 def test_hits_are_as_many_and_as_divided_as_asked() -> None:
     hits = plan(Storm(duration_s=HOUR_S, weights=WEIGHTS), 1)
     counts = Counter(hit.target for hit in hits)
-    assert len(hits) == pytest.approx(3.2 * HOUR_S, rel=0.05)
+    assert len(hits) == pytest.approx(3.6 * HOUR_S, rel=0.05)
     assert counts["runner"] == pytest.approx(6 * counts["hel"], rel=0.1)
     assert sum(hit.signal is SIGSTOP for hit in hits) == pytest.approx(len(hits) / 10, rel=0.1)
     assert not any(hit.is_blow for hit in hits)
