@@ -7,7 +7,7 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, engine, footprint, idle, overshoot, recovery, runaway, state
+from benchmarks import call, engine, footprint, idle, overshoot, recovery, runaway, series, state
 from benchmarks.result import Figure
 
 SCENARIOS: dict[str, ModuleType] = {
@@ -19,6 +19,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "engine": engine,
     "footprint": footprint,
     "state": state,
+    "series": series,
 }
 
 

@@ -30,7 +30,7 @@ from loki.errors import IoError
 
 TIME, VALUE, QUALITY = "time", "value", "quality"
 ARRAYS = (TIME, VALUE, QUALITY)
-INNER_ROWS = 4096
+INNER_ROWS = 8192
 """Of the pieces that one chunk's file is read by; a chunk that is no multiple is one piece."""
 SLACK_BYTES = 65_536
 """What a chunk's file may be larger than its rows: nothing that grows without bound is opened."""
@@ -101,18 +101,26 @@ class Archive:
             replace_file(self._storage, file, content)
             self._storage.sync_directory(file.parent)
 
-    def read(self, place: Place, numbers: Sequence[int]) -> Iterator[Columns]:
+    def read(
+        self, place: Place, numbers: Sequence[int], arrays: Sequence[str] = ARRAYS
+    ) -> Iterator[Columns]:
         """The rows of these chunks, in blocks of neighbours, each as sorted as it was written.
+
+        Arrays that are not asked for are zero.
 
         Raises: IoError that names the file that is missing, damaged or not ours.
         """
         try:
-            arrays = [self._open(place, name) for name in ARRAYS]
+            if self._described(place) != _descriptions(place):  # Somebody edited it just now.
+                self.publish(place)
+            opened = {name: self._open(place, name) for name in arrays}
             for first, count in series.runs(numbers):
                 self._check_files(place, first, count)
                 start = (first - place.dropped) * place.chunk_rows
                 rows = slice(start, start + count * place.chunk_rows)
-                yield Columns(*(np.asarray(array[rows]) for array in arrays))
+                found = {name: np.asarray(array[rows]) for name, array in opened.items()}
+                zeros = np.zeros(count * place.chunk_rows, np.uint8)
+                yield Columns(*(found.get(name, zeros) for name in ARRAYS))
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, BaseZarrError) as error:
             raise IoError(f"the files of '{place.name}' cannot be read: {error}") from error
 

@@ -74,6 +74,8 @@ class Series:
     waiting: int
     dropped: int
     chunks: int
+    next_row: int
+    sequence_floor: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,9 @@ class Quota:
     chunk_rows: int
 
 
-_FIELDS = "id, namespace, name, mark, chunk_rows, waiting, dropped, chunks"
+_FIELDS = (
+    "id, namespace, name, mark, chunk_rows, waiting, dropped, chunks, next_row, sequence_floor"
+)
 
 
 def find(connection: sqlite3.Connection, namespace: str, name: str) -> Series | None:
@@ -180,10 +184,7 @@ def _known(
     """Whether this sequence was there before; it is now."""
     if sequence is None:
         return False
-    (floor,) = connection.execute(
-        "SELECT sequence_floor FROM series WHERE id = ?", (series.id,)
-    ).fetchone()
-    if floor is not None and sequence <= floor:
+    if series.sequence_floor is not None and sequence <= series.sequence_floor:
         return InvalidArgument(
             f"sequence is {sequence}, too old to tell whether it was appended: of each series "
             f"at least the {KEPT_SEQUENCES} highest are remembered",
@@ -196,12 +197,9 @@ def _known(
 
 
 def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row]) -> None:
-    (next_row,) = connection.execute(
-        "SELECT next_row FROM series WHERE id = ?", (series.id,)
-    ).fetchone()
     connection.executemany(
         "INSERT INTO series_row VALUES (?, ?, ?, ?, ?)",
-        ((series.id, next_row + index, *row) for index, row in enumerate(rows)),
+        ((series.id, series.next_row + index, *row) for index, row in enumerate(rows)),
     )
     connection.execute(
         "UPDATE series SET next_row = next_row + ?, waiting = waiting + ? WHERE id = ?",

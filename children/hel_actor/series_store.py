@@ -188,7 +188,7 @@ class SeriesStore:
         from hel_actor.aggregation import Aggregation
 
         aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), statistic)
-        for rows in self._blocks(snapshot, snapshot.chunks, within):
+        for rows in self._blocks(snapshot, snapshot.chunks, within, "time", "value"):
             aggregation.add(rows)
         aggregation.add(self._waiting(snapshot))
         return aggregation.result()
@@ -199,13 +199,16 @@ class SeriesStore:
         return columns([row[1:] for row in snapshot.waiting])
 
     def _blocks(
-        self, snapshot: Snapshot, chunks: "Sequence[Chunk]", within: Span
+        self, snapshot: Snapshot, chunks: "Sequence[Chunk]", within: Span, *arrays: str
     ) -> "Iterator[Columns]":
-        """The rows of these chunks that are in the span."""
+        """The rows of these chunks that are in the span; without `arrays`, whole."""
         if not chunks:
             return
+        from hel_actor.archive import ARRAYS
+
         place = self._place(snapshot.series)
-        for rows in self._archive().read(place, [chunk.number for chunk in chunks]):
+        numbers = [chunk.number for chunk in chunks]
+        for rows in self._archive().read(place, numbers, arrays or ARRAYS):
             if self._stopping:
                 raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
             yield rows.only((rows.times >= within.start_ns) & (rows.times < within.end_ns))

@@ -69,6 +69,7 @@ def steps(url: str) -> tuple[Step, ...]:
         Step("fetch", {"url": url}),
         Step("notebook", {"title": "demo", "text": "written by loki demo"}),
         Step("counter"),
+        Step("trend"),
         Step("countdown", {"from": 5, "interval_ms": 100}, stream=True),
         Step("runaway", cause="TIME_BUDGET"),
     )

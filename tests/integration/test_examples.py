@@ -16,6 +16,7 @@ TOOLS = {
     "notebook",
     "report",
     "runaway",
+    "trend",
 }
 
 

@@ -108,6 +108,23 @@ def test_a_length_that_the_database_does_not_know_is_taken_back(
     assert everything(tmp_path) == before
 
 
+@pytest.mark.parametrize("name", ["zarr.json", "value/zarr.json"])
+def test_what_is_edited_while_loki_runs_changes_no_row(
+    archive: Archive, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "tool" / "t" / name
+    file.write_bytes(file.read_bytes().replace(b"32", b"9999999999999"))
+    (both,) = archive.read(TWO, (0, 1))
+    assert same(both, rows(32))
+
+
+def test_arrays_that_are_not_asked_for_are_zero(archive: Archive) -> None:
+    (found,) = archive.read(TWO, (1,), ("time", "value"))
+    assert not found.qualities.any()
+    assert found.times.tolist() == rows(16, first=16).times.tolist()
+    assert len(found.qualities) == len(found.values) == 16
+
+
 @pytest.mark.parametrize("name", ["zarr.json", "time/zarr.json"])
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"shape": [9]}', None])
 def test_edited_descriptions_are_put_right(
