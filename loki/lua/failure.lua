@@ -1,6 +1,7 @@
 -- Late part of the prelude: errors of calls, and what went wrong in a script.
 
 local LEVELS, FRAMES, TEXT_LIMIT = 200, 20, 2000
+local REFERENCES = { ["function"] = true, table = true, thread = true } -- What has an address.
 local issued = setmetatable({}, WEAK) -- Error table -> what it said when it was raised.
 local error_meta = { __name = "error", __metatable = false }
 
@@ -91,7 +92,12 @@ local function message_of(e)
     return rawget(e, "message")
   end
   local ok, text = caught(pcall(tostring, e))
-  return ok and text or "an error that cannot be shown"
+  if not ok then
+    return "an error that cannot be shown"
+  elseif e == nil or (REFERENCES[type(e)] and find(text, format("%p", e), 1, true)) then
+    return late.excerpt.of_error(e) -- Lua knows nothing but its address.
+  end
+  return text
 end
 
 -- Notes in `failure` what the script did not catch.

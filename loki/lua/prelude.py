@@ -21,6 +21,7 @@ on what that function captured is one step. A fresh state comes sooner by a twen
 LATE = (
     "codec",
     "coroutine",
+    "excerpt",
     "failure",
     "load",
     "module",

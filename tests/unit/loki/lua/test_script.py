@@ -157,7 +157,7 @@ def test_an_error_tells_line_and_the_scripts_own_frames(play):
 @pytest.mark.parametrize(
     ("raised", "message"),
     [
-        ("error()", "nil"),
+        ("error()", "the error is nil"),
         ("error(42)", "42"),
         ("error({message = 'said'})", "said"),
         ("error(setmetatable({}, {__tostring = function() return 'shown' end}))", "shown"),
