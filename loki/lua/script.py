@@ -222,8 +222,22 @@ class LuaSession:
             )
         return Failed(
             ErrorCode.MEMORY_BUDGET,
-            f"the script needs more than {limits.max_memory_mb} MiB of memory; "
+            f"the script needs more than {limits.max_memory_mb} MiB of memory"
+            f"{self._too_much_at_once()}; "
             f"{limit_place(declared_in, 'max_memory_mb')} sets how much that is",
+        )
+
+    def _too_much_at_once(self) -> str:
+        """Why there was not enough although most of it was free; "" where it was full.
+
+        Lua collects all garbage before it refuses, and grows a stack by doubling it.
+        """
+        held = self.memory_bytes
+        if held * 2 >= self._script.limits.max_memory_mb * 1024 * 1024:
+            return ""
+        return (
+            f": it held {held // 1024} KiB and asked for too much at once, as a function that "
+            "calls itself without end does"
         )
 
     def _invalid(self, raw: bytes) -> Step:

@@ -65,6 +65,26 @@ def test_s_5_3_1_memory_over_the_limit_ends_the_run(play):
     assert "[limits] max_memory_mb in its `--- loki:` header" in run.failed.message
 
 
+@pytest.mark.parametrize(
+    ("source", "at_once"),
+    [
+        ("local function f(n) return 1 + f(n + 1) end return f(1)", True),
+        ("local function f(n) return 1 + f(n + 1) end return pcall(f, 1)", True),
+        (
+            "local t = {} for i = 1, 3 do t[i] = ('x'):rep(1 << 20) end t[4] = ('x'):rep(1 << 30)",
+            True,
+        ),
+        ("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end", False),
+    ],
+)
+def test_memory_that_was_asked_for_at_once_is_told_from_much_that_is_held(play, source, at_once):
+    message = play(source, max_memory_mb=10).failed.message
+    told = "KiB and asked for too much at once, as a function that calls itself without end does; "
+    assert message.startswith("the script needs more than 10 MiB of memory" + ":;"[not at_once])
+    assert (told in message) == at_once
+    assert message.endswith("sets how much that is")
+
+
 def test_memory_within_the_limit_is_there_and_counted(play):
     source = f"local t = {{}} for i = 1, 5 do t[i] = ('x'):rep({MIB}) end loki.sleep(0) return #t"
     run = play(source, max_memory_mb=8)
