@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import fcntl
 import json
+import logging
 import os
 import select
 import signal
@@ -29,6 +30,8 @@ ABOVE_THESPIAN = 255  # The Admin closes descriptors 3 to 254 when it detaches i
 FATAL_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT)
 BACKLOG = 128
 KILL_TIMEOUT_S = 1.0
+
+log = logging.getLogger("loki.lifeline")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _directory_fd = -1
@@ -136,6 +139,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._alive: dict[int, int] = {}
+        self._writable = True
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -154,9 +158,17 @@ class Ledger:
         self._write()
 
     def _write(self) -> None:
+        """On a full disk the one in memory must do: the lifeline ends all without the other."""
         fresh = self._path.with_suffix(".new")
-        fresh.write_text(json.dumps({"boot": boot_id(), "alive": self._alive}))
-        fresh.replace(self._path)
+        try:
+            fresh.write_text(json.dumps({"boot": boot_id(), "alive": self._alive}))
+            fresh.replace(self._path)
+        except OSError as error:
+            if self._writable:
+                log.warning("%s cannot be written: %s", self._path, error.strerror)
+            self._writable = False
+        else:
+            self._writable = True
 
     def kill_survivors(self) -> list[int]:
         """End what the ledger of an earlier starter still names; returns their pids."""

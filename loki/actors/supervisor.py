@@ -146,13 +146,26 @@ class Supervisor(ParentRole):
         self._stepping = True
         try:
             while self._events:
-                now_s = self.shell.clock.monotonic_s()
-                self._state, commands = supervision.step(self._state, self._events.popleft(), now_s)
+                event, now_s = self._events.popleft(), self.shell.clock.monotonic_s()
+                before, (self._state, commands) = (
+                    self._state,
+                    supervision.step(self._state, event, now_s),
+                )
+                self._log_death(event, before)
                 self.stepped()
                 for command in commands:
                     self._perform(command)
         finally:
             self._stepping = False
+
+    def _log_death(self, event: words.Event, before: words.Supervisor) -> None:
+        """Of a child that nobody had told to stop."""
+        if not isinstance(event, words.Exited) or before.life is words.Life.ENDING:
+            return
+        child = before.find(event.name)
+        if child is not None and child.incarnation == event.incarnation and not child.stop:
+            reason = child.last_word or event.reason
+            self.shell.log.warning("%s (pid %d) ended: %s", event.name, child.pid, reason)
 
     def stepped(self) -> None:
         """Something may have changed. What follows from it, such as a fork, is yet to be done."""

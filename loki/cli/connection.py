@@ -1,6 +1,7 @@
 """A command's connection to its server, and one line for whatever goes wrong on it."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ def connect(
 
     Ctrl-C ends what the command waits for, an execution too, and the command with 130.
     """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
     from loki.client import LokiClient, LokiClientError
 
     try:
@@ -71,7 +73,7 @@ def error_line(error: "LokiClientError", server: str) -> str:
             )
         return (
             f"no Loki answers at {server}; start one with `loki serve`, "
-            "or name another with --server HOST:PORT"
+            "or name another with --server HOST:PORT; one that restarts is back in a moment"
         )
     retry = "" if error.retry_after_s is None else f" (try again in {error.retry_after_s:g} s)"
     message = " ".join(error.message.split())

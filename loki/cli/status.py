@@ -50,9 +50,9 @@ def _show_children(rows: "Iterable[tuple[str, device_pb2.ChildServiceInfo]]") ->
             (
                 title,
                 state_name(child),
-                str(child.pid or ""),
+                str(child.pid or "-"),
                 str(child.restarts),
-                duration(child.uptime_s) if child.pid else "",
+                duration(child.uptime_s) if child.pid else "-",
                 child.last_error,
             )
             for title, child in rows

@@ -125,16 +125,27 @@ class RunTable:
 
     def dispatcher_lost(self) -> None:
         """Nobody will tell how the pending runs ended, so this does."""
+        failure = Failure(
+            code=ErrorCode.RUNNER_CRASHED,
+            message="the dispatcher ended in the middle of this execution; try again",
+        )
         for run in self._runs.values():
-            failure = Failure(
-                code=ErrorCode.RUNNER_CRASHED,
-                message="the dispatcher ended in the middle of this execution; try again",
-            )
-            finished = RunFinished(
-                run=run.id, script=run.script, cause=Cause.CRASHED, failure=failure
-            )
-            run.put(finished, DISPATCHER)
+            run.put(_ended(run, Cause.CRASHED, failure), DISPATCHER)
+
+    def end_all(self) -> None:
+        """Loki stops, and has waited for the pending runs for as long as it may."""
+        failure = Failure(
+            code=ErrorCode.DRAINING, message="Loki is stopping, and has ended this execution"
+        )
+        for run in self._runs.values():
+            if not run.ended:
+                run.put(_ended(run, Cause.CANCELLED, failure), DISPATCHER)
+                self._cancel(run.id)
 
     def refuse_more(self) -> None:
         """From now on, opening a run raises DRAINING."""
         self._draining = True
+
+
+def _ended(run: PendingRun, cause: Cause, failure: Failure) -> RunFinished:
+    return RunFinished(run=run.id, script=run.script, cause=cause, failure=failure)

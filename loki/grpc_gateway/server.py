@@ -78,13 +78,15 @@ class Gateway(Role):
         self._events.lost(peer)
 
     async def drain(self, grace_s: float) -> None:
-        """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, close the rest."""
+        """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, end the rest."""
         self._runs.refuse_more()
         self._events.close()
         self._log.close()
         self._health.drain()
         if not await self._guard.idle(max(0.0, grace_s - CLOSING_S)):
             self.shell.log.warning("calls were still under way after %.3g s", grace_s)
+            self._runs.end_all()
+            await self._guard.idle(CLOSING_S)
         await self._server.stop(0)
 
 

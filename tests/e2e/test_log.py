@@ -117,8 +117,9 @@ def test_s_10_1_2_the_incident_that_a_client_was_given_is_found(
     assert "Traceback" in record["message"]
     by_execution = loki_logs(server, "--execution", record["execution_id"])
     assert record in by_execution
-    (line,) = [line for line in log_path(server).open() if incident in line]
-    assert json.loads(line)["incident"] == incident
+    own, death = [line for line in log_path(server).open() if incident in line]
+    assert json.loads(own)["incident"] == incident
+    assert f"ended: incident {incident}: LookupError" in json.loads(death)["message"]
 
 
 def test_what_a_script_logs_is_its_own_lines_of_its_own_execution(

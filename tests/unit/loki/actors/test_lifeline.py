@@ -319,3 +319,19 @@ def test_an_actor_leaves_stopping_to_the_starter() -> None:
         return 7
 
     assert end_of(fork(stay)) == 7
+
+
+def test_a_ledger_that_cannot_be_written_keeps_its_account_in_memory(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on a full disk: here the folder is gone."""
+    ledger = Ledger(tmp_path / "gone" / "processes.json")
+    ledger.add(os.getpid())
+    ledger.add(os.getppid())
+    assert ledger.pids == (os.getpid(), os.getppid())
+    ledger.remove(os.getpid())
+    assert ledger.pids == (os.getppid(),)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    (tmp_path / "gone").mkdir()
+    ledger.remove(os.getppid())
+    assert (tmp_path / "gone" / "processes.json").exists()

@@ -164,7 +164,7 @@ def test_no_server_says_how_to_start_one(
     assert result.exit_code == 1
     assert result.stderr == (
         "no Loki answers at 127.0.0.1:9; start one with `loki serve`, "
-        "or name another with --server HOST:PORT\n"
+        "or name another with --server HOST:PORT; one that restarts is back in a moment\n"
     )
 
 

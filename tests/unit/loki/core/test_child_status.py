@@ -42,4 +42,6 @@ def test_one_that_is_up_says_for_how_long_and_when_it_was_last_heard() -> None:
     assert (status.service, status.address) == (True, "node")
     assert (status.supervisor, status.supervises) == ("loki", False)
     down = status_of(replace(UP, phase=Phase.IDLE, last_reason="killed"), plan, "loki", 110.0)
+    doomed = status_of(replace(UP, killed=True, last_word="hung", last_reason="x"), plan, "", 110.0)
+    assert (doomed.state, doomed.last_error) == (ChildState.RESTARTING, "hung")
     assert (down.uptime_s, down.heartbeat_age_s, down.last_error) == (0.0, 0.0, "killed")

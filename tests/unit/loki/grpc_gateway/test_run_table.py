@@ -144,6 +144,23 @@ def test_a_lost_dispatcher_ends_what_has_not_ended(shell, table) -> None:
     assert shell.sent(CancelRun) == []
 
 
+def test_what_still_runs_when_loki_stops_is_ended_and_told_so(shell, table) -> None:
+    async def scene() -> None:
+        with (
+            table.open(SUBMIT, None) as done,
+            table.open(SubmitRun(run="q", principal="local", script="average"), None) as pending,
+        ):
+            deliver(table, GOOD)
+            table.end_all()
+            assert await done.end() == GOOD
+            await pending.end()
+
+    with pytest.raises(RunFailed) as raised:
+        play(scene())
+    assert raised.value.code is ErrorCode.DRAINING
+    assert [cancel.run for _, cancel, _ in shell.sent(CancelRun)] == ["q"]
+
+
 def test_a_draining_table_opens_nothing(shell, table) -> None:
     async def scene() -> None:
         table.refuse_more()

@@ -136,7 +136,9 @@ class TestDraining:
         running = stub.ExecuteScript.future(execute())
         run = shell.wait_for(SubmitRun).run
         hosted.drain(0.2).result(timeout=5)
-        assert running.exception(timeout=5).code() is grpc.StatusCode.UNAVAILABLE
+        code, details = status_of(running.exception(timeout=5))
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert b"DRAINING" in details["ErrorInfo"].value
         assert shell.wait_for(CancelRun).run == run
 
 
