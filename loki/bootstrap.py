@@ -12,20 +12,27 @@ import msgspec
 
 from loki import __version__, tree
 from loki.actors.keeper import Keeper
-from loki.actors.library import folder_of, rules_of, tools_of
+from loki.actors.library import LANGUAGE, folder_of, rules_of, tools_of
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
 from loki.child import Child
-from loki.config import LoadedSettings, load_settings
+from loki.config import LoadedSettings, Settings, load_settings
+from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
+from loki.lua import engine_for
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.log import LogConfig
+from loki.messages.script import Limits
 from loki.messages.tree import SupervisorConfig
+from loki.tool.definition import MAX_SOURCE_BYTES
+from loki.tool.document import read_text
 from loki.tool.file import Tools, read_source, read_tools
 from loki.tool.header import dropped
+from loki.tool.problem import Problem
+from loki.tool.rule import Rules
 
 if TYPE_CHECKING:
     from loki.lua.check import Checked, Checker
@@ -119,7 +126,7 @@ def _log(loaded: LoadedSettings) -> LogConfig:
 
 def _part(loaded: LoadedSettings, name: str) -> Part:
     try:
-        child: Child = importlib.import_module(name).CHILD
+        child = _child(name)
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(
             f"{loaded.path or 'settings'}: children: '{name}' is no child: {error}"
@@ -160,6 +167,31 @@ def check_source(setup: Setup, file: Path, source: str) -> "Checked":
     checker = replace(checker, tools={t.name: t for t in (*others, *tools.scripts, *own.scripts)})
     report = checker.check_source(file, source, (*users, *own.scripts))
     return Checked(own.problems, (report,))
+
+
+def check_upload(file: Path) -> tuple[Problem, ...]:
+    """What any device would refuse of a tool file, or of the header of a script.
+
+    Ceilings, the scripts folder and permissions of unknown children are for the device to judge.
+
+    Raises: ConfigurationError for a script that cannot be read.
+    """
+    modules = tuple(_child(name).module for name in Settings().children)
+    rules = Rules(
+        compile=engine_for(LANGUAGE, modules).validate,
+        modules=modules,
+        elsewhere=True,
+        ceiling=Limits(**dict.fromkeys(Limits.__struct_fields__, 0)),
+        script_storage_path=Path(file.absolute().anchor),
+    )
+    if file.suffix != SUFFIX:
+        return read_tools((file,), rules).problems
+    return read_source(read_text(file, MAX_SOURCE_BYTES), file, rules).problems
+
+
+def _child(name: str) -> Child:
+    child: Child = importlib.import_module(name).CHILD
+    return child
 
 
 def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli import script as scripts
-from loki.cli.connection import connect, fail, report
+from loki.cli.connection import complain, connect, fail, report
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.view import Json, say, say_json, show_table
 
 if TYPE_CHECKING:
     from loki.client import LokiClient
+    from loki.tool.problem import Problem
     from loki.v1 import script_pb2
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of a script.")]
@@ -84,7 +85,7 @@ def _range(parameter: dict[str, Json]) -> str:
 
 def register(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A tool file with [[tools]], or a .lua file.")
+        Path, typer.Argument(metavar="FILE", help="A tool file with [\\[tools]], or a .lua file.")
     ],
     name: Annotated[str, typer.Option(help="Of a .lua file; else its header's, or its own.")] = "",
     returns: Annotated[
@@ -116,6 +117,8 @@ def _register(
         revision = _present_revision(client, definition.name) if update else ""
         script = client.register_script(definition, expected_revision=revision)
     except LokiClientError as error:
+        if error.reason == "SCRIPT_EXISTS" and "revision" in error.details and not update:
+            error.message = f"script '{definition.name}' exists; --update replaces it"
         report(error, server, as_json)
         return False
     if as_json:
@@ -130,11 +133,26 @@ def _read(file: Path, name: str, returns: str) -> list["script_pb2.ScriptDefinit
     from loki.errors import ConfigurationError
 
     try:
+        if problems := _problems(file, name, returns):
+            for problem in problems:
+                complain(str(problem))
+            raise typer.Exit(1)
         if file.suffix != ".lua":
             return scripts.read_definitions(file)
         return [scripts.read_definition(file, name, returns)]
     except (ConfigurationError, ValueError) as error:
         fail(f"{error}")
+
+
+def _problems(file: Path, name: str, returns: str) -> list["Problem"]:
+    """All that is wrong with the entries, but for what the command line says instead."""
+    from loki import bootstrap
+
+    found = bootstrap.check_upload(file)
+    if file.suffix != ".lua":
+        return list(found)
+    given = {key for key, value in (("name", name), ("return_type", returns)) if value}
+    return [p for p in found if p.key not in given and (p.key, p.value) != ("return_type", "")]
 
 
 def _present_revision(client: "LokiClient", name: str) -> str:

@@ -1,7 +1,8 @@
 """Scripts of a server as plain data, and files as scripts to register."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from loki.cli.view import Json, jsonable
 
@@ -19,14 +20,14 @@ def type_name(value_type: int) -> str:
     return "any" if name.endswith("UNSPECIFIED") else name.removeprefix("VALUE_TYPE_").lower()
 
 
-def type_number(name: str) -> int:
-    """Raises: ValueError that says which types there are."""
+def type_number(name: str, known: Sequence[str]) -> int:
+    """Raises: ValueError that says which types are `known`."""
     from loki.v1 import script_pb2
 
-    known = {type_name(number): number for number in script_pb2.ValueType.values() if number}
     if name not in known:
         raise ValueError(f"{name!r} is no type; there are {', '.join(known)}")
-    return known[name]
+    number: int = script_pb2.ValueType.Value(f"VALUE_TYPE_{name.upper()}")
+    return number
 
 
 def types_of(definition: "script_pb2.ScriptDefinition") -> dict[str, str]:
@@ -197,12 +198,13 @@ def build_definition(entry: dict[str, Any], folder: Path) -> "script_pb2.ScriptD
 
     Raises: ValueError or TypeError for a shape that the API has no field for.
     """
+    from loki.tool.definition import ReturnType
     from loki.v1 import script_pb2
 
     plain = dict(entry)
     parameters = plain.pop("parameters", [])
     plain["source"] = _source(plain.pop("script", {}), folder)
-    plain["return_type"] = type_number(plain.get("return_type", "void"))
+    plain["return_type"] = type_number(plain.get("return_type", "void"), get_args(ReturnType))
     if "permissions" in plain:
         allowed = {key: _patterns(value) for key, value in dict(plain["permissions"]).items()}
         plain["permissions"] = {"keys": {key: {"patterns": p} for key, p in allowed.items() if p}}
@@ -214,12 +216,13 @@ def build_definition(entry: dict[str, Any], folder: Path) -> "script_pb2.ScriptD
 
 
 def _parameter(entry: dict[str, Any]) -> "script_pb2.ParameterDefinition":
+    from loki.tool.definition import ParameterType
     from loki.v1 import script_pb2
     from loki.v1_value import fill
 
     plain = dict(entry)
     values = {key: plain.pop(key) for key in ("default", "minimum", "maximum") if key in plain}
-    plain["type"] = type_number(plain.get("type", ""))
+    plain["type"] = type_number(plain.get("type", ""), get_args(ParameterType))
     plain.setdefault("required", "default" not in values)
     parameter = script_pb2.ParameterDefinition()
     _parse(plain, parameter)

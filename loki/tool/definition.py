@@ -23,7 +23,7 @@ from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType
 from loki.messages.value import ScriptValue, pack
 from loki.tool.document import read_text
-from loki.tool.permission import read_permissions
+from loki.tool.permission import known_keys, read_permissions
 from loki.tool.problem import Breach, Table, broken
 from loki.tool.revision import revision_of
 from loki.tool.rule import Rules
@@ -205,7 +205,11 @@ class ToolDefinition(Table):
     def _known_keys(cls, table: object, info: ValidationInfo) -> object:
         if not isinstance(table, dict):
             return table
-        allowed, breaches = read_permissions(table, Surroundings.of(info).rules.modules)
+        rules = Surroundings.of(info).rules
+        if rules.elsewhere:
+            here = known_keys(rules.modules)
+            table = {name: value for name, value in table.items() if name in here}
+        allowed, breaches = read_permissions(table, rules.modules)
         if breaches:
             raise broken(*breaches)
         return allowed

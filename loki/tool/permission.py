@@ -23,8 +23,7 @@ def read_permissions(
     A key that allows nothing (`storage = false`, `gpio = []`) is left out. The normal form is
     accepted as well as people's: a flag as ["*"], a mode as ["r"] or ["rw"].
     """
-    keys = {key.name: key for module in modules for key in module.permissions}
-    keys[TOOLS.name] = TOOLS
+    keys = known_keys(modules)
     allowed: Permissions = {}
     breaches = []
     for name, value in table.items():
@@ -34,6 +33,12 @@ def read_permissions(
         elif entries:
             allowed[name] = entries
     return allowed, tuple(breaches)
+
+
+def known_keys(modules: Iterable[LuaModule]) -> dict[str, PermissionKey]:
+    """By name: those of the modules, and Loki's own."""
+    keys = {key.name: key for module in modules for key in module.permissions}
+    return {**keys, TOOLS.name: TOOLS}
 
 
 def _refusal(name: str, keys: Mapping[str, PermissionKey]) -> str:

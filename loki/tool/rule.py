@@ -16,6 +16,7 @@ class Rules:
     """Raises: CompilationError where the language refuses the source. Executes nothing."""
 
     modules: tuple[LuaModule, ...] = ()  # Whose permission keys there are.
+    elsewhere: bool = False  # Another device is meant, which may have more modules.
     defaults: Limits = field(default_factory=Limits)
     ceiling: Limits = field(default_factory=Limits)
     default_permissions: Permissions = field(default_factory=dict)  # Of tools without a manifest.

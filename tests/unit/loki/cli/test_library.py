@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from loki.cli.option import DEFAULT_SERVER
+from loki.client import LokiClientError
 
 TOOLS = """
 [[tools]]
@@ -161,6 +163,72 @@ def test_a_file_that_cannot_be_read_is_one_line(
     assert complaint in result.stderr
     assert result.stderr.count("\n") == 1
     assert client.calls == []
+
+
+BAD = """
+[[tools]]
+name = "9"
+return_type = "any"
+script = { inline = "retrun 1" }
+[[tools]]
+name = "two"
+return_type = "void"
+script = { inline = "return" }
+limits = { max_memory_mb = 100000 }
+permissions = { balconies = true, gpio = true }
+[[tools]]
+name = "three"
+return_type = "void"
+script = { inline = "retrun 1" }
+"""
+
+
+def test_every_problem_is_told_with_its_line_before_anything_is_sent(
+    client: Any, loki: Callable[..., Any], tmp_path: Path
+) -> None:
+    """What only the device can know is left to it: its ceilings, and its other children."""
+    file = tmp_path / "bad.toml"
+    file.write_text(BAD)
+    result = loki("register", str(file))
+    assert result.exit_code == 1
+    told = [line for line in result.stderr.splitlines() if line.startswith(str(file))]
+    assert [line.partition(": ")[0] for line in told] == [f"{file}:{n}" for n in (3, 4, 11, 15)]
+    assert "gpio = true" in told[2]
+    assert client.calls == []
+
+
+def test_the_header_of_a_lua_file_is_judged_with_what_is_given(
+    client: Any, loki: Callable[..., Any], tmp_path: Path
+) -> None:
+    file = tmp_path / "9.lua"
+    file.write_text("--- loki: description = 5\nreturn 1")
+    result = loki("register", str(file))
+    assert [line.partition(": ")[0] for line in result.stderr.splitlines()] == [f"{file}:1"] * 2
+    file.write_text("--- loki: description = 'five'\nreturn 1")
+    assert loki("register", str(file), "--name", "five").exit_code == 0
+    file.write_text("--- loki: return_type = 'any'\nreturn 1")
+    assert loki("register", str(file), "--name", "five").exit_code == 1
+    assert loki("register", str(file), "--name", "five", "--returns", "void").exit_code == 0
+    assert [call[1] for call in client.calls if call[0] == "register"] == ["five", "five"]
+
+
+def test_what_exists_is_replaced_by_an_option(
+    client: Any, loki: Callable[..., Any], tool_file: str
+) -> None:
+    client.refused = {
+        "one": LokiClientError(
+            "give its revision r1 as expected_revision",
+            code=grpc.StatusCode.ALREADY_EXISTS,
+            reason="SCRIPT_EXISTS",
+            details={"script": "one", "revision": "r1"},
+        )
+    }
+    result = loki("register", tool_file)
+    assert result.stderr == "SCRIPT_EXISTS: script 'one' exists; --update replaces it\n"
+
+
+def test_help_shows_what_a_tool_file_has(loki: Callable[..., Any]) -> None:
+    assert "[[tools]]" in loki("register", "--help").stdout
 
 
 def test_remove(client: Any, loki: Callable[..., Any]) -> None:

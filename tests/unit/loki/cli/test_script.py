@@ -1,7 +1,7 @@
 """Tool files as registrations, and scripts as plain data."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tomli
@@ -16,6 +16,7 @@ from loki.cli.script import (
     type_number,
 )
 from loki.errors import ConfigurationError
+from loki.tool.definition import ParameterType, ReturnType
 from loki.v1 import script_pb2
 from loki.v1_value import from_proto
 
@@ -144,9 +145,18 @@ def test_a_script_as_json_has_what_its_file_says(tool_file: Path) -> None:
 
 
 def test_types_have_their_names_of_tool_files() -> None:
-    assert type_number("object") == script_pb2.VALUE_TYPE_OBJECT
-    with pytest.raises(ValueError, match="there are string, integer, number"):
-        type_number("unspecified")
+    assert type_number("object", ("object", "void")) == script_pb2.VALUE_TYPE_OBJECT
+    with pytest.raises(ValueError, match="'any' is no type; there are object, void"):
+        type_number("any", ("object", "void"))
+
+
+@pytest.mark.parametrize("key", ["return_type", "parameters"])
+def test_the_types_are_those_of_tool_files(key: str) -> None:
+    entry = {"name": "a", "script": {"inline": "x"}, "return_type": "void"}
+    wrong = {"return_type": "any", "parameters": [{"name": "p", "type": "any"}]}[key]
+    kind = ParameterType if key == "parameters" else ReturnType
+    with pytest.raises(ValueError, match=f"there are {', '.join(get_args(kind))}$"):
+        build_definition({**entry, key: wrong}, Path())
 
 
 def test_s_r_7_a_lua_file_is_what_its_header_says(tmp_path: Path) -> None:
