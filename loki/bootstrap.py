@@ -224,6 +224,7 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
 
     Raises: LokiError when the system cannot start; nothing is left running then.
     """
+    setup.loaded.require_tools()
     os.umask(0o077)  # What scripts store is for this user alone.
     log_file = LogFile(setup.gateway.log)
     start_logging(setup.loaded.settings.logging.level, log_file)

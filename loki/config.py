@@ -228,6 +228,8 @@ class LoadedSettings:
     where: Callable[[Place], str] = field(default=lambda _place: "settings", repr=False)
     """File and line of a key, or the environment variable that sets it."""
 
+    tools_named_by: str = ""  # The option or variable that names the tool file, where one does.
+
     def resolve(self, path: str) -> Path:
         """Relative paths start at the settings' file; `~` is the user's home."""
         return (self.folder / Path(path).expanduser()).resolve()
@@ -239,6 +241,15 @@ class LoadedSettings:
     @property
     def tools(self) -> Path:
         return self.resolve(self.settings.tools)
+
+    def require_tools(self) -> None:
+        """Raises: ConfigurationError where the tool file that was named for now is missing.
+
+        One that the settings name may come later: it is a problem that is shown until then.
+        """
+        if self.tools_named_by and not self.tools.is_file():
+            what = "is no regular file" if self.tools.exists() else "no such file"
+            raise ConfigurationError(f"{self.tools}: {what} ({self.tools_named_by} names it)")
 
     def storage(self) -> Path:
         """The folder of script files, made if it is missing. Raises: ConfigurationError."""
@@ -320,12 +331,14 @@ def load_settings(
 
     settings = _validated(data, where)
     folder = file.absolute().parent
+    named_by = "--tools" if tools else "LOKI_TOOLS" if "LOKI_TOOLS" in variables else ""
     if tools is not None:
         settings = settings.model_copy(update={"tools": str(tools.absolute())})
     elif "LOKI_TOOLS" in variables:
         named = str(Path(variables["LOKI_TOOLS"]).absolute())
         settings = settings.model_copy(update={"tools": named})
-    return LoadedSettings(settings, folder, None if warnings else file, warnings, where)
+    path = None if warnings else file
+    return LoadedSettings(settings, folder, path, warnings, where, named_by)
 
 
 def _validated(data: object, where: Callable[[Place], str]) -> Settings:

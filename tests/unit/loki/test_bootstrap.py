@@ -27,6 +27,31 @@ def load(tmp_path: Path) -> Load:
     return load
 
 
+@pytest.mark.parametrize("by", ["--tools", "LOKI_TOOLS"])
+def test_s_1_3_7_a_named_tool_file_that_is_missing_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """Before anything is started."""
+    settings = tmp_path / "loki.toml"
+    settings.write_text("")
+    missing = tmp_path / "none.toml"
+    if by == "LOKI_TOOLS":
+        monkeypatch.setenv(by, str(missing))
+    setup = bootstrap.load(settings, missing if by == "--tools" else None)
+    with pytest.raises(ConfigurationError) as raised:
+        bootstrap.serve(setup, pytest.fail)
+    assert raised.value.message == f"{missing}: no such file ({by} names it)"
+    missing.mkdir()
+    with pytest.raises(ConfigurationError, match="is no regular file"):
+        bootstrap.serve(setup, pytest.fail)
+
+
+def test_a_tool_file_of_the_settings_may_come_later(load: Load, tmp_path: Path) -> None:
+    load('tools = "none.toml"').loaded.require_tools()
+    (tmp_path / "here.toml").touch()
+    bootstrap.load(None, tmp_path / "here.toml").loaded.require_tools()
+
+
 def names(setup: bootstrap.Setup) -> list[str]:
     return [actor.name for actor in bootstrap.plan(setup).actors]
 
