@@ -7,8 +7,10 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from thespian.actors import ActorAddress
+from thespian.system.addressManager import ActorAddressManager
 
-from loki.actors.family import Family, how_it_ended
+from loki.actors.family import Family, forget_address, how_it_ended
 from loki.messages.lifecycle import Boot
 
 
@@ -38,3 +40,15 @@ def test_a_fork_that_fails_is_told_by_the_pid() -> None:
         name="a", parent="b", role="", incarnation=1, run_dir="/", config=msgspec.Raw(b"\xc0")
     )
     assert Family(cast(Any, Barren())).spawn(boot) == 0
+
+
+def test_thespian_keeps_no_address_of_the_dead_and_counts_on() -> None:
+    me = ActorAddress("me")
+    manager = ActorAddressManager(None, me)
+    dead, alive = manager.createLocalAddress(), manager.createLocalAddress()
+    manager.associateUseableAddress(me, 0, ActorAddress("first"))
+    manager.associateUseableAddress(me, 1, ActorAddress("second"))
+    forget_address(dead)
+    assert manager.exportAddr(dead) is None
+    assert manager.exportAddr(alive) == ActorAddress("second")
+    assert manager.createLocalAddress().addressDetails.addressInstanceNum == 2
