@@ -53,7 +53,7 @@ SETTINGS = {"LOKI_SUPERVISION__INTENSITY": "1000000", "LOKI_SUPERVISION__PERIOD_
 SETTLED_WITHIN_S = 60.0  # The longest back-off is 30 s, and half as much at random.
 AWAY_S = 6.0  # For how long after a hit a gateway may be away: a hang, a start, a reconnection.
 MOST_GROWTH = 1.05
-FEW_KIB = 1024  # What an allocator takes at a time.
+FEW_KIB = 2048  # Pages that were shared with the dead, and first writes after a start.
 
 pytestmark = pytest.mark.timeout(DURATION_S * 1.5 + 240)
 
