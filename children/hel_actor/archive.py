@@ -50,6 +50,7 @@ class Place:
     chunk_rows: int
     dropped: int
     chunks: int
+    attributes: str = "{}"  # Of the group, as JSON; the value's unit is under "unit".
 
 
 class Archive:
@@ -245,7 +246,10 @@ def _descriptions(place: Place) -> dict[str, bytes]:
     everything = {
         "consolidated_metadata": {"kind": "inline", "must_understand": False, "metadata": arrays}
     }
-    attributes = {"loki_series": place.mark, "loki_dropped_chunks": place.dropped}
+    given = json.loads(place.attributes)
+    if "unit" in given:
+        arrays[VALUE]["attributes"] = {"units": given["unit"]}
+    attributes = given | {"loki_series": place.mark, "loki_dropped_chunks": place.dropped}
     documents = {f"{name}/zarr.json": _text(document) for name, document in arrays.items()}
     return documents | {"zarr.json": _text(_group(attributes) | everything)}
 

@@ -7,7 +7,7 @@ the transaction with others.
 import secrets
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from hel_actor.series import JOURNAL_CHUNKS, Chunk, Span
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
@@ -49,6 +49,12 @@ SCHEMA = (
     ) WITHOUT ROWID
     """,
     """
+    CREATE TABLE IF NOT EXISTS series_attributes (
+        series INTEGER PRIMARY KEY,
+        attributes TEXT NOT NULL  -- An object as JSON.
+    )
+    """,
+    """
     CREATE TABLE IF NOT EXISTS series_sequence (
         series INTEGER NOT NULL,
         sequence INTEGER NOT NULL,
@@ -76,6 +82,7 @@ class Series:
     chunks: int
     next_row: int
     sequence_floor: int | None
+    attributes: str | None  # An object as JSON.
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,26 +112,34 @@ class Quota:
     chunk_rows: int
 
 
-_FIELDS = (
-    "id, namespace, name, mark, chunk_rows, waiting, dropped, chunks, next_row, sequence_floor"
+_SELECT = (
+    f"SELECT {', '.join(field.name for field in fields(Series))} "  # noqa: S608  # Our own names.
+    "FROM series LEFT JOIN series_attributes ON series_attributes.series = series.id "
 )
 
 
 def find(connection: sqlite3.Connection, namespace: str, name: str) -> Series | None:
     found = connection.execute(
-        f"SELECT {_FIELDS} FROM series WHERE namespace = ? AND name = ?",  # noqa: S608  # Fixed.
-        (namespace, name),
+        _SELECT + "WHERE namespace = ? AND name = ?", (namespace, name)
     ).fetchone()
     return None if found is None else Series(*found)
 
 
 def by_id(connection: sqlite3.Connection, series: int) -> Series:
-    return Series(
-        *connection.execute(
-            f"SELECT {_FIELDS} FROM series WHERE id = ?",  # noqa: S608  # Fixed.
-            (series,),
-        ).fetchone()
+    return Series(*connection.execute(_SELECT + "WHERE id = ?", (series,)).fetchone())
+
+
+def describe(
+    connection: sqlite3.Connection, namespace: str, name: str, attributes: str, quota: Quota
+) -> Series | LokiError:
+    """Replace the attributes of a series, which is made where there is none."""
+    series = find(connection, namespace, name) or _make(connection, namespace, name, quota)
+    if isinstance(series, LokiError):
+        return series
+    connection.execute(
+        "INSERT OR REPLACE INTO series_attributes VALUES (?, ?)", (series.id, attributes)
     )
+    return series
 
 
 def names(connection: sqlite3.Connection, namespace: str) -> tuple[str, ...]:

@@ -266,5 +266,28 @@ class AggregateSeries(Request[SeriesAggregated]):
     every_s: float | None = None  # None is one window.
 
 
+class DescribeSeries(Request[Done]):
+    """Script -> Hel: replace the attributes of a series, which is made where there is none."""
+
+    name: str
+    attributes: dict[str, bool | int | float | str]
+
+
+class SeriesSummary(Message):
+    """What a series has; the times are those of its first and last row, in seconds since 1970."""
+
+    rows: int
+    oldest: float | None
+    newest: float | None
+    size_bytes: int  # Of its files; rows that wait in the journal are not counted.
+    attributes: Packed
+
+
+class SummarizeSeries(Request[SeriesSummary]):
+    """Script -> Hel. Reply: SeriesSummary."""
+
+    name: str
+
+
 class ListSeries(Request[SeriesListed]):
     """Script -> Hel: the names of the script's series. Reply: SeriesListed."""

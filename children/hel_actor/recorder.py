@@ -1,5 +1,6 @@
 """The calls about time series: checked here, journalled by the database, the rest in a thread."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from hel_actor.messages import (
     AppendOptions,
     AppendSample,
     AppendSamples,
+    DescribeSeries,
     ListSeries,
     ReadOptions,
     ReadSeries,
@@ -22,6 +24,8 @@ from hel_actor.messages import (
     SamplesRead,
     SeriesAggregated,
     SeriesListed,
+    SeriesSummary,
+    SummarizeSeries,
 )
 from hel_actor.namespace import space
 from hel_actor.series_api import SERIES
@@ -34,10 +38,14 @@ from loki.errors import (
     ResourceLimitExceeded,
     ServiceUnavailable,
 )
-from loki.messages.envelope import Message
+from loki.messages.envelope import Done, Message
+from loki.messages.value import pack
 
 T = TypeVar("T")
 U = TypeVar("U")
+
+RETRY_AFTER_S = 5.0
+"""A full disk is not asked, and complained of, with every row."""
 
 NO_OPTIONS = AppendOptions()
 ALL_ROWS = ReadOptions()
@@ -55,6 +63,7 @@ class Recorder:
         self._database = database
         self._store = store
         self._quota = quota
+        self._again_s = 0.0  # When to try files again, on the monotonic clock.
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -62,6 +71,8 @@ class Recorder:
             AppendSamples: self._append_many,
             ReadSeries: self._read,
             AggregateSeries: self._aggregate,
+            DescribeSeries: self._describe,
+            SummarizeSeries: self._summarize,
             ListSeries: self._list,
         }
 
@@ -123,17 +134,22 @@ class Recorder:
     def _appended(self, result: journal.Appended | LokiError) -> int:
         if isinstance(result, LokiError):
             raise result
-        if series.worth_a_look(result.before, result.after, result.chunk_rows):
-            self._worker.submit(self._checkpoint, result.series)
+        rested = self._clock.monotonic_s() >= self._again_s
+        if rested and series.worth_a_look(result.before, result.after, result.chunk_rows):
+            self._later(self._store.checkpoint, result.series)
         return result.rows
 
-    def _checkpoint(self, series_id: int) -> None:
-        try:
-            self._store.checkpoint(series_id)
-        except LokiError:
-            self._log.warning("later rows will have another try at that")
-        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
-            self._log.exception("a checkpoint of a time series failed")
+    def _later(self, act: Callable[[int], object], series_id: int) -> None:
+        def acted() -> None:
+            try:
+                act(series_id)
+            except LokiError:
+                self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
+                self._log.warning("rows that come in %g s or later try again", RETRY_AFTER_S)
+            except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
+                self._log.exception("the files of a time series could not be written")
+
+        self._worker.submit(acted)
 
     def _read(self, request: ReadSeries, run: Run) -> "Future[SamplesRead]":
         place = _place(run, request.name)
@@ -175,6 +191,36 @@ class Recorder:
             )
 
         return self._worker.submit(aggregated)
+
+    def _describe(self, request: DescribeSeries, run: Run) -> "Future[Done]":
+        place = _place(run, request.name)
+        attributes = series.checked_attributes(request.attributes)
+
+        def described(result: journal.Series | LokiError) -> Done:
+            if isinstance(result, LokiError):
+                raise result
+            self._later(self._store.describe, result.id)
+            return Done()
+
+        promise = self._database.submit(
+            lambda database: journal.describe(database, *place, attributes, self._quota)
+        )
+        return following(promise, described)
+
+    def _summarize(self, request: SummarizeSeries, run: Run) -> "Future[SeriesSummary]":
+        place = _place(run, request.name)
+
+        def summarized() -> SeriesSummary:
+            found = self._store.summary(*place)
+            return SeriesSummary(
+                rows=found.rows,
+                oldest=None if found.oldest_ns is None else series.seconds(found.oldest_ns),
+                newest=None if found.newest_ns is None else series.seconds(found.newest_ns),
+                size_bytes=found.size_bytes,
+                attributes=pack(json.loads(found.attributes)),
+            )
+
+        return self._worker.submit(summarized)
 
     def _list(self, _: ListSeries, run: Run) -> "Future[SeriesListed]":
         namespace = _permitted(run)

@@ -8,12 +8,14 @@ kept all the same; it only stands in a chunk whose times overlap those of others
 sorts. Times are whole nanoseconds since 1970, UTC, in a signed 64-bit integer.
 """
 
+import json
 import math
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from typing import TypeAlias
 
 from loki.errors import InvalidArgument
 
@@ -33,8 +35,12 @@ MAX_ROWS = 50_000
 MAX_APPENDED = 10_000
 """Rows of one call, which are looked at by the thread that answers everybody."""
 BLOCK_CHUNKS = 32
+MAX_ATTRIBUTES_BYTES = 4096
 STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
 
+Attribute: TypeAlias = bool | int | float | str
+
+_ATTRIBUTE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 # Source: the Zarr v3 core specification, node names; and the name of its own files.
 _RESERVED = re.compile(r"__.*|zarr\.json")
@@ -156,6 +162,28 @@ def _nanoseconds(time_s: float) -> int:
 def seconds(time_ns: int) -> float:
     """What `row_time_ns` makes this time of again, where it is a whole microsecond."""
     return time_ns // US_NS / 1e6  # Divided once, of a number that a double holds exactly.
+
+
+def checked_attributes(attributes: Mapping[str, Attribute]) -> str:
+    """As JSON. Raises: InvalidArgument for names that are not allowed, and for too much."""
+    for name, value in attributes.items():
+        if not _ATTRIBUTE.fullmatch(name) or name.startswith("loki_"):
+            raise InvalidArgument(
+                f"attribute '{name[:80]}': a name has 1 to 64 letters, digits and _, no digit "
+                "first, and not loki_",
+                details={"field": "attributes"},
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidArgument(
+                f"attribute '{name}' is {value}, no finite number", details={"field": "attributes"}
+            )
+    text = json.dumps(dict(attributes), ensure_ascii=False)
+    if len(text.encode()) > MAX_ATTRIBUTES_BYTES:
+        raise InvalidArgument(
+            f"attributes take more than {MAX_ATTRIBUTES_BYTES} bytes as JSON",
+            details={"field": "attributes"},
+        )
+    return text
 
 
 def ready(times_ns: Sequence[int], chunk_rows: int, window_ns: int) -> int:

@@ -106,6 +106,30 @@ FUNCTIONS = (
         "begins. Windows begin at `from`; without `from`, at multiples of every_s.",
     ),
     LuaFunction(
+        name="series_describe",
+        request="DescribeSeries",
+        parameters=(
+            _NAME,
+            LuaParameter(
+                name="attributes",
+                type=LuaType.OBJECT,
+                doc="Strings, numbers and booleans by name, such as {unit = '°C', place = 'roof'}",
+            ),
+        ),
+        permission=SERIES,
+        doc="Replaces what is noted about a series; its files have it too, and the unit as "
+        "`units` of the value.",
+    ),
+    LuaFunction(
+        name="series_info",
+        request="SummarizeSeries",
+        parameters=(_NAME,),
+        returns=LuaType.OBJECT,
+        permission=SERIES,
+        doc="{rows, oldest, newest, size_bytes, attributes}: times in s since 1970, UTC, and nil "
+        "without rows; bytes of the files. Fails with NOT_FOUND where there is no such series.",
+    ),
+    LuaFunction(
         name="series_names",
         request="ListSeries",
         returns=LuaType.ARRAY,

@@ -57,6 +57,17 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """What a series has: rows, their first and last time, bytes of files, attributes as JSON."""
+
+    rows: int
+    oldest_ns: int | None
+    newest_ns: int | None
+    size_bytes: int
+    attributes: str
+
+
+@dataclass(frozen=True, slots=True)
 class Keeping:
     """How long rows wait to be sorted, and how much is kept."""
 
@@ -193,6 +204,27 @@ class SeriesStore:
         aggregation.add(self._waiting(snapshot))
         return aggregation.result()
 
+    def describe(self, series_id: int) -> None:
+        """Let the files have the attributes that the database has. Raises: IoError."""
+        self._recovered.discard(series_id)
+        snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
+        if snapshot.chunks and not self._stopping:  # Else they get them with their first chunk.
+            self._place(snapshot.series)
+
+    def summary(self, namespace: str, name: str) -> Summary:
+        """Raises: IoError, also NOT_FOUND."""
+        snapshot = self._find(namespace, name, EVERYTHING)
+        times = [row[1] for row in snapshot.waiting]
+        oldest = [chunk.oldest_ns for chunk in snapshot.chunks] + times[:1]
+        newest = [chunk.newest_ns for chunk in snapshot.chunks] + times[-1:]
+        return Summary(
+            rows=len(snapshot.chunks) * snapshot.series.chunk_rows + len(times),
+            oldest_ns=min(oldest, default=None),
+            newest_ns=max(newest, default=None),
+            size_bytes=sum(chunk.size_bytes for chunk in snapshot.chunks),
+            attributes=snapshot.series.attributes or "{}",
+        )
+
     def _waiting(self, snapshot: Snapshot) -> "Columns":
         from hel_actor.column import columns
 
@@ -282,7 +314,15 @@ class SeriesStore:
 def _place(known: journal.Series, chunks: int) -> "Place":
     from hel_actor.archive import Place
 
-    return Place(known.namespace, known.name, known.mark, known.chunk_rows, known.dropped, chunks)
+    return Place(
+        known.namespace,
+        known.name,
+        known.mark,
+        known.chunk_rows,
+        known.dropped,
+        chunks,
+        known.attributes or "{}",
+    )
 
 
 def _in_reading_order(chunks: "Sequence[Chunk]", newest: bool) -> list[Chunk]:

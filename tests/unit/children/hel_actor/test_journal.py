@@ -119,6 +119,16 @@ def test_old_sequences_are_forgotten_and_refused(
     assert append(db, 25, sequence=25) == Appended(1, 1, 0, 1, 4)
 
 
+def test_attributes_are_replaced_and_make_a_series(db: sqlite3.Connection) -> None:
+    for text in ('{"unit": "K"}', "{}"):
+        assert isinstance(journal.describe(db, "tool", "t", text, QUOTA), journal.Series)
+        assert known(db).attributes == text
+    append(db, 1, name="b")
+    assert known(db, "b").attributes is None
+    refused = journal.describe(db, "tool", "c", "{}", QUOTA)
+    assert isinstance(refused, ResourceLimitExceeded)
+
+
 def test_chunks_that_are_dropped_are_forgotten(db: sqlite3.Connection) -> None:
     append(db, *range(12))
     written = tuple(Chunk(n, 4 * n, 4 * n + 3, 50) for n in range(3))

@@ -11,18 +11,21 @@ from threading import Event
 from typing import Any
 
 import pytest
+import xarray
 from hel_actor import recorder
 from hel_actor.messages import (
     AggregateSeries,
     AppendOptions,
     AppendSample,
     AppendSamples,
+    DescribeSeries,
     GetStored,
     ListSeries,
     ReadOptions,
     ReadSeries,
     Sample,
     SetStored,
+    SummarizeSeries,
 )
 from hel_actor.recorder import following
 
@@ -35,7 +38,8 @@ from loki.errors import (
     ResourceLimitExceeded,
     ServiceUnavailable,
 )
-from loki.messages.value import pack
+from loki.messages.envelope import Done
+from loki.messages.value import pack, unpack
 
 Start = Callable[..., Any]
 NOW_S = 1_700_000_000.0  # Of the bench's clock.
@@ -125,6 +129,23 @@ def test_series_belong_to_their_script(start: Start) -> None:
     assert missing.value.code is ErrorCode.NOT_FOUND
 
 
+def test_attributes_are_in_the_summary_and_in_the_files(start: Start) -> None:
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    about = {"unit": "°C", "height_m": 2, "inside": True}
+    assert bench.call(DescribeSeries(name="t", attributes=about), run()) == Done()
+    empty = bench.call(SummarizeSeries(name="t"), run())
+    assert (empty.rows, empty.oldest, empty.newest, empty.size_bytes) == (0, None, None, 0)
+    bench.call(append_all(40), run())
+    bench.call(DescribeSeries(name="t", attributes=about | {"height_m": 3}), run())
+    summary = bench.call(SummarizeSeries(name="t"), run())
+    assert (summary.rows, summary.oldest, summary.newest) == (40, NOW_S - 1000, NOW_S - 961)
+    assert summary.size_bytes > 0
+    assert unpack(summary.attributes) == about | {"height_m": 3}
+    with xarray.open_zarr(bench.state_dir / "series/tool/t") as dataset:
+        assert dataset.attrs["height_m"] == 3
+        assert dataset.attrs["unit"] == dataset.value.attrs["units"] == "°C"
+
+
 REFUSED = [
     (AppendSample(name="../t", value=0.0), "no name"),
     (AppendSample(name="t", value=math.nan), "finite"),
@@ -138,6 +159,7 @@ REFUSED = [
     (ReadSeries(name="t", from_=2.0, to=1.0), "before from"),
     (ReadSeries(name="t", options=ReadOptions(limit=0)), "limit is 0"),
     (ReadSeries(name="t", options=ReadOptions(limit=50_001)), "1 to 50000"),
+    (DescribeSeries(name="t", attributes={"loki_series": "x"}), "not loki_"),
     (AggregateSeries(name="t", from_=0.0, to=1.0, statistic="avg"), "there are mean"),
     (AggregateSeries(name="t", from_=math.nan, to=1.0, statistic="mean"), "from is not"),
 ]
@@ -214,8 +236,12 @@ def test_a_failed_checkpoint_is_logged_and_tried_again(
     blocker.unlink()
     bench.call(append_all(10, first=40), run())
     settled(bench)
+    assert not blocker.exists(), "it tries again at once, and with every row of a full disk"
+    bench.shell.clock.advance(5.0)
+    bench.call(append_all(10, first=50), run())
+    settled(bench)
     assert (bench.state_dir / "series/tool/t/time/c/1").exists()
-    assert values(bench) == [float(n) for n in range(50)]
+    assert values(bench) == [float(n) for n in range(60)]
 
 
 def test_a_bug_in_a_checkpoint_is_in_the_log(

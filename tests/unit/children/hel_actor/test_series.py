@@ -1,5 +1,6 @@
 """The decisions about time series, as tables and properties."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -117,6 +118,28 @@ def test_spans(start_s: float | None, end_s: float | None, span: Span) -> None:
 def test_spans_that_are_none(start_s: float, end_s: float, reason: str) -> None:
     with pytest.raises(InvalidArgument, match=reason):
         series.span(start_s, end_s)
+
+
+def test_attributes_become_json() -> None:
+    given = {"unit": "°C", "height_m": 2.5, "floor": 3, "inside": True}
+    assert json.loads(series.checked_attributes(given)) == given
+    assert series.checked_attributes({}) == "{}"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "reason"),
+    [
+        ({"": "x"}, "a name has"),
+        ({"9a": "x"}, "a name has"),
+        ({"a b": "x"}, "a name has"),
+        ({"loki_series": "x"}, "not loki_"),
+        ({"a": math.nan}, "no finite number"),
+        ({"a": "x" * 4096}, "4096 bytes"),
+    ],
+)
+def test_attributes_that_are_refused(attributes: dict[str, str | float], reason: str) -> None:
+    with pytest.raises(InvalidArgument, match=reason):
+        series.checked_attributes(attributes)
 
 
 @pytest.mark.parametrize(
