@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from loki.lua.lint import Contract, Finding, examine, place
+from loki.lua.lint import Contract, Finding, Severity, examine, place
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Script
 from loki.tool.document import MAX_BYTES, parse_document, read_text
+from loki.tool.header import strays
 from loki.tool.module import ModuleFolder
 from loki.tool.problem import Problem
 
@@ -74,6 +75,7 @@ class Checker:
         for tool in tuple(tools) or (None,):
             contract = self._contract(tool, in_folder=in_folder)
             found |= dict.fromkeys(examine(script, contract, self.compile))
+        found |= dict.fromkeys(map(_stray, strays(source)))
         return Report(file, source, tuple(sorted(found, key=place)))
 
     def _contract(self, tool: Script | None, *, in_folder: bool = True) -> Contract:
@@ -85,6 +87,13 @@ def file_of(script: Script) -> Path | None:
     if script.chunk == script.name:
         return None
     return (Path(script.declared_in).parent / script.chunk).resolve()
+
+
+def _stray(line: int) -> Finding:
+    text = (
+        "this header is not read: a script has one, before its first line of code and not indented"
+    )
+    return Finding(line, 1, 2, Severity.WARNING, "stray-header", text)
 
 
 def _placed(findings: Iterable[Finding], script: Script, text: str) -> Iterator[Finding]:

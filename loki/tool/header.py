@@ -77,6 +77,13 @@ def header_of(source: str, path: Path, script: dict[str, object]) -> Document | 
     return Document(path, {"tools": [entry]}, {("tools", 0): first, **lines})
 
 
+def strays(source: str) -> tuple[int, ...]:
+    """Lines, from 1, on which a header seems to begin that is none."""
+    first, _ = _toml(source)
+    lines = enumerate(source.split("\n"), start=1)
+    return tuple(n for n, line in lines if n != first and OPENING.fullmatch(line.strip()))
+
+
 def _toml(source: str) -> tuple[int, str]:
     """The line on which the header begins, from 1, and its TOML on the lines where it stands.
 

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable
 from importlib.util import find_spec
 
+import msgspec
+
 from loki.errors import CompilationError
 from loki.lua.lint.call import check_calls
 from loki.lua.lint.contract import Contract
@@ -25,6 +27,9 @@ from loki.messages.script import Script
 
 __all__ = ["Contract", "Finding", "Severity", "examine", "lint", "place"]
 
+
+MOST_PLACES = 50
+"""Of one token in a line that are looked at."""
 
 UNREAD = Finding(
     1,
@@ -44,7 +49,7 @@ def examine(
     try:
         compile(script)
     except CompilationError as error:
-        return (_refused(script.source, error),)
+        return (_refused(script, error, compile),)
     return lint(script.source, contract)
 
 
@@ -65,13 +70,54 @@ def lint(source: str, contract: Contract) -> tuple[Finding, ...]:
     return findings.sorted()
 
 
-def _refused(source: str, error: CompilationError) -> Finding:
-    """What Lua's compiler says, at the word that it names."""
-    lines = source.splitlines() or [""]
+def _refused(
+    script: Script, error: CompilationError, compile: Callable[[Script], object]
+) -> Finding:
+    """What Lua's compiler says, at the word that it names; else at the end of the line."""
+    lines = script.source.splitlines() or [""]
     number = min(max(int(error.details.get("line", "0")), 1), len(lines))
-    message = re.sub(r"^.*?:\d+: ", "", error.message.splitlines()[0])
     line = lines[number - 1].rstrip()
-    named = re.search(r"near '(.*)'", message)
-    at = line.rfind(named[1]) if named else -1
-    begin, width = (at, len(named[1])) if named and at >= 0 else (len(line), 1)
+    token = _token(error)
+    places = _places(token, line)
+    if len(places) > 1:
+        before = "".join(f"{text}\n" for text in lines[: number - 1])
+        ends = (before + line[: at + len(token)] for at in places)
+        cut = (msgspec.structs.replace(script, source=source) for source in ends)
+        places = [at for at, head in zip(places, cut, strict=True) if _same(head, error, compile)]
+    begin, width = (places[0], len(token)) if places else (len(line), 1)
+    message = _plain(error)
     return Finding(number, begin + 1, begin + 1 + width, Severity.ERROR, "syntax", message)
+
+
+def _token(error: CompilationError) -> str:
+    """What Lua's message says it stopped at; "" at the end of the source."""
+    named = re.search(r"near '(.*)'$", _unexplained(error))
+    return named[1] if named else ""
+
+
+def _plain(error: CompilationError) -> str:
+    """Lua's message without its place."""
+    return re.sub(r"^.*?:\d+: ", "", error.message.splitlines()[0])
+
+
+def _unexplained(error: CompilationError) -> str:
+    """That, without our hint."""
+    return _plain(error).removesuffix(f"; {error.details.get('hint', '')}")
+
+
+def _places(token: str, line: str) -> list[int]:
+    """Where a line has this token; whole words, if it is one. Not more than can be tried."""
+    word = re.escape(token)
+    if re.fullmatch(r"\w+", token):
+        word = rf"\b{word}\b"
+    found = [found.start() for found in re.finditer(word, line)] if token else []
+    return found[:MOST_PLACES]
+
+
+def _same(head: Script, error: CompilationError, compile: Callable[[Script], object]) -> bool:
+    """Whether the compiler stops at the end of `head` as it did: it never looks further ahead."""
+    try:
+        compile(head)
+    except CompilationError as other:
+        return _unexplained(other) == _unexplained(error)
+    return False

@@ -6,6 +6,7 @@ import pytest
 
 from loki.lua.check import Checker, Report, accept, file_of
 from loki.lua.engine import LuaEngine
+from loki.lua.lint import Severity
 from loki.tool.file import read_tools
 from loki.tool.rule import Rules
 
@@ -78,6 +79,11 @@ def test_a_lone_script_knows_no_parameters() -> None:
         ("if x then\n", "", "'end' expected (to close 'if' at line 1) near <eof>"),
         ("return 'x", "", "unfinished string"),
         ("x = 1\n\nretrun 1", "1", "syntax error near '1'"),
+        ("for i = 1, 3 box = x x = 1 end", "box", "'do' expected near 'box'; the head of"),
+        ("if x != 3 then end", "!", "'then' expected near '!'; Lua writes"),
+        ("local ends end", "end", "<eof> expected near 'end'"),
+        ("print('a' 'b')", "'b'", "')' expected near ''b''"),
+        ("x = 'it\nreturn", "'it", "unfinished string near ''it'"),
     ],
 )
 def test_s_14_3_1_a_syntax_error_is_the_only_finding(
@@ -88,6 +94,39 @@ def test_s_14_3_1_a_syntax_error_is_the_only_finding(
     assert found.rule == "syntax"
     assert message in found.message
     assert pointed_at(report)[0] == underlined
+
+
+@pytest.mark.parametrize(
+    ("source", "column"),
+    [
+        ("while x < 3 x = x + 1 end", 13),
+        ("local x = = 1", 11),
+        ("a = 1\nif a == 1 then a = = 2 end", 20),
+        ("f(a b, a b)", 5),
+        ("x = 'x x' x y x", 13),
+    ],
+)
+def test_of_several_such_tokens_the_one_is_told_where_lua_stopped(source: str, column: int) -> None:
+    (found,) = CHECKER.check_source(Path("a.lua"), source).findings
+    assert found.column == column
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("--- loki: return_type = 'void'\nreturn", []),
+        ("-- About.\n\n--- loki:\n--- return_type = 'void'\nreturn", []),
+        ("local x = 1\n--- loki:\n--- return_type = 'void'\nreturn x", [2]),
+        ("--- loki: name = 'a'\nlocal x = 1\n  --- loki:\nreturn x", [3]),
+        ("  --- loki: name = 'a'\n", [1]),
+        ("--[[ About.\n]]\n--- loki: name = 'a'\n", [3]),
+        ("local x = 1 -- see --- loki:\nreturn x", []),
+    ],
+)
+def test_a_header_that_is_not_read_is_told(source: str, lines: list[int]) -> None:
+    findings = CHECKER.check_source(Path("a.lua"), source).findings
+    assert [found.line for found in findings if found.rule == "stray-header"] == lines
+    assert {found.severity for found in findings} <= {Severity.WARNING}
 
 
 def test_checking_executes_nothing() -> None:
