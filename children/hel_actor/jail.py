@@ -5,12 +5,13 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hel_actor.resolver import Refusal, Resolver, best_resolver, parse
 from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
 
+SHOWN = 200  # Characters of a path in messages.
 UNFINISHED = ".unfinished"
 """Holds files until they are whole. Outside of every script's directory, so none can see it."""
 
@@ -29,6 +30,16 @@ REASONS = {
     errno.ENXIO: "is not a regular file",
     errno.ENOSPC: "does not fit: the disk is full",
 }
+
+
+class MissingFolder(Refusal):
+    """What is put into a folder does not make it."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"lies in {folder[:SHOWN]!r}, which does not exist; make that folder with "
+            "hel:fs_create_dir"
+        )
 
 
 class Jail:
@@ -90,7 +101,7 @@ class Jail:
         """Make or replace a file, wholly or not at all, and durably."""
         with _naming("write", path), self._at(namespace) as home:
             self._require_size(len(content))
-            with self._parent(home, parse(path)) as (directory, name):
+            with self._folder(home, parse(path)) as (directory, name):
                 with suppress(FileNotFoundError):
                     _require_file(os.lstat(name, dir_fd=directory))
                 self._put(directory, name, content)
@@ -104,7 +115,7 @@ class Jail:
             relative = parse(path)
             before = self._content(home, relative)
             self._require_size(len(before) + len(content))
-            with self._parent(home, relative) as (directory, name):
+            with self._folder(home, relative) as (directory, name):
                 self._put(directory, name, before + content)
 
     def _content(self, home: int, path: bytes) -> bytes:
@@ -188,6 +199,16 @@ class Jail:
         with self._opened(home, directory or b".", DIRECTORY) as descriptor:
             yield descriptor, name
 
+    @contextmanager
+    def _folder(self, home: int, path: bytes) -> Iterator[tuple[int, bytes]]:
+        """The same for a file that is to be there. Raises: MissingFolder."""
+        with ExitStack() as stack:
+            try:
+                found = stack.enter_context(self._parent(home, path))
+            except FileNotFoundError:
+                raise MissingFolder(path.rpartition(b"/")[0].decode()) from None
+            yield found
+
     def _put(self, directory: int, name: bytes, content: bytes) -> None:
         """Write aside, sync, rename, sync. A crash leaves the old file or the new one."""
         temporary = secrets.token_hex(8)
@@ -214,11 +235,13 @@ class Jail:
 @contextmanager
 def _naming(action: str, path: str) -> Iterator[None]:
     """Turn refusals into errors that name the path as the script wrote it, never the host's."""
-    shown = path[:200].encode(errors="backslashreplace").decode()
+    shown = path[:SHOWN].encode(errors="backslashreplace").decode()
     try:
         yield
     except Refusal as refusal:
-        raise _error(action, shown, str(refusal), ErrorCode.IO) from None
+        missing = isinstance(refusal, MissingFolder)
+        code = ErrorCode.NOT_FOUND if missing else ErrorCode.IO
+        raise _error(action, shown, str(refusal), code) from None
     except OSError as error:
         code = ErrorCode.NOT_FOUND if error.errno == errno.ENOENT else ErrorCode.IO
         reason = REASONS.get(error.errno or 0, f"failed: {error.strerror}")

@@ -240,12 +240,30 @@ def test_s_8_2_3_scripts_do_not_see_each_other(jail: Jail) -> None:
 
 
 def test_missing_files_and_parents_are_named_as_written(jail: Jail, files: Path) -> None:
-    for action in ("read", "write", "delete"):
+    for action in ("read", "delete"):
         with pytest.raises(IoError) as missing:
             actions(jail)[action]("./no/file")
         assert missing.value.code is ErrorCode.NOT_FOUND
         assert missing.value.message == f"cannot {action} './no/file': it does not exist"
         assert missing.value.details == {"path": "./no/file"}
+
+
+@pytest.mark.parametrize(("path", "folder"), [("./no/file", "no"), ("d/no/way/f", "d/no/way")])
+def test_what_is_put_into_a_missing_folder_is_told_how_to_make_it(
+    jail: Jail, path: str, folder: str
+) -> None:
+    jail.create_directory("tool", "d")
+    for action, put in (("write", jail.write), ("append to", jail.append)):
+        with pytest.raises(IoError) as missing:
+            put("tool", path, b"x")
+        assert missing.value.code is ErrorCode.NOT_FOUND
+        assert missing.value.message == (
+            f"cannot {action} {path!r}: it lies in {folder!r}, which does not exist; "
+            "make that folder with hel:fs_create_dir"
+        )
+        assert missing.value.details == {"path": path}
+    jail.create_directory("tool", folder)
+    jail.write("tool", path, b"x")
 
 
 def test_errors_show_control_characters_escaped(jail: Jail) -> None:
