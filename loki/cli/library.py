@@ -64,7 +64,9 @@ def _show(script: "script_pb2.Script") -> None:
         )
     permissions = scripts.permissions_of(definition)
     allowed = (f"{key} = {', '.join(patterns)}" for key, patterns in permissions.items())
-    limits = (f"{key} = {value}" for key, value in scripts.limits_of(definition).items())
+    limits = (
+        f"{key} = {value or 'no limit'}" for key, value in scripts.limits_of(definition).items()
+    )
     say(f"method       {scripts.method_of(definition.name)}")
     say(f"revision     {script.revision} ({scripts.origin_name(script.origin)})")
     say(f"limits       {', '.join(limits)}")

@@ -82,6 +82,19 @@ def test_describe_shows_what_else_is_declared(
     assert json.loads(loki("describe", "again", "--json").stdout)["idempotent"] is True
 
 
+def test_describe_says_which_limits_there_are_not(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"plain": make("plain")}
+    limits = client.scripts["plain"].limits
+    limits.max_memory_mb, limits.max_cpu_time_ms, limits.max_disk_mb = 8, 0, 0
+    shown = loki("describe", "plain").stdout
+    assert "max_memory_mb = 8" in shown
+    assert "max_cpu_time_ms = no limit" in shown
+    assert "max_disk_mb = no limit" in shown
+    assert json.loads(loki("describe", "plain", "--json").stdout)["limits"]["max_disk_mb"] == 0
+
+
 def test_an_unknown_name_is_one_line_on_stderr(client: Any, loki: Callable[..., Any]) -> None:
     result = loki("describe", "helo")
     assert result.exit_code == 1
