@@ -1,6 +1,6 @@
 """Time series beside bare zarr and bare SQLite: appends, one day of many, size, and memory.
 
-A tenth of a year at 1 Hz, so that filling takes seconds; the day that is asked for stays a day.
+A fifteenth of a year at 1 Hz, so that filling takes seconds; the day that is asked for stays a day.
 Runs in a process of its own, where memory is that of the query alone.
 """
 
@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from statistics import median
+from threading import Event
 
 import msgspec
 import numpy as np
@@ -29,11 +30,11 @@ from hel_actor.series import DAY_NS, S_NS, Retention, Span
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.storage import Disk
 
-from benchmarks.result import Figure
+from benchmarks.result import Figure, percentile
 from loki.clock import SystemClock
 
 CHUNK_ROWS = 8192
-CHUNKS = 385
+CHUNKS = 260
 ROWS = CHUNKS * CHUNK_ROWS
 START_NS = 1_700_000_000 * S_NS
 DAY = Span(START_NS + 20 * DAY_NS, START_NS + 21 * DAY_NS)
@@ -41,6 +42,7 @@ ALL = Span(START_NS, START_NS + ROWS * S_NS)
 MINUTE_S = 60.0
 WAITING = 50
 TURNS = 3
+SINGLES = 300
 ROUNDS = 5
 QUOTA = journal.Quota(series=10, chunk_rows=CHUNK_ROWS)
 KEEPING = Keeping(60 * S_NS, Retention(10**18, 10**9, 10**12))
@@ -71,6 +73,9 @@ class Hel:
         return self.database.submit(
             lambda database: journal.append(database, "bench", "a", batch, QUOTA)
         )
+
+    def in_series_thread(self, act: Callable[[], None]) -> "Future[None]":
+        return self._threads[1].submit(act)
 
     def checkpoint(self, series: int) -> "Future[int]":
         return self._threads[1].submit(self.store.checkpoint, series)
@@ -206,6 +211,31 @@ def milliseconds(action: Callable[[], int]) -> float:
     return median(times)
 
 
+def append_ms(hel: Hel) -> float:
+    """The 99th percentile of a durable append of one row, one after the other."""
+    times = []
+    for number in range(SINGLES):
+        begin = time.perf_counter()
+        hel.append(batch(number)).result()
+        times.append((time.perf_counter() - begin) * 1000)
+    return percentile(times, 99)
+
+
+def beside_queries(hel: Hel) -> tuple[float, float]:
+    """`append_ms` at rest, and while queries of all rows follow one another."""
+    at_rest, stop = append_ms(hel), Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            hel.store.aggregate("bench", "t", ALL, "p95", MINUTE_S)
+
+    queries = hel.in_series_thread(ask)
+    busy = append_ms(hel)
+    stop.set()
+    queries.result()
+    return at_rest, busy
+
+
 def growth_mib(action: Callable[[], object]) -> float:
     """Peak of the memory over what there was. Source: proc(5), clear_refs, VmHWM."""
     ctypes.CDLL(None).malloc_trim(0)  # What was freed before must not serve it.
@@ -262,15 +292,22 @@ def queries(folder: Path) -> list[Figure]:
     ours = milliseconds(lambda: our_day(hel))
     bare, sqlite = milliseconds(lambda: zarr_day(group)), milliseconds(lambda: sqlite_day(database))
     grown = growth_mib(lambda: hel.store.aggregate("bench", "t", ALL, "mean", MINUTE_S))
+    hel.store.close()  # Its thread opens what it needs anew.
+    at_rest, busy = beside_queries(hel)
     each = size_bytes(hel.folder) / ROWS
     beside = size_bytes(folder / "bare-day.sqlite") / ROWS
     database.close()
-    hel.store.close()
     hel.close()
     day = f"one day of {ROWS // 86400}, 1440 means, {ours:.1f} ms"
     return [
         Figure("a day's query / bare zarr", ours / bare, "x", note=f"{day} against {bare:.1f}"),
         Figure("a day's query / bare SQLite", ours / sqlite, "x", note=f"against {sqlite:.1f} ms"),
+        Figure(
+            "small writes beside large queries",
+            busy / at_rest,
+            "x",
+            note=(f"p99 of a durable append: {busy:.1f} ms against {at_rest:.1f} at rest"),
+        ),
         Figure("memory of a query of all rows", grown, "MiB", note=f"{ROWS:,} rows"),
         Figure("bytes a row on the disk", each, "B", note=f"SQLite {beside:.1f}"),
     ]

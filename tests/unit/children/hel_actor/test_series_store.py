@@ -257,12 +257,16 @@ def tried(disk: FailingDisk, act: Callable[[], T]) -> T | None:
         return None
 
 
-FAILURES = [(Failure.BEFORE, False), (Failure.HALF, True), (Failure.AFTER, True)]
-KEPT = [(KEEP_ALL, 0), (replace(KEEP_ALL, rows=32), 32)]
+KEEP_32 = replace(KEEP_ALL, rows=32)
+FAILURES = [
+    (Failure.BEFORE, True, KEEP_ALL, 0),
+    (Failure.BEFORE, False, KEEP_32, 32),
+    (Failure.HALF, True, KEEP_32, 32),
+    (Failure.AFTER, True, KEEP_32, 32),
+]
 
 
-@pytest.mark.parametrize(("how", "killed"), FAILURES)
-@pytest.mark.parametrize(("keep", "first"), KEPT, ids=["keep-all", "keep-some"])
+@pytest.mark.parametrize(("how", "killed", "keep", "first"), FAILURES)
 def test_s_8_5_3_no_row_is_lost_whichever_operation_fails(
     in_memory: Path,
     worker: ThreadPoolExecutor,
