@@ -16,6 +16,7 @@ from statistics import median
 import grpc
 
 from benchmarks import otp
+from benchmarks.buggy import BuggyServer
 from benchmarks.footprint import name_of
 from benchmarks.result import Figure, percentile
 from loki.client import LokiClient, LokiClientError
@@ -23,7 +24,7 @@ from loki.testing import LokiServer
 
 KILLS = 10
 HANGS = 2
-BUGS = 20
+BUGS = 5
 IDLE_KILLS = 30
 ROUND_S = 1.8  # Of three deaths within 5 s nobody is put out of service.
 CALL_S = 5.0
@@ -56,17 +57,13 @@ permissions = { http = ["http://127.0.0.1:*/"] }
 script = { inline = "jormungandr:http_get(params.url) return 1" }
 
 [[tools]]
-name = "faulty"
-return_type = "integer"
-script = { inline = "faulty:ping() return 1" }
-
-[[tools]]
-name = "stumble"
-return_type = "integer"
-script = { inline = "faulty:stumble() return 1" }
+name = "upset"
+return_type = "void"
+parameters = [{ name = "actor", type = "string" }]
+script = { inline = "upsetting:upset(params.actor)" }
 """
 CONFIG = """
-children = ["fenrir_actor", "jormungandr_actor", "hel_actor", "benchmarks.faulty_actor"]
+children = ["fenrir_actor", "jormungandr_actor", "hel_actor", "benchmarks.upsetting_actor"]
 [supervision]
 intensity = 1000000
 """
@@ -74,16 +71,18 @@ intensity = 1000000
 
 def run() -> list[Figure]:
     path = {"PYTHONPATH": str(Path(__file__).parents[1])}
-    with LokiServer(config=CONFIG, tools=TOOLS, environment=path) as loki, page() as url:
+    with BuggyServer(config=CONFIG, tools=TOOLS, environment=path) as loki, page() as url:
         with loki.client() as client:
             client.execute("one")
-            single = [next_call_after_an_idle_runner(client, loki), bugs(client)]
-        kills = rounds(loki, url, signal.SIGKILL, KILLS)
-        hangs = rounds(loki, url, signal.SIGSTOP, HANGS)
+            single = next_call_after_an_idle_runner(client, loki)
+        kills = rounds(loki, url, signalled(signal.SIGKILL), KILLS)
+        bugs = rounds(loki, url, upset, BUGS)
+        hangs = rounds(loki, url, signalled(signal.SIGSTOP), HANGS)
     return [
-        *single,
+        single,
         *(recovered(f"SIGKILL of {kind}", times) for kind, times in kills.items()),
         *otp.run(),
+        *(recovered(f"an exception in {kind}", times) for kind, times in bugs.items()),
         *(recovered(f"SIGSTOP of {kind}", times) for kind, times in hangs.items()),
     ]  # fmt: skip
 
@@ -93,19 +92,46 @@ def recovered(what: str, times_ms: list[float]) -> Figure:
     return Figure(f"{what} to the next good call, p50", median(times_ms), "ms", note=note)
 
 
-def rounds(loki: LokiServer, url: str, sent: signal.Signals, count: int) -> dict[str, list[float]]:
+Hit = Callable[[LokiServer, LokiClient, str], None]
+"""What is done to all processes of a kind."""
+
+
+def signalled(sent: signal.Signals) -> Hit:
+    def hit(loki: LokiServer, _client: LokiClient, kind: str) -> None:
+        for pid in pids_of(loki, kind):
+            os.kill(pid, sent)
+
+    return hit
+
+
+def upset(_loki: LokiServer, client: LokiClient, kind: str) -> None:
+    """What asks for it may itself be lost by it."""
+    actors = [
+        child.name
+        for child in client.get_children_status()
+        if child.name == kind or (kind == "runners" and child.supervisor == "dispatcher")
+    ]
+    for actor in actors:
+        try:
+            client.execute("upset", {"actor": actor})
+        except LokiClientError as error:
+            if error.code is not grpc.StatusCode.UNAVAILABLE:
+                raise
+
+
+def rounds(loki: LokiServer, url: str, hit: Hit, count: int) -> dict[str, list[float]]:
     """One of each kind after the other, so that none dies too often."""
     times: dict[str, list[float]] = {kind: [] for kind in KINDS}
     for _ in range(count):
         end = time.monotonic() + ROUND_S
         for kind in KINDS:
-            times[kind].append(outage_ms(loki, url, kind, sent))
+            times[kind].append(outage_ms(loki, url, kind, hit))
         time.sleep(max(0.0, end - time.monotonic()))
     return times
 
 
-def outage_ms(loki: LokiServer, url: str, kind: str, sent: signal.Signals) -> float:
-    """From the signal to the end of the first call that is good without its victims.
+def outage_ms(loki: LokiServer, url: str, kind: str, hit: Hit) -> float:
+    """From the blow to the end of the first call that is good without its victims.
 
     Each kind is called by what needs it. Of runners all are hit, since the next call would else
     just take another one. After the gateway each try is a connection of its own: how long a
@@ -118,8 +144,7 @@ def outage_ms(loki: LokiServer, url: str, kind: str, sent: signal.Signals) -> fl
         if kind != "gateway":
             call(client)
         begin = time.perf_counter()
-        for pid in victims:
-            os.kill(pid, sent)
+        hit(loki, client, kind)
         until_good(lambda: in_a_new_connection(loki, call) if kind == "gateway" else call(client))
         took_ms = (time.perf_counter() - begin) * 1000
     while set(victims) & loki.pids():  # Those that no call had to wait for.
@@ -156,22 +181,6 @@ def until_good(call: Callable[[], object]) -> None:
             time.sleep(0.001)
         else:
             return
-
-
-def bugs(client: LokiClient) -> Figure:
-    """A child of ours has one: from the call that meets it to the next good call of that child."""
-    times_ms = []
-    for _ in range(BUGS):
-        until_good(lambda: client.execute("faulty"))
-        begin = time.perf_counter()
-        try:
-            client.execute("stumble")
-        except LokiClientError as error:
-            if "a bug in faulty" not in error.message:
-                raise
-        until_good(lambda: client.execute("faulty"))
-        times_ms.append((time.perf_counter() - begin) * 1000)
-    return recovered("an exception in a child", times_ms)
 
 
 def next_call_after_an_idle_runner(client: LokiClient, loki: LokiServer) -> Figure:
