@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli.connection import connect, follow_report
-from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server, completion_of, metavar_of, one_of
 from loki.cli.view import say, say_json
 
 if TYPE_CHECKING:
@@ -31,7 +31,13 @@ class Kind(StrEnum):
 
 Kinds = Annotated[
     list[Kind] | None,
-    typer.Option("--kind", help="Only events of this kind; may be given several times."),
+    typer.Option(
+        "--kind",
+        parser=one_of(Kind),
+        metavar=metavar_of(Kind),
+        autocompletion=completion_of(Kind),
+        help="Only events of this kind; may be given several times.",
+    ),
 ]
 Follow = Annotated[
     bool, typer.Option("--follow/--no-follow", help="Go on with what happens, until Ctrl-C.")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli.connection import ANSWER_TIMEOUT_S, connect, follow_report
-from loki.cli.option import DEFAULT_SERVER, AsJson, Server
-from loki.cli.view import Json, printable, say, say_json
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server, completion_of, metavar_of, one_of
+from loki.cli.view import Json, note, printable, say, say_json
 
 if TYPE_CHECKING:
     from loki.client import LogRecord
@@ -26,7 +26,16 @@ class Level(StrEnum):
 Follow = Annotated[
     bool, typer.Option("--follow", "-f", help="Go on with what is logged, until Ctrl-C.")
 ]
-Least = Annotated[Level, typer.Option("--level", help="Only what is as bad as this, or worse.")]
+Least = Annotated[
+    Level,
+    typer.Option(
+        "--level",
+        parser=one_of(Level),
+        metavar=metavar_of(Level),
+        autocompletion=completion_of(Level),
+        help="Only what is as bad as this, or worse.",
+    ),
+]
 Actor = Annotated[str, typer.Option("--actor", metavar="NAME", help="Only this part of Loki.")]
 Execution = Annotated[str, typer.Option("--execution", metavar="ID", help="Only this execution.")]
 Incident = Annotated[
@@ -60,8 +69,12 @@ def logs(
     timeout_s = None if follow else ANSWER_TIMEOUT_S
     with connect(server, timeout_s=timeout_s, as_json=as_json) as client:
         if not follow:
+            found = False
             for record in client.watch_logs(query):
+                found = True
                 _show(record, as_json)
+            if not found and lines:
+                note("nothing logged")
             return
         try:
             for record in client.follow_logs(query, report=follow_report(server)):

@@ -1,11 +1,39 @@
 """Options that many commands share."""
 
+from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 DEFAULT_SERVER = "127.0.0.1:50070"
+
+Chosen = TypeVar("Chosen", bound=StrEnum)
+
+
+def one_of(choices: type[Chosen]) -> Callable[[str], Chosen]:
+    """A parser for an option that is one of these words, and says so in ours."""
+
+    def parse(word: str) -> Chosen:
+        try:
+            return choices(word)
+        except ValueError:
+            known = ", ".join(f"'{choice}'" for choice in choices)
+            raise typer.BadParameter(f"{word!r} is not one of {known}.") from None
+
+    return parse
+
+
+def completion_of(choices: type[StrEnum]) -> Callable[[str], list[str]]:
+    """What the shell may put behind what was typed."""
+    return lambda incomplete: [word for word in choices if word.startswith(incomplete)]
+
+
+def metavar_of(choices: type[StrEnum]) -> str:
+    """How help shows these words."""
+    return f"<{'|'.join(choices)}>"
+
 
 Server = Annotated[
     str,

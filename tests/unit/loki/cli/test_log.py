@@ -79,6 +79,24 @@ def test_options_that_make_no_sense_are_refused(
     assert not client.calls
 
 
+def test_an_unknown_level_is_told_in_our_words(client: Any, loki: Callable[..., Any]) -> None:
+    stderr = " ".join(loki("logs", "--level", "awful").stderr.replace("│", " ").split())
+    assert (
+        "'--level': 'awful' is not one of 'debug', 'info', 'warning', 'error', 'critical'."
+        in stderr
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("--execution", "x1"), ("--json",)])
+def test_where_nothing_was_logged_it_says_so(
+    client: Any, loki: Callable[..., Any], words: tuple[str, ...]
+) -> None:
+    result = loki("logs", *words)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing logged\n")
+    client.log = [RECORD]
+    assert loki("logs", *words).stderr == ""
+
+
 def test_an_error_is_one_line(client: Any, loki: Callable[..., Any], errors: Any) -> None:
     client.error = errors.unreachable()
     result = loki("logs")
