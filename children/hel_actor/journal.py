@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from hel_actor.series import JOURNAL_CHUNKS, Chunk, Span
+from hel_actor.series import Chunk, Span, most_waiting
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 
 SCHEMA = (
@@ -160,10 +160,10 @@ def append(
         if isinstance(made, LokiError):
             return made
         series = made
-    if series.waiting + len(batch.rows) > JOURNAL_CHUNKS * series.chunk_rows:
+    if series.waiting + len(batch.rows) > most_waiting(series.chunk_rows):
         return ResourceLimitExceeded(
-            f"'{name}' takes no more rows: {series.waiting} wait for their files, "
-            "which could not be written; the log says why"
+            f"'{name}' takes no more rows for now: {series.waiting} wait for their files, which "
+            "cannot be written that fast, or not at all: then the log says why"
         )
     known = _known(connection, series, batch.sequence)
     if isinstance(known, LokiError):

@@ -27,8 +27,8 @@ PLAUSIBLE_NS = 1_577_836_800 * S_NS  # 2020. A device whose clock says less was 
 AHEAD_NS = DAY_NS
 HELD_CHUNKS = 4
 """A window full of rows holds back no more than this: memory and reads stay bounded."""
-JOURNAL_CHUNKS = 64
-"""More is refused: by then, writing files has failed for long."""
+JOURNAL_CHUNKS, JOURNAL_ROWS = 64, 100_000
+"""More rows than both do not wait: by then, writing files fails, or is slower than appending."""
 MAX_WINDOWS = 100_000
 MAX_ROWS = 50_000
 """Of one reading."""
@@ -193,6 +193,11 @@ def ready(times_ns: Sequence[int], chunk_rows: int, window_ns: int) -> int:
     settled = bisect_right(times_ns, times_ns[-1] - window_ns)
     overdue = len(times_ns) - HELD_CHUNKS * chunk_rows
     return max(settled, overdue) // chunk_rows * chunk_rows
+
+
+def most_waiting(chunk_rows: int) -> int:
+    """Rows of one series that may wait for their files."""
+    return max(JOURNAL_CHUNKS * chunk_rows, JOURNAL_ROWS)
 
 
 def worth_a_look(before: int, after: int, chunk_rows: int) -> bool:

@@ -172,6 +172,10 @@ def test_a_look_is_worth_it_now_and_then(before: int, after: int, worth: bool) -
     assert series.worth_a_look(before, after, 8) is worth
 
 
+def test_many_rows_may_wait_and_more_of_large_chunks() -> None:
+    assert [series.most_waiting(rows) for rows in (16, 8192)] == [100_000, 524_288]
+
+
 def test_looks_are_rare_in_large_chunks() -> None:
     looks = [n for n in range(8192, 16384) if series.worth_a_look(n, n + 1, 8192)]
     assert len(looks) == 8
