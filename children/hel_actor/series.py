@@ -29,6 +29,7 @@ HELD_CHUNKS = 4
 """A window full of rows holds back no more than this: memory and reads stay bounded."""
 JOURNAL_CHUNKS, JOURNAL_ROWS = 64, 100_000
 """More rows than both do not wait: by then, writing files fails, or is slower than appending."""
+COMMITTED_ROWS = 32_768
 MAX_WINDOWS = 100_000
 MAX_ROWS = 50_000
 """Of one reading."""
@@ -192,7 +193,12 @@ def ready(times_ns: Sequence[int], chunk_rows: int, window_ns: int) -> int:
         return 0
     settled = bisect_right(times_ns, times_ns[-1] - window_ns)
     overdue = len(times_ns) - HELD_CHUNKS * chunk_rows
-    return max(settled, overdue) // chunk_rows * chunk_rows
+    return min(max(settled, overdue) // chunk_rows * chunk_rows, at_once(chunk_rows))
+
+
+def at_once(chunk_rows: int) -> int:
+    """Rows that leave the journal in one transaction at most, which all others wait for."""
+    return max(1, COMMITTED_ROWS // chunk_rows) * chunk_rows
 
 
 def most_waiting(chunk_rows: int) -> int:

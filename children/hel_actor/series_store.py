@@ -114,6 +114,12 @@ class SeriesStore:
 
         Raises: IoError. No row is lost then, and the next call begins anew.
         """
+        total = 0
+        while count := self._checkpoint(series_id):
+            total += count
+        return total
+
+    def _checkpoint(self, series_id: int) -> int:
         if self._stopping:
             return 0
         snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)

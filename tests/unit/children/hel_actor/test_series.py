@@ -172,6 +172,16 @@ def test_a_look_is_worth_it_now_and_then(before: int, after: int, worth: bool) -
     assert series.worth_a_look(before, after, 8) is worth
 
 
+def test_a_transaction_takes_so_many_rows() -> None:
+    assert [series.at_once(rows) for rows in (16, 8192, 20_000, 99_999)] == [
+        32_768,
+        32_768,
+        20_000,
+        99_999,
+    ]
+    assert series.ready(range(100_000), 8192, 10) == 32_768
+
+
 def test_many_rows_may_wait_and_more_of_large_chunks() -> None:
     assert [series.most_waiting(rows) for rows in (16, 8192)] == [100_000, 524_288]
 

@@ -103,6 +103,14 @@ def test_s_8_5_3_rows_are_read_from_files_and_journal(world: World) -> None:
     assert world.times() == list(range(50))
 
 
+def test_a_backlog_is_written_in_parts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "COMMITTED_ROWS", 32)
+    world.append(range(200))
+    assert world.checkpoint() == 176
+    assert world.times() == list(range(200))
+    assert world.checkpoint() == 0
+
+
 def test_s_8_5_3_late_rows_are_sorted_into_the_files(world: World) -> None:
     world.append([*range(0, 30, 2), *range(40, 60)])
     world.append(range(1, 30, 2))
