@@ -102,8 +102,9 @@ def rage(server: LokiServer, hits: tuple[Hit, ...]) -> Toll:
             hit = replace(hit, target="runner", is_blow=False)
         victims = pids_of(server, hit.target)
         pid = victims[int(hit.pick * len(victims))] if victims else 0
+        struck = Struck(hit, pid, time.monotonic(), time.time())  # Before anybody can feel it.
         if pid and send(pid, hit.target, hit.signal):
-            toll.struck.append(Struck(hit, pid, time.monotonic(), time.time()))
+            toll.struck.append(struck)
         else:
             toll.missed += 1
     pause.wait(max(0.0, toll.begun_s + DURATION_S / 2 - time.monotonic()))
