@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from loki.core.supervisor_spec import Backoff
+
 RUNNER_PREFIX = "runner-"  # Then a number, from 1 with each Dispatcher.
 PATIENCE_S = 0.02
 IDLE_TOO_LONG_S = 30.0
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 5.0  # After starts that failed in a row.
+FAILED_STARTS = Backoff(shortest_s=0.1, longest_s=5.0, jitter=0.0)
 MOST_RETURNS = 4  # Of one run to the queue: one that kills its runners must not kill them all.
 MOST_DEATHS = 2  # Of runners, in the middle of one run.
 CLOCK_STEP_S = 0.001  # A wake may be early by a rounding error, and must still count.
@@ -176,8 +178,8 @@ class Pool:
         """The first is tried again at once, the next ever more slowly: each costs a fork."""
         self._failed_starts += 1
         if self._failed_starts > 1:
-            delay_s = FIRST_DELAY_S * 2.0 ** min(self._failed_starts - 2, 16)
-            self._not_before_s = now_s + min(delay_s, LONGEST_DELAY_S)
+            delay_s = FAILED_STARTS.delay_s(self._failed_starts - 1, chance=0.0)
+            self._not_before_s = now_s + delay_s
 
     def returned(self, run: str, now_s: float) -> list[Command]:
         """A run that was Lost and may run again."""

@@ -3,9 +3,8 @@
 import pytest
 
 from loki.core.pool import (
-    FIRST_DELAY_S,
+    FAILED_STARTS,
     IDLE_TOO_LONG_S,
-    LONGEST_DELAY_S,
     MOST_RETURNS,
     PATIENCE_S,
     Assign,
@@ -335,8 +334,8 @@ def test_starts_that_fail_in_a_row_are_tried_ever_more_slowly() -> None:
         now_s = waits_until_s
         pool.tick(now_s)
     assert delays_s[0] == 0.0  # Another one is on its way.
-    assert delays_s[1:4] == pytest.approx([FIRST_DELAY_S, 2 * FIRST_DELAY_S, 4 * FIRST_DELAY_S])
-    assert delays_s[-1] == LONGEST_DELAY_S
+    assert delays_s[1:4] == pytest.approx([0.1, 0.2, 0.4])
+    assert delays_s[-1] == FAILED_STARTS.longest_s == 5.0
     (last,) = pool.runners
     assert acts(pool.runner_up(last, now_s)) == [StartRunner("runner-13")]
     pool.runner_ended("runner-13", now_s, began=True)
