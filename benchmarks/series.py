@@ -26,6 +26,7 @@ from hel_actor import journal
 from hel_actor.archive import Archive, Place
 from hel_actor.column import Columns
 from hel_actor.database import Database
+from hel_actor.migration import MIGRATIONS
 from hel_actor.series import DAY_NS, S_NS, Retention, Span
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.storage import Disk
@@ -65,7 +66,7 @@ class Hel:
         self._threads = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         path, log = folder / "hel.sqlite", logging.getLogger("bench")
         self.folder = folder / "series"
-        self.database = Database(path, journal.SCHEMA, self._threads[0], SystemClock(), log)
+        self.database = Database(path, MIGRATIONS, self._threads[0], SystemClock(), log)
         submit = self.database.submit
         self.store = SeriesStore(path, submit, self.folder, KEEPING, SystemClock(), log)
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hel_actor.migration import Migration, migrate
 from loki.child import Clock
 from loki.errors import IoError
 
@@ -40,7 +41,7 @@ class Database:
     def __init__(
         self,
         path: Path,
-        schema: Sequence[str],
+        migrations: Sequence[Migration],
         worker: Executor,
         clock: Clock,
         log: logging.Logger,
@@ -48,7 +49,7 @@ class Database:
     ) -> None:
         """`worker` must be one thread; the file is opened there, at once."""
         self._path = path
-        self._schema = schema
+        self._migrations = migrations
         self._worker = worker
         self._clock = clock
         self._log = log
@@ -129,8 +130,11 @@ class Database:
         connection.isolation_level = None  # Transactions are ours to begin.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        for statement in self._schema:
-            connection.execute(statement)
+        try:
+            migrate(connection, self._migrations)
+        except Exception:
+            connection.close()
+            raise
         return connection
 
     def _damage(self) -> str:

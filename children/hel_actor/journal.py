@@ -12,56 +12,6 @@ from dataclasses import dataclass, fields
 from hel_actor.series import Chunk, Span, most_waiting
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 
-SCHEMA = (
-    """
-    CREATE TABLE IF NOT EXISTS series (
-        id INTEGER PRIMARY KEY,
-        namespace TEXT NOT NULL,
-        name TEXT NOT NULL,
-        mark TEXT NOT NULL,  -- Also in its files: those of another series are never touched.
-        chunk_rows INTEGER NOT NULL,
-        next_row INTEGER NOT NULL DEFAULT 0,
-        waiting INTEGER NOT NULL DEFAULT 0,  -- Rows in series_row.
-        dropped INTEGER NOT NULL DEFAULT 0,  -- The first chunk that there still is.
-        chunks INTEGER NOT NULL DEFAULT 0,  -- The number of the next one.
-        sequence_floor INTEGER,  -- Which client sequences up to here there were is forgotten.
-        UNIQUE (namespace, name)
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS series_row (
-        series INTEGER NOT NULL,
-        row INTEGER NOT NULL,
-        time_ns INTEGER NOT NULL,
-        value REAL NOT NULL,
-        quality INTEGER NOT NULL,
-        PRIMARY KEY (series, row)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS series_chunk (
-        series INTEGER NOT NULL,
-        number INTEGER NOT NULL,
-        oldest_ns INTEGER NOT NULL,
-        newest_ns INTEGER NOT NULL,
-        size_bytes INTEGER NOT NULL,
-        PRIMARY KEY (series, number)
-    ) WITHOUT ROWID
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS series_attributes (
-        series INTEGER PRIMARY KEY,
-        attributes TEXT NOT NULL  -- An object as JSON.
-    )
-    """,
-    """
-    CREATE TABLE IF NOT EXISTS series_sequence (
-        series INTEGER NOT NULL,
-        sequence INTEGER NOT NULL,
-        PRIMARY KEY (series, sequence)
-    ) WITHOUT ROWID
-    """,
-)
 KEPT_SEQUENCES = 4096
 
 Row = tuple[int, float, int]

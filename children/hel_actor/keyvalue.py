@@ -2,17 +2,9 @@
 
 import sqlite3
 
-from loki.errors import InvalidArgument
+from loki.errors import InvalidArgument, ResourceLimitExceeded
 from loki.messages.value import INT64, NIL, Packed, ScriptValue, pack, unpack
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS keyvalue (
-    namespace TEXT NOT NULL,
-    key BLOB NOT NULL,  -- UTF-8; as bytes, so that order and prefixes are exact.
-    value BLOB NOT NULL,
-    PRIMARY KEY (namespace, key)
-)
-"""
 MAX_KEY_BYTES = 1024
 AFTER_ALL_UTF8 = b"\xff"
 
@@ -26,6 +18,22 @@ def checked_key(key: str) -> str:
             details={"field": "key"},
         )
     return key
+
+
+def checked_value(value: Packed, max_bytes: int) -> bytes:
+    """The value's own bytes. Raises: ResourceLimitExceeded."""
+    size_bytes = len(value)
+    if size_bytes > max_bytes:
+        raise ResourceLimitExceeded(
+            f"the value takes {size_bytes} bytes and {max_bytes} are allowed; "
+            "see max_value_kb under [children_config.hel]"
+        )
+    return bytes(value)
+
+
+def packed(value: bytes | None) -> Packed:
+    """What scripts see: nil for nothing."""
+    return NIL if value is None else Packed(value)
 
 
 def get(connection: sqlite3.Connection, namespace: str, key: str) -> bytes | None:
@@ -61,7 +69,7 @@ def compare_and_set(
     NIL stands for nothing: none is stored, or what is there goes.
     """
     stored = get(connection, namespace, key)
-    if not same(NIL if stored is None else Packed(stored), expected):
+    if not same(packed(stored), expected):
         return False
     if value == NIL:
         remove(connection, namespace, key)

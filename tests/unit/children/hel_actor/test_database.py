@@ -14,6 +14,7 @@ from threading import Event
 import pytest
 from hel_actor import keyvalue
 from hel_actor.database import Database
+from hel_actor.migration import MIGRATIONS
 
 from loki.clock import FakeClock
 from loki.errors import ErrorCode, IoError
@@ -41,7 +42,7 @@ def open_database(path: Path, worker: ThreadPoolExecutor) -> Iterator[Open]:
 
     def open_one(**options: Callable[[Path], sqlite3.Connection]) -> Database:
         clock = FakeClock(now_ns=1_700_000_000_123_456_000)
-        opened.append(Database(path, (keyvalue.SCHEMA,), worker, clock, LOG, **options))
+        opened.append(Database(path, MIGRATIONS, worker, clock, LOG, **options))
         return opened[-1]
 
     yield open_one
@@ -283,10 +284,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from hel_actor import keyvalue
 from hel_actor.database import Database
+from hel_actor.migration import MIGRATIONS
 from loki.clock import SystemClock
 
 database = Database(
-    Path(sys.argv[1]), (keyvalue.SCHEMA,), ThreadPoolExecutor(1), SystemClock(), logging.getLogger()
+    Path(sys.argv[1]), MIGRATIONS, ThreadPoolExecutor(1), SystemClock(), logging.getLogger()
 )
 start = int(sys.argv[2])
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hel_actor import journal
 from hel_actor.journal import Appended, Batch, Quota
+from hel_actor.migration import MIGRATIONS, migrate
 from hel_actor.series import MAX_NS, MIN_NS, Chunk, Span
 
 from loki.errors import InvalidArgument, ResourceLimitExceeded
@@ -17,8 +18,7 @@ QUOTA = Quota(series=2, chunk_rows=4)
 @pytest.fixture
 def db() -> Iterator[sqlite3.Connection]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    for statement in journal.SCHEMA:
-        connection.execute(statement)
+    migrate(connection, MIGRATIONS)
     yield connection
     connection.close()
 

@@ -6,6 +6,7 @@ from contextlib import closing
 
 import pytest
 from hel_actor import keyvalue
+from hel_actor.migration import MIGRATIONS, migrate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,8 +21,8 @@ def table() -> Iterator[sqlite3.Connection]:
 
 
 def fresh() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    connection.execute(keyvalue.SCHEMA)
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(connection, MIGRATIONS)
     return connection
 
 

@@ -16,6 +16,7 @@ from hel_actor import journal, series
 from hel_actor.column import Columns
 from hel_actor.database import Database
 from hel_actor.journal import Appended, Batch, Quota
+from hel_actor.migration import MIGRATIONS
 from hel_actor.series import MAX_NS, MIN_NS, S_NS, Retention, Span
 from hel_actor.series_store import Keeping, Reading, SeriesStore
 from hel_actor.storage import Disk, Storage
@@ -43,7 +44,7 @@ class World:
 
     def open(self, storage: Storage | None = None) -> None:
         path = self.folder / "hel.sqlite"
-        self.database = Database(path, journal.SCHEMA, self._worker, FakeClock(), LOG)
+        self.database = Database(path, MIGRATIONS, self._worker, FakeClock(), LOG)
         self.store = self.of(storage or Disk())
 
     def of(self, storage: Storage) -> SeriesStore:

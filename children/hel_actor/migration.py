@@ -1,0 +1,108 @@
+"""The tables of Hel's database, and how an older file gets them.
+
+A file says in `user_version` how many migrations it has had. One that has had all is opened as it
+is, an older one gets the missing ones in one transaction, and one of a newer Loki is left alone.
+A migration that was ever released is never changed: what is to be different goes into a new one.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from loki.errors import IoError
+
+Migration: TypeAlias = tuple[str, ...]
+"""SQL statements, one each."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many migrations a file has had."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Bring a file forward, wholly or not at all.
+
+    Raises: IoError for one of a newer Loki, which is not touched.
+    """
+    version = version_of(connection)
+    if version > len(migrations):
+        raise IoError(
+            f"the database was written by a newer Loki: it has schema {version}, and this version "
+            f"knows {len(migrations)}; install that version again, or restore an older backup"
+        )
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (  # Files from before migrations were counted have some of these already.
+        """
+        CREATE TABLE IF NOT EXISTS keyvalue (
+            namespace TEXT NOT NULL,
+            key BLOB NOT NULL,  -- UTF-8; as bytes, so that order and prefixes are exact.
+            value BLOB NOT NULL,
+            PRIMARY KEY (namespace, key)
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series (
+            id INTEGER PRIMARY KEY,
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            mark TEXT NOT NULL,  -- Also in its files: those of another series are never touched.
+            chunk_rows INTEGER NOT NULL,
+            next_row INTEGER NOT NULL DEFAULT 0,
+            waiting INTEGER NOT NULL DEFAULT 0,  -- Rows in series_row.
+            dropped INTEGER NOT NULL DEFAULT 0,  -- The first chunk that there still is.
+            chunks INTEGER NOT NULL DEFAULT 0,  -- The number of the next one.
+            sequence_floor INTEGER,  -- Which client sequences up to here there were is forgotten.
+            UNIQUE (namespace, name)
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_row (
+            series INTEGER NOT NULL,
+            row INTEGER NOT NULL,
+            time_ns INTEGER NOT NULL,
+            value REAL NOT NULL,
+            quality INTEGER NOT NULL,
+            PRIMARY KEY (series, row)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_chunk (
+            series INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            oldest_ns INTEGER NOT NULL,
+            newest_ns INTEGER NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            PRIMARY KEY (series, number)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_attributes (
+            series INTEGER PRIMARY KEY,
+            attributes TEXT NOT NULL  -- An object as JSON.
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_sequence (
+            series INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            PRIMARY KEY (series, sequence)
+        ) WITHOUT ROWID
+        """,
+    ),
+)

@@ -1,0 +1,95 @@
+"""The calls about stored values: checked here, done by the database's thread."""
+
+import sqlite3
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from hel_actor import keyvalue
+from hel_actor.database import Database
+from hel_actor.messages import (
+    AddToStored,
+    GetStored,
+    KeyRemoved,
+    KeysListed,
+    ListStored,
+    RemoveStored,
+    SetStored,
+    StoredNumber,
+    SwapStored,
+    ValueFound,
+    ValueSwapped,
+)
+from hel_actor.namespace import key_place, may_store
+from loki.child import Run, RunHandler
+from loki.errors import ErrorCode
+from loki.messages.envelope import Done, Failure, Message
+
+
+class Stored:
+    """What is answered is on the disk."""
+
+    def __init__(self, database: Database, max_value_bytes: int) -> None:
+        self._database = database
+        self._max_value_bytes = max_value_bytes
+
+    def calls(self) -> Mapping[type[Message], RunHandler]:
+        return {
+            GetStored: self._get,
+            SetStored: self._set,
+            SwapStored: self._swap,
+            AddToStored: self._add,
+            RemoveStored: self._remove,
+            ListStored: self._list,
+        }
+
+    def _get(self, request: GetStored, run: Run) -> "Future[ValueFound]":
+        key = key_place(run, request.key)
+        return self._database.submit(
+            lambda database: ValueFound(value=keyvalue.packed(keyvalue.get(database, *key)))
+        )
+
+    def _set(self, request: SetStored, run: Run) -> "Future[Done]":
+        key = key_place(run, request.key)
+        value = keyvalue.checked_value(request.value, self._max_value_bytes)
+
+        def put(database: sqlite3.Connection) -> Done:
+            keyvalue.put(database, *key, value)
+            return Done()
+
+        return self._database.submit(put)
+
+    def _swap(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
+        key = key_place(run, request.key)
+        keyvalue.checked_value(request.value, self._max_value_bytes)
+        return self._database.submit(
+            lambda database: ValueSwapped(
+                swapped=keyvalue.compare_and_set(database, *key, request.expected, request.value)
+            )
+        )
+
+    def _add(self, request: AddToStored, run: Run) -> "Future[StoredNumber | Failure]":
+        key = key_place(run, request.key)
+        by = 1 if request.by is None else request.by
+
+        def add(database: sqlite3.Connection) -> StoredNumber | Failure:
+            total = keyvalue.add(database, *key, by)
+            if isinstance(total, int):
+                return StoredNumber(number=total)
+            message = f"cannot add {by} to '{request.key[:64]}': {total}"
+            return Failure(code=ErrorCode.ARGUMENT_INVALID, message=message)
+
+        return self._database.submit(add)
+
+    def _remove(self, request: RemoveStored, run: Run) -> "Future[KeyRemoved]":
+        key = key_place(run, request.key)
+        return self._database.submit(
+            lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
+        )
+
+    def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
+        namespace = may_store(run)
+        return self._database.submit(
+            lambda database: KeysListed(
+                keys=keyvalue.keys(database, namespace, request.prefix or "")
+            )
+        )
