@@ -3,7 +3,7 @@
 import importlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,12 +82,14 @@ def load(config: Path | None, tools: Path | None) -> Setup:
     parts = tuple(_part(loaded, name) for name in loaded.settings.children)
     modules = tuple(part.child.module for part in parts)
     disabled = tuple(part.child.name for part in parts if not part.enabled)
+    keeper = _keeper(loaded, parts)
     library = LibraryConfig(
         tools=str(loaded.tools),
         tools_named=tools is not None or loaded.tools.name != "tools.toml",
         script_storage_path=str(loaded.storage()),
         state_dir=str(loaded.state_dir),
         modules=modules,
+        keeper=keeper,
         default_permissions=loaded.permissions("default_permissions", modules),
         default_limits=loaded.settings.limits(),
         ceiling=loaded.settings.ceiling(),
@@ -95,6 +97,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
     queue = loaded.settings.queue
     dispatcher = DispatcherConfig(
         modules=modules,
+        keeper=keeper,
         disabled=disabled,
         default_limits=library.default_limits,
         ceiling=library.ceiling,
@@ -106,14 +109,29 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         heartbeat_s=loaded.settings.supervision.heartbeat_ms / 1000,
         run_dir=str(loaded.state_dir / "run"),
     )
-    gateway = GatewayConfig(
+    gateway = _gateway(loaded, parts, keeper)
+    return Setup(loaded, parts, library, dispatcher, gateway)
+
+
+def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> GatewayConfig:
+    return GatewayConfig(
         host=loaded.settings.grpc_host,
         port=loaded.settings.grpc_port,
         version=__version__,
+        keeper=keeper,
         back_ends={part.child.name: part.back_end for part in parts if part.back_end},
         log=_log(loaded),
     )
-    return Setup(loaded, parts, library, dispatcher, gateway)
+
+
+def _keeper(loaded: LoadedSettings, parts: Sequence[Part]) -> str:
+    keepers = [part.child.module.child for part in parts if part.child.keeps and part.enabled]
+    if len(keepers) > 1:
+        raise ConfigurationError(
+            f"{loaded.path or 'settings'}: children: {' and '.join(keepers)} both keep Loki's own "
+            "data; switch one of them off"
+        )
+    return keepers[0] if keepers else ""
 
 
 def _log(loaded: LoadedSettings) -> LogConfig:

@@ -33,6 +33,8 @@ __all__ = [
     "PermissionKey",
     "PermissionShape",
     "Run",
+    "RunHandler",
+    "ServiceHandler",
     "Shell",
     "Timer",
     "run_over",
@@ -50,6 +52,8 @@ class Child:
     config: str  # "package.module:Model", a pydantic model of its section of the settings.
     vital: bool = False
     """Whether Loki is of no use without it. Else, where it keeps failing, the rest runs on."""
+    keeps: bool = False
+    """Whether it keeps what Loki itself must not forget; one child at most does."""
     missed_heartbeats: int = 3
     """So many heartbeats in a row without an answer, and it counts as hung; 0 never does."""
 
@@ -90,6 +94,7 @@ class Run:
         )
 
 
+ServiceHandler: TypeAlias = "Callable[[Any], Message | Future[Any] | Coroutine[Any, Any, Message]]"
 RunHandler: TypeAlias = Callable[[Any, Run], "Message | Future[Any] | Coroutine[Any, Any, Message]"]
 
 
@@ -116,6 +121,10 @@ class ChildRole(Role):
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         """Request type -> handler of one Lua function's calls."""
+        return {}
+
+    def services(self) -> Mapping[type[Message], ServiceHandler]:
+        """Request type -> handler of what Loki's own parts ask, and no script."""
         return {}
 
     def release(self, run: Run) -> None:
@@ -158,7 +167,8 @@ class ChildRole(Role):
         served: dict[type[Message], Handler] = {
             request: self._guarded(handler) for request, handler in self.calls().items()
         }
-        return served | {RunOpened: self._opened, RunClosed: self._closed}
+        owned = {request: _for_kin(handler) for request, handler in self.services().items()}
+        return served | owned | {RunOpened: self._opened, RunClosed: self._closed}
 
     def _guarded(self, handler: RunHandler) -> Handler:
         def guarded(request: Message, context: Context) -> Answer:
@@ -233,3 +243,14 @@ class ChildRole(Role):
         run = self._runs.pop(run_id, None)
         if run is not None:
             self.release(run)
+
+
+def _for_kin(handler: ServiceHandler) -> Handler:
+    """A runner may not ask for what belongs to everybody, whatever runs in it."""
+
+    def guarded(request: Message, context: Context) -> Answer:
+        if not context.kin:
+            raise PermissionRefused("only Loki's own parts may ask this", code=ErrorCode.ROLE)
+        return handler(request)
+
+    return guarded

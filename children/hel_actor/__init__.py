@@ -4,5 +4,9 @@ from hel_actor.lua_api import MODULE
 from loki.child import Child
 
 CHILD = Child(
-    module=MODULE, role="hel_actor.actor:Hel", config="hel_actor.config:HelConfig", vital=True
+    module=MODULE,
+    role="hel_actor.actor:Hel",
+    config="hel_actor.config:HelConfig",
+    vital=True,
+    keeps=True,
 )

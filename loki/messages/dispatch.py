@@ -8,6 +8,7 @@ from loki.messages.script import Limits, Permissions
 
 class DispatcherConfig(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[LuaModule, ...]
+    keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
     disabled: tuple[str, ...] = ()  # Modules whose child is switched off.
     default_limits: Limits = Limits()
     ceiling: Limits = Limits()

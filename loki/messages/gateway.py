@@ -11,5 +11,6 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 50070  # 0 is any free one; a restarted gateway keeps it.
     version: str
+    keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
     back_ends: dict[str, str] = {}  # Child -> the back end that serves it.
     log: LogConfig = LogConfig(folder="")

@@ -95,6 +95,7 @@ class LibraryConfig(msgspec.Struct, frozen=True, kw_only=True):
     script_storage_path: str
     state_dir: str
     modules: tuple[LuaModule, ...]
+    keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
     default_permissions: Permissions = {}
     default_limits: Limits = Limits()
     ceiling: Limits = Limits()

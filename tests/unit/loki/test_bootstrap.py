@@ -149,3 +149,27 @@ def test_s_12_1_1_the_log_is_beside_the_state_and_as_large_as_it_is_set(
 def test_a_log_that_makes_no_sense_is_refused(load: Load, line: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"loki.toml:3: logging.{line.split()[0]}"):
         load(f"children = []\n[logging]\n{line}")
+
+
+@pytest.mark.parametrize(
+    ("text", "keeper"), [(ALL, "hel"), (ALL + "[children_config.hel]\nenabled = false", "")]
+)
+def test_who_keeps_lokis_own_data_is_told_to_those_who_have_some(
+    load: Load, text: str, keeper: str
+) -> None:
+    setup = load(text)
+    assert {setup.library.keeper, setup.dispatcher.keeper, setup.gateway.keeper} == {keeper}
+
+
+def test_two_that_keep_lokis_own_data_are_refused(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "second_actor.py").write_text(
+        "from dataclasses import replace\n"
+        "from hel_actor import CHILD as HEL\n"
+        "module = type(HEL.module)(name='second', child='second', doc='', functions=())\n"
+        "CHILD = replace(HEL, module=module)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigurationError, match="hel and second both keep Loki's own data"):
+        load('children = ["hel_actor", "second_actor"]')

@@ -24,6 +24,10 @@ class Take(Request[Done]):
     """Take the one thing there is."""
 
 
+class Empty(Request[Done]):
+    """Loki itself takes the thing away."""
+
+
 class Break(Request[Done]):
     """Find a bug."""
 
@@ -55,6 +59,13 @@ class Locker(ChildRole):
 
     def calls(self) -> Any:
         return {Take: self._take, Break: lambda _request, _run: [][0]}
+
+    def services(self) -> Any:
+        return {Empty: self._empty}
+
+    def _empty(self, _request: Empty) -> Done:
+        self.holder = ""
+        return Done()
 
     def release(self, run: Run) -> None:
         if self.holder == run.id:
@@ -220,3 +231,13 @@ def test_a_run_that_got_another_runner_is_served_before_its_dispatcher_said_so(
 def test_only_the_dispatcher_opens_and_closes_runs(bench: Bench, message: Message) -> None:
     with pytest.raises(PermissionRefused):
         bench.tell(message, kin=False)
+
+
+def test_what_belongs_to_everybody_is_for_lokis_own_parts_alone(bench: Bench) -> None:
+    bench.tell(opened("a"))
+    bench.call("a")
+    with pytest.raises(PermissionRefused, match="only Loki's own parts"):
+        bench.call("a", Empty())
+    assert bench.role.holder == "a"
+    assert bench.tell(Empty()) == Done()
+    assert bench.role.holder == ""
