@@ -9,6 +9,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from hel_actor.resolver import Refusal, Resolver, best_resolver, parse
+from hel_actor.storage import make_lasting
+from hel_actor.syscall import Kernel, Syscalls
 from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
 
 SHOWN = 200  # Characters of a path in messages.
@@ -17,7 +19,6 @@ UNFINISHED = ".unfinished"
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY  # A FIFO must not hold up the open.
-NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 REASONS = {
     errno.ENOENT: "does not exist",
@@ -50,27 +51,40 @@ class Jail:
     """
 
     def __init__(
-        self, directory: Path, max_file_bytes: int, resolver: Resolver | None = None
+        self,
+        directory: Path,
+        max_file_bytes: int,
+        resolver: Resolver | None = None,
+        syscalls: Syscalls | None = None,
     ) -> None:
         self._directory = directory
         self._max_file_bytes = max_file_bytes
         self._resolver = resolver or best_resolver()
+        self._syscalls = syscalls or Kernel()
         self._root = -1
         self._unfinished = -1
+        self._synced: set[str] = set()  # Namespaces whose directories are surely on the disk.
 
     def open(self) -> None:
         """Make the directory ready, and drop what a killed process left unfinished.
 
-        Every other method does it when it was not done. Raises: OSError.
+        Every other method does it when it was not done, or somebody has removed the directory.
+        Raises: OSError.
         """
         if self._unfinished >= 0:
-            return
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _same(self._directory, self._root):
+                return
+            self.close()
+        make_lasting(self._directory)
         if self._root < 0:
             self._root = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        unfinished = _open_or_make(self._root, UNFINISHED.encode())
-        for name in os.listdir(unfinished):
-            os.unlink(name, dir_fd=unfinished)
+        unfinished = self._open_or_make(UNFINISHED)
+        try:
+            for name in self._syscalls.names(unfinished):
+                self._syscalls.unlink(unfinished, name)
+        except OSError:
+            os.close(unfinished)
+            raise
         self._unfinished = unfinished
 
     def close(self) -> None:
@@ -78,6 +92,7 @@ class Jail:
             if descriptor >= 0:
                 os.close(descriptor)
         self._root = self._unfinished = -1
+        self._synced.clear()
 
     def read(self, namespace: str, path: str) -> bytes:
         with (
@@ -92,14 +107,13 @@ class Jail:
         _require_file(status)
         if status.st_nlink != 1:
             raise Refusal("has more than one hard link")
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            content = file.read(self._max_file_bytes + 1)
+        content = self._syscalls.read(descriptor, self._max_file_bytes + 1)
         self._require_size(len(content))
         return content
 
     def write(self, namespace: str, path: str, content: bytes) -> None:
         """Make or replace a file, wholly or not at all, and durably."""
-        with _naming("write", path), self._at(namespace) as home:
+        with _naming("write", path), self._changing(namespace) as home:
             self._require_size(len(content))
             with self._folder(home, parse(path)) as (directory, name):
                 with suppress(FileNotFoundError):
@@ -111,7 +125,7 @@ class Jail:
 
         The file is written anew: a process that is killed in the middle leaves no half record.
         """
-        with _naming("append to", path), self._at(namespace) as home:
+        with _naming("append to", path), self._changing(namespace) as home:
             relative = parse(path)
             before = self._content(home, relative)
             self._require_size(len(before) + len(content))
@@ -141,16 +155,16 @@ class Jail:
         """Delete a file or an empty directory, durably."""
         with (
             _naming("delete", path),
-            self._at(namespace) as home,
+            self._changing(namespace) as home,
             self._parent(home, parse(path)) as (directory, name),
         ):
             status = os.lstat(name, dir_fd=directory)
             if stat.S_ISDIR(status.st_mode):
-                os.rmdir(name, dir_fd=directory)
+                self._syscalls.remove_directory(directory, name)
             else:
                 _require_file(status)
-                os.unlink(name, dir_fd=directory)
-            os.fsync(directory)
+                self._syscalls.unlink(directory, name)
+            self._syscalls.sync(directory)
 
     def list_directory(self, namespace: str, path: str) -> tuple[str, ...]:
         """Sorted names, without those that are not UTF-8: no script could say them."""
@@ -159,16 +173,16 @@ class Jail:
             self._at(namespace) as home,
             self._opened(home, parse(path), DIRECTORY) as directory,
         ):
-            return tuple(sorted(name for name in os.listdir(directory) if _is_utf8(name)))
+            return tuple(sorted(filter(_is_utf8, self._syscalls.names(directory))))
 
     def create_directory(self, namespace: str, path: str) -> None:
         """Make a directory and its missing parents, durably. An existing one is fine."""
-        with _naming("create", path), self._at(namespace) as home:
+        with _naming("create", path), self._changing(namespace) as home:
             relative = parse(path)
             names = relative.split(b"/") if relative != b"." else []
             for end in range(1, len(names) + 1):
                 with self._parent(home, b"/".join(names[:end])) as (directory, name):
-                    _make_directory(directory, name)
+                    self._make_directory(directory, name)
             with self._opened(home, relative, DIRECTORY):
                 return  # It is a directory, and not a file of that name.
 
@@ -176,11 +190,38 @@ class Jail:
     def _at(self, namespace: str) -> Iterator[int]:
         """The directory of a namespace, made when it is not there."""
         self.open()
-        home = _open_or_make(self._root, namespace.encode())
+        home = self._open_or_make(namespace)
         try:
             yield home
         finally:
             os.close(home)
+
+    @contextmanager
+    def _changing(self, namespace: str) -> Iterator[int]:
+        """The same, and surely on the disk: a kill may have cut its making off."""
+        with self._at(namespace) as home:
+            if namespace not in self._synced:
+                self._syscalls.sync(self._root)
+                self._synced.add(namespace)
+            yield home
+
+    def _open_or_make(self, name: str) -> int:
+        try:
+            return os.open(name, DIRECTORY, dir_fd=self._root)
+        except FileNotFoundError:
+            self._make_directory(self._root, name.encode())
+            return os.open(name, DIRECTORY, dir_fd=self._root)
+
+    def _make_directory(self, parent: int, name: bytes) -> None:
+        """Durably, also where it is there already: a kill may have cut its making off."""
+        is_new = self._syscalls.make_directory(parent, name)
+        try:
+            self._syscalls.sync(parent)
+        except OSError:
+            if is_new:  # Else the next call would take it for durable.
+                with suppress(OSError):
+                    self._syscalls.remove_directory(parent, name)
+            raise
 
     @contextmanager
     def _opened(self, home: int, path: bytes, flags: int) -> Iterator[int]:
@@ -210,19 +251,27 @@ class Jail:
             yield found
 
     def _put(self, directory: int, name: bytes, content: bytes) -> None:
-        """Write aside, sync, rename, sync. A crash leaves the old file or the new one."""
+        """Write aside, sync, rename, sync. A crash leaves the old file or the new one.
+
+        So does a failed sync: its pages are of a file that goes, and the next write has its own.
+        """
         temporary = secrets.token_hex(8)
-        descriptor = os.open(temporary, NEW_FILE, 0o600, dir_fd=self._unfinished)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(descriptor)
-            os.rename(temporary, name, src_dir_fd=self._unfinished, dst_dir_fd=directory)
+            self._write_aside(temporary, content)
+            self._syscalls.rename(self._unfinished, temporary, directory, name)
         except OSError:
-            os.unlink(temporary, dir_fd=self._unfinished)
+            with suppress(OSError):  # There is none, or it goes when the jail is opened again.
+                self._syscalls.unlink(self._unfinished, temporary)
             raise
-        os.fsync(directory)
+        self._syscalls.sync(directory)
+
+    def _write_aside(self, temporary: str, content: bytes) -> None:
+        descriptor = self._syscalls.create(self._unfinished, temporary)
+        try:
+            self._syscalls.write(descriptor, content)
+            self._syscalls.sync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _require_size(self, size_bytes: int) -> None:
         if size_bytes > self._max_file_bytes:
@@ -259,18 +308,12 @@ def _require_file(status: os.stat_result) -> None:
         raise Refusal("is not a regular file")
 
 
-def _open_or_make(parent: int, name: bytes) -> int:
+def _same(path: Path, directory: int) -> bool:
+    """Whether the path still leads to the directory that is open."""
     try:
-        return os.open(name, DIRECTORY, dir_fd=parent)
-    except FileNotFoundError:
-        _make_directory(parent, name)
-        return os.open(name, DIRECTORY, dir_fd=parent)
-
-
-def _make_directory(parent: int, name: bytes) -> None:
-    with suppress(FileExistsError):
-        os.mkdir(name, 0o700, dir_fd=parent)
-        os.fsync(parent)
+        return os.path.samestat(path.stat(), os.fstat(directory))
+    except OSError:
+        return False
 
 
 def _is_utf8(name: str) -> bool:

@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -95,6 +96,17 @@ class Disk:
     def remove_tree(self, path: Path) -> None:
         if path.exists():
             shutil.rmtree(path)
+
+
+def make_lasting(folder: Path) -> None:
+    """Make a folder and those above it; then its name is on the disk, and that of its parent.
+
+    Those further up are taken to be older than this start of the device. Raises: OSError.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for above in (folder.parent, folder.parent.parent):
+        with suppress(PermissionError):  # Then it is not ours, and others made it.
+            Disk().sync_directory(above)
 
 
 def partial(path: Path) -> Path:

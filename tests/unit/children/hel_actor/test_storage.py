@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hel_actor import storage
-from hel_actor.storage import Disk, is_partial, partial, replace_file
+from hel_actor.storage import Disk, is_partial, make_lasting, partial, replace_file
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -94,3 +94,27 @@ def test_a_tree_is_removed_with_all_in_it(tmp_path: Path) -> None:
     for _ in range(2):
         Disk().remove_tree(a)
     assert not a.exists()
+
+
+def test_a_new_folder_is_on_the_disk_with_the_one_above_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(Disk, "sync_directory", lambda _, path: synced.append(path))
+    folder = tmp_path / "state" / "files"
+    for _ in range(2):
+        make_lasting(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+    assert synced == [tmp_path / "state", tmp_path] * 2
+
+
+def test_a_folder_above_that_is_not_ours_to_read_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object, path: Path) -> None:
+        if path == tmp_path:
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Disk, "sync_directory", refuse)
+    make_lasting(tmp_path / "state" / "files")
+    assert (tmp_path / "state" / "files").is_dir()
