@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from hel_actor import journal
+from hel_actor.backup import Backups
 from hel_actor.cache import Cache
 from hel_actor.cached import Cached
 from hel_actor.database import Database
@@ -15,8 +16,9 @@ from hel_actor.migration import MIGRATIONS
 from hel_actor.recorder import Recorder
 from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_store import Keeping, SeriesStore
+from hel_actor.snapshot import Photographer
 from hel_actor.stored import Stored
-from loki.child import ChildRole, RunHandler, Shell
+from loki.child import ChildRole, RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 
 KB = 1024
@@ -69,6 +71,12 @@ class Hel(ChildRole):
             ),
             journal.Quota(settings.series_per_script, settings.series_chunk_rows),
         )
+        self._backups = Backups(
+            shell,
+            Photographer(state, shell.clock, shell.log),
+            lambda act: self._database.submit(lambda _: act()),
+            self._recorder.alone,
+        )
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -78,9 +86,16 @@ class Hel(ChildRole):
             **self._recorder.calls(),
         }
 
+    def services(self) -> Mapping[type[Message], ServiceHandler]:
+        return self._backups.services()
+
+    def lost(self, peer: str, pid: int) -> None:
+        super().lost(peer, pid)
+        self._backups.lost(peer)
+
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         """What waits is done first: each thread works in order."""
-        closing = (self._recorder.close(), self._files.close())
+        closing = (self._backups.close(), self._recorder.close(), self._files.close())
         give_up_s = self.shell.clock.monotonic_s() + grace_s
 
         def look() -> None:

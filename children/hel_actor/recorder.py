@@ -86,6 +86,10 @@ class Recorder:
 
         return self._worker.submit(closed)
 
+    def alone(self, act: Callable[[], T]) -> "Future[T]":
+        """Do something while no file of any series changes, and none is read."""
+        return self._worker.submit(act)
+
     def _append_one(self, request: AppendSample, run: Run) -> "Future[SampleAppended]":
         appended = self._append(
             run, request.name, (request.value,), (request.time,), request.options

@@ -3,6 +3,7 @@
 import typer
 
 from loki.cli import (
+    backup,
     check,
     demo,
     event,
@@ -36,6 +37,7 @@ for command in (
     history.executions,
     history.cancel,
     log.logs,
+    backup.backup,
     status.status,
     status.reset,
     status.version,

@@ -4,6 +4,7 @@
 ...     print(client.execute("average", {"sensor": "t1", "n": 5}).value)
 """
 
+from loki.client.backup import BackupContents, BackupStream
 from loki.client.client import LokiClient
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
@@ -20,6 +21,8 @@ from loki.client.system_event import (
 from loki.client.watch import EventWatch, FollowReport
 
 __all__ = [
+    "BackupContents",
+    "BackupStream",
     "BudgetWarned",
     "ChildChanged",
     "ConfigRejected",

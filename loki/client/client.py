@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from loki.client.backup import BackupStream
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
@@ -14,7 +15,15 @@ from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
 from loki.client.watch import PATIENCE_S, EventWatch, FollowReport, follow
-from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2, service_pb2_grpc
+from loki.v1 import (
+    backup_pb2,
+    backup_pb2_grpc,
+    device_pb2,
+    execution_pb2,
+    script_pb2,
+    service_pb2,
+    service_pb2_grpc,
+)
 from loki.v1_value import Value, fill
 
 Arguments: TypeAlias = Mapping[str, Value]
@@ -39,6 +48,8 @@ class LokiClient:
         self._channel = grpc.insecure_channel(address, options=OPTIONS)
         stub = service_pb2_grpc.LokiServiceStub
         self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
+        backups = backup_pb2_grpc.BackupServiceStub
+        self._backups: Any = backups(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
@@ -234,6 +245,13 @@ class LokiClient:
         """
         wanted = replace(query or LogQuery(), follow=True)
         return follow_log(self.watch_logs, wanted, report or FollowReport(), patience_s)
+
+    def create_backup(self) -> BackupStream:
+        """All that the device keeps, as it is now; it may take as long as it takes.
+
+        Iterating raises LokiClientError.
+        """
+        return BackupStream(self._backups.CreateBackup(backup_pb2.CreateBackupRequest()))
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

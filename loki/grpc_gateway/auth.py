@@ -14,7 +14,9 @@ class ClientRole(Enum):
     EXECUTE = "execute"  # Run scripts that the device holds, and cancel executions.
     ADHOC = "adhoc"  # Run source text that comes with the call.
     REGISTER = "register"  # Add, change and remove scripts.
-    ADMIN = "admin"  # Read the log, which tells of everybody's scripts; reset parts of Loki.
+    ADMIN = (
+        "admin"  # Read the log and make backups, which tell of everybody's scripts; reset parts.
+    )
     FAULT = "fault"  # Inject faults.
 
 

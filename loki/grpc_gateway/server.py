@@ -12,6 +12,7 @@ from grpc_reflection.v1alpha import reflection
 from loki.actors.role import Handler, Role, Shell
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.auth import is_loopback
+from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
@@ -20,9 +21,10 @@ from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.envelope import Message
 from loki.messages.gateway import GatewayConfig
-from loki.v1 import service_pb2
+from loki.v1 import backup_pb2, service_pb2
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
+BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # Else a leftover server would share the port, and its calls hang.
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -47,7 +49,9 @@ class Gateway(Role):
         self._runs = RunTable(shell)
         self._log = Log(shell, self._settings.log)
         self._health = Health()
-        self._events = EventHub(shell, self._health, whole=("", SERVICE.full_name))
+        self._events = EventHub(
+            shell, self._health, whole=("", SERVICE.full_name, BACKUPS.full_name)
+        )
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {**self._runs.handlers(), **self._events.handlers()}
@@ -65,11 +69,13 @@ class Gateway(Role):
 
     def _add_services(self) -> None:
         servicer = LokiServicer(self.shell, self._settings, self._runs, self._events, self._log)
-        handlers = self._guard.handlers(SERVICE, servicer)
-        generic = grpc.method_handlers_generic_handler(SERVICE.full_name, handlers)
-        self._server.add_generic_rpc_handlers((generic,))
+        served = {SERVICE: servicer, BACKUPS: BackupServicer(self.shell, self._settings)}
+        for service, behaviours in served.items():
+            handlers = self._guard.handlers(service, behaviours)
+            generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
+            self._server.add_generic_rpc_handlers((generic,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (SERVICE.full_name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+        names = (*(each.full_name for each in served), health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002

@@ -1,0 +1,45 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CreateBackupRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CreateBackupResponse(_message.Message):
+    __slots__ = ("contents", "piece")
+    CONTENTS_FIELD_NUMBER: _ClassVar[int]
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    contents: BackupContents
+    piece: BackupPiece
+    def __init__(self, contents: _Optional[_Union[BackupContents, _Mapping]] = ..., piece: _Optional[_Union[BackupPiece, _Mapping]] = ...) -> None: ...
+
+class BackupContents(_message.Message):
+    __slots__ = ("entries", "size_bytes", "version", "schema", "time", "device")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SCHEMA_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    entries: int
+    size_bytes: int
+    version: str
+    schema: int
+    time: _timestamp_pb2.Timestamp
+    device: str
+    def __init__(self, entries: _Optional[int] = ..., size_bytes: _Optional[int] = ..., version: _Optional[str] = ..., schema: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[str] = ...) -> None: ...
+
+class BackupPiece(_message.Message):
+    __slots__ = ("data", "sent_bytes")
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    SENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    sent_bytes: int
+    def __init__(self, data: _Optional[bytes] = ..., sent_bytes: _Optional[int] = ...) -> None: ...
