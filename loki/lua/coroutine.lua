@@ -28,11 +28,21 @@ local function resumed(co, ...)
   return passed(co, resume(co, ...))
 end
 
+local function unwatched(co, ...)
+  sethook(co)
+  return caught(...)
+end
+
+local function closed(co)
+  sethook(co, watch, "c")
+  return unwatched(co, close(co))
+end
+
 local function unwrapped(co, ok, ...)
   if ok then
     return ...
   end
-  local _, message = caught(close(co))
+  local _, message = closed(co)
   if message == nil then
     message = (...)
   end
@@ -93,7 +103,7 @@ function coroutine.close(...)
   if state ~= "suspended" and state ~= "dead" then
     error(format("cannot close a %s coroutine", state), 2)
   end
-  return caught(close(co))
+  return closed(co)
 end
 
 return coroutine

@@ -91,7 +91,7 @@ local function message_of(e)
   elseif type(e) == "table" and not getmetatable(e) and type(rawget(e, "message")) == "string" then
     return rawget(e, "message")
   end
-  local ok, text = caught(pcall(tostring, e))
+  local ok, text = protected(false, tostring, e)
   if not ok then
     return "an error that cannot be shown"
   elseif e == nil or (REFERENCES[type(e)] and find(text, format("%p", e), 1, true)) then

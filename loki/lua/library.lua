@@ -49,22 +49,6 @@ function env.assert(...)
   error(unforged(message), 2)
 end
 
-local guards = setmetatable({}, WEAK)
-
--- A `__close` handler that never sees, and so cannot replace, the error that ends the run. One that
--- is put into a metatable afterwards passes by here: Lua tells nobody of it, runs it before any
--- protected call returns, calls no handler of xpcall for want of memory, and keeps no trace of it.
-local function guarded(handler)
-  local function guard(object, e)
-    if stopped or rawequal(e, OUT_OF_MEMORY) then
-      stop("memory")
-    end
-    return handler(object, e)
-  end
-  guards[guard] = true
-  return guard
-end
-
 function env.setmetatable(...)
   local object, meta = ...
   if type(object) ~= "table" then
@@ -73,10 +57,6 @@ function env.setmetatable(...)
     misfit("nil or table", 2, "setmetatable", ...)
   elseif meta and rawget(meta, "__gc") ~= nil then
     error("__gc is not available in scripts; use a <close> variable", 2)
-  end
-  local handler = meta and rawget(meta, "__close")
-  if handler and not guards[handler] then
-    rawset(meta, "__close", guarded(handler))
   end
   return setmetatable(object, meta)
 end
@@ -88,11 +68,22 @@ function env.collectgarbage(option)
   return collectgarbage(option)
 end
 
-function env.pcall(...)
-  if stopped then
-    stop()
+local function callable(f)
+  while type(f) ~= "function" do
+    local meta = metatable_of(f)
+    if not meta then
+      return false
+    end
+    f = rawget(meta, "__call")
   end
-  return caught(pcall(...))
+  return true
+end
+
+function env.pcall(...)
+  if callable((...)) then
+    return protected(false, ...)
+  end
+  return pcall(...) -- Lua says what it is instead.
 end
 
 -- Functions of loki.all, and coroutines that wait for the host: one of those functions may reach
@@ -121,6 +112,7 @@ function coroutine.yield(...)
   if co == root or waiting[co] then
     error("attempt to yield from outside a coroutine", 2)
   end
+  unmask()
   return yield(...)
 end
 

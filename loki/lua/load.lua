@@ -9,7 +9,7 @@ local function joined(reader)
     if part == nil or part == "" then
       return concat(parts)
     elseif type(part) ~= "string" and type(part) ~= "number" then
-      error("reader function must return a string", 4)
+      error("reader function must return a string", 6)
     end
     part = part .. ""
     size = size + #part
@@ -24,7 +24,7 @@ local function script_load(...)
   local chunk, name, mode = ...
   local read, source = true, chunk
   if type(chunk) == "function" then
-    read, source = caught(pcall(joined, chunk))
+    read, source = protected(false, joined, chunk)
     if not read then
       return nil, source
     end

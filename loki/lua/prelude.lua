@@ -15,7 +15,8 @@
 -- Scripts may change any table that they can reach, metatables and libraries too. So everything
 -- below uses locals taken before the script runs, raw access, and no methods of strings.
 
-local OUT_OF_MEMORY = "not enough memory" -- What Lua raises, exactly.
+-- What Lua raises, exactly: for want of memory, and where no message handler can be called any more.
+local OUT_OF_MEMORY, IN_HANDLER = "not enough memory", "error in error handling"
 
 local TAG, REFUSED = {}, {}
 local STOP = setmetatable({}, { __metatable = false, __tostring = function() return "stopped" end })
@@ -52,8 +53,8 @@ local function over()
   return stopped ~= nil
 end
 
--- The results of a protected call. Nothing but Lua itself raises OUT_OF_MEMORY: `env.error`,
--- `env.assert` and what handlers return see to that.
+-- The results of a protected call. Nothing but Lua itself raises OUT_OF_MEMORY and IN_HANDLER:
+-- `env.error`, `env.assert` and what handlers return see to that.
 local function caught(ok, ...)
   if stopped or (not ok and rawequal((...), OUT_OF_MEMORY)) then
     stop("memory")
@@ -62,7 +63,96 @@ local function caught(ok, ...)
 end
 
 local function unforged(message)
-  return rawequal(message, OUT_OF_MEMORY) and OUT_OF_MEMORY .. " (raised by the script)" or message
+  local forged = rawequal(message, OUT_OF_MEMORY) or rawequal(message, IN_HANDLER)
+  return forged and message .. " (raised by the script)" or message
+end
+
+-- Protected calls ------------------------------------------------------------------------------
+--
+-- When memory runs out, Lua calls no message handler, and runs the script's `__close` handlers
+-- before any protected call returns: one that raises an error of its own puts it in the place of
+-- OUT_OF_MEMORY, which then nobody sees. Two things give that away.
+--
+-- First, what comes before the unwinding. A frame below the script's code holds a value to be
+-- closed, which does nothing. Lua calls the message handler of any other error while that frame
+-- stands, and it puts one that makes a note in its place, through an upvalue. Before the first
+-- `__close` handler runs, Lua has cut upvalues off the stack: a message handler that is called only
+-- then changes nothing, and no note says that a regular error came first.
+--
+-- Second, what comes during it. Once a regular error unwinds, or `coroutine.close` does, a hook
+-- sees each call, and with it what each `__close` handler is told: the error so far.
+
+local UNNOTED = setmetatable({}, { __close = rawequal }) -- Of C, for speed.
+local note_meta = { __close = function(note) note.regular = true end }
+
+local function framed(note, f, ...)
+  local value <close> = UNNOTED
+  note.peek = function() return value end
+  return f(...)
+end
+
+local function told(level)
+  local parameters = getinfo(level + 1, "u")
+  local index = 2
+  if parameters.isvararg and parameters.nparams < 2 then
+    index = parameters.nparams - 2 -- Lua counts what has no name backwards.
+  end
+  local _, e = getlocal(level + 1, index)
+  return e
+end
+
+-- The hook. Only `__close` handlers are called by `xpcall` itself, and by nobody in a coroutine that
+-- is closed.
+local function watch()
+  local by = getinfo(3, "f")
+  if (not by or by.func == xpcall) and rawequal(told(2), OUT_OF_MEMORY) then
+    stopped = stopped or "memory"
+  end
+end
+
+local function new_note()
+  local note = { peek = false, handler = false, regular = false, watched = false }
+  setmetatable(note, note_meta)
+  function note.hear(e)
+    if note.handler then
+      e = note.handler(e)
+    end
+    if note.peek then
+      setupvalue(note.peek, 1, note)
+    else
+      note.regular = true -- The script's code has yet to begin.
+    end
+    if not gethook() then
+      note.watched = true
+      sethook(watch, "c")
+    end
+    return e
+  end
+  return note
+end
+
+local notes, free = {}, 0 -- For use again.
+
+local function left(note, ok, ...)
+  if ok then
+    free = free + 1
+    notes[free], note.peek = note, false
+  elseif note.watched or not gethook() then
+    sethook()
+    if not note.regular and not rawequal((...), IN_HANDLER) then
+      stopped = stopped or "memory"
+    end
+  end
+  return caught(ok, ...)
+end
+
+-- Like `xpcall`, but that the run ends where it is to end; `handler` may be false.
+local function protected(handler, f, ...)
+  halt()
+  local note = notes[free] or new_note()
+  free = free > 0 and free - 1 or 0
+  note.handler = handler
+  return left(note, xpcall(framed, note.hear, note, f, ...))
 end
 
 -- Parts that load when they are first used ----------------------------------------------------
@@ -88,7 +178,19 @@ local late = setmetatable({}, {
 
 local answer, answer_failed
 
+-- A `__close` handler that memory ran out for may also wait, and never come to an end. Lua collects
+-- all garbage before it gives up, so that this is looked for only after a collection.
+local collected = setmetatable({ {} }, { __mode = "v" })
+
+local function unmask()
+  if not collected[1] then
+    collected[1] = {}
+    late.unwinding()
+  end
+end
+
 local function await(name, ...)
+  unmask()
   if not isyieldable() or rawequal(yield(TAG, ...), REFUSED) then
     late.failure.refuse(name)
   end

@@ -28,6 +28,7 @@ LATE = (
     "output",
     "service",
     "together",
+    "unwinding",
     "xpcall",
 )
 """Each a chunk of its own. They see, under the same names, what `shared` in session.lua gives."""

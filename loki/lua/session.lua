@@ -50,7 +50,7 @@ local function ended(ok, ...)
 end
 
 local function live()
-  return ended(xpcall(run, describe))
+  return ended(protected(describe, run))
 end
 
 local function step(ok, tag, ...)
@@ -102,11 +102,12 @@ end
 
 -- Under these names late parts see it, as it is once a script runs.
 function shared()
-  return await, byte, caught, char, close, codepoints, concat, create, env, error, failure, find,
-    format, getinfo, getmetatable, halt, isyieldable, late, load, loaded, match, mathtype, misfit,
-    modules, next, output, over, own_source, pack, packed, pcall, rawequal, rawget, rawlen, resume,
-    root, running, select, services, setmetatable, status, stop, sub, tostring, type, unforged,
-    unpack, waiting, xpcall, yield, clock, REFUSED, STOP, TAG, WEAK
+  return await, byte, caught, char, clock, close, codepoints, concat, create, env, error, failure,
+    find, format, framed, gethook, getinfo, getmetatable, halt, isyieldable, late, load, loaded,
+    match, mathtype, misfit, modules, next, output, over, own_source, pack, packed, pcall,
+    protected, rawequal, rawget, rawlen, resume, root, running, select, services, sethook,
+    setmetatable, status, stop, sub, tostring, type, unforged, unpack, waiting, watch, xpcall,
+    yield, REFUSED, STOP, TAG, WEAK
 end
 
 do

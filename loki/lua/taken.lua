@@ -10,4 +10,6 @@ local yield = coroutine.yield
 local byte, char, find, format = string.byte, string.char, string.find, string.format
 local match, sub, packed, unpack = string.match, string.sub, string.pack, string.unpack
 local concat, pack, codepoints = table.concat, table.pack, utf8.len
-local mathtype, clock, getinfo = math.type, os.clock, debug.getinfo
+local mathtype, clock = math.type, os.clock
+local getinfo, getlocal, setupvalue = debug.getinfo, debug.getlocal, debug.setupvalue
+local gethook, sethook, metatable_of = debug.gethook, debug.sethook, debug.getmetatable

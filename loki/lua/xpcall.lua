@@ -2,16 +2,15 @@
 
 local function script_xpcall(...)
   local f, handler = ...
-  halt()
   if type(handler) ~= "function" then
     misfit("function", 2, "xpcall", ...)
   end
-  return caught(xpcall(f, function(e)
+  return protected(function(e)
     if over() then
       return STOP
     end
     return (unforged(handler(e)))
-  end, select(3, ...)))
+  end, f, select(3, ...))
 end
 
 return { xpcall = script_xpcall }

@@ -63,6 +63,7 @@ NO_ONE_MODULE = {
     "tests/unit/loki/lua/test_fuzz.py": "the whole engine against random attacks",
     "tests/unit/loki/lua/test_library.py": "library.lua",
     "tests/unit/loki/lua/test_module.py": "module.lua",
+    "tests/unit/loki/lua/test_script_memory.py": "protected calls in prelude.lua",
     "tests/unit/loki/lua/test_together.py": "together.lua",
     "tests/unit/loki/lua/test_together_wait.py": "together.lua",
     "tests/unit/loki/lua/test_walls.py": "the whole engine against attempts to break out",

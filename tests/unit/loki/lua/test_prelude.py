@@ -24,6 +24,8 @@ USES = {
     "output": "print('a', 1) print(('x'):rep(100)) return {}",
     "service": "return {board:ping(), board:read(4), tostring(board):match('%a+')}",
     "together": "return loki.all{function() return board:ping() end, function() return 2 end}",
+    "unwinding": "collectgarbage() "
+    "return {pcall(coroutine.wrap(function() coroutine.yield(1) end))}",
     "xpcall": "return {xpcall(error, function(e) return 'got ' .. e end, 'it')}",
 }
 """For each late part, a script that first uses it under the memory limit."""
