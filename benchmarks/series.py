@@ -18,6 +18,7 @@ from contextlib import closing
 from pathlib import Path
 from statistics import median
 from threading import Event
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -27,12 +28,15 @@ from hel_actor.archive import Archive, Place
 from hel_actor.column import Columns
 from hel_actor.database import Database
 from hel_actor.migration import MIGRATIONS
+from hel_actor.query import Queries, Steps
 from hel_actor.series import DAY_NS, S_NS, Retention, Span
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.storage import Disk
 
 from benchmarks.result import Figure, percentile
 from loki.clock import SystemClock
+
+T = TypeVar("T")
 
 CHUNK_ROWS = 8192
 CHUNKS = 260
@@ -198,8 +202,19 @@ def sqlite_day(database: sqlite3.Connection) -> int:
     return len(database.execute(query, (DAY.start_ns, DAY.start_ns, DAY.end_ns)).fetchall())
 
 
-def our_day(hel: Hel) -> int:
-    return len(hel.store.aggregate("bench", "t", DAY, "mean", MINUTE_S))
+def aggregated(hel: Hel, within: Span, statistic: str) -> int:
+    """Windows of a minute."""
+    steps = Queries(hel.store).aggregate("bench", "t", within, statistic, MINUTE_S)
+    return len(answer(steps))
+
+
+def answer(steps: Steps[T]) -> T:
+    """What a query gives in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def milliseconds(action: Callable[[], int]) -> float:
@@ -228,7 +243,7 @@ def beside_queries(hel: Hel) -> tuple[float, float]:
 
     def ask() -> None:
         while not stop.is_set():
-            hel.store.aggregate("bench", "t", ALL, "p95", MINUTE_S)
+            aggregated(hel, ALL, "p95")
 
     queries = hel.in_series_thread(ask)
     busy = append_ms(hel)
@@ -290,9 +305,9 @@ def queries(folder: Path) -> list[Figure]:
     hel, rows = Hel(folder), samples()
     fill(hel, rows)
     group, database = fill_zarr(folder, rows), fill_sqlite(folder, rows)
-    ours = milliseconds(lambda: our_day(hel))
+    ours = milliseconds(lambda: aggregated(hel, DAY, "mean"))
     bare, sqlite = milliseconds(lambda: zarr_day(group)), milliseconds(lambda: sqlite_day(database))
-    grown = growth_mib(lambda: hel.store.aggregate("bench", "t", ALL, "mean", MINUTE_S))
+    grown = growth_mib(lambda: aggregated(hel, ALL, "mean"))
     hel.store.close()  # Its thread opens what it needs anew.
     at_rest, busy = beside_queries(hel)
     each = size_bytes(hel.folder) / ROWS

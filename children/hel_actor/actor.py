@@ -18,7 +18,9 @@ from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.snapshot import Photographer
 from hel_actor.stored import Stored
-from loki.child import ChildRole, RunHandler, ServiceHandler, Shell
+from hel_actor.turns import Turns
+from hel_actor.viewer import Viewer
+from loki.child import ChildRole, Run, RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 
 KB = 1024
@@ -58,19 +60,19 @@ class Hel(ChildRole):
             state / "hel.sqlite", MIGRATIONS, shell.worker("database"), shell.clock, shell.log
         )
         self._stored = Stored(self._database, max_value_bytes)
-        self._recorder = Recorder(
-            shell,
-            self._database,
-            SeriesStore(
-                state / "hel.sqlite",
-                self._database.submit,
-                state / "series",
-                _keeping(settings),
-                shell.clock,
-                shell.log,
-            ),
-            journal.Quota(settings.series_per_script, settings.series_chunk_rows),
+        store = SeriesStore(
+            state / "hel.sqlite",
+            self._database.submit,
+            state / "series",
+            _keeping(settings),
+            shell.clock,
+            shell.log,
         )
+        worker = shell.worker("series")
+        turns = Turns(worker)
+        quota = journal.Quota(settings.series_per_script, settings.series_chunk_rows)
+        self._recorder = Recorder(shell, self._database, store, worker, turns, quota)
+        self._viewer = Viewer(shell.clock, store, turns)
         self._backups = Backups(
             shell,
             Photographer(state, shell.clock, shell.log),
@@ -87,7 +89,10 @@ class Hel(ChildRole):
         }
 
     def services(self) -> Mapping[type[Message], ServiceHandler]:
-        return self._backups.services()
+        return {**self._viewer.services(), **self._backups.services()}
+
+    def release(self, run: Run) -> None:
+        self._recorder.release(run)
 
     def lost(self, peer: str, pid: int) -> None:
         super().lost(peer, pid)

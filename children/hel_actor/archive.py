@@ -11,7 +11,7 @@ Only the worker thread of the series imports this: it brings numpy and zarr alon
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,6 @@ from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore, MemoryStore
 
-from hel_actor import series
 from hel_actor.column import Columns
 from hel_actor.storage import Storage, is_partial, partial, replace_file
 from loki.errors import IoError
@@ -102,10 +101,8 @@ class Archive:
             replace_file(self._storage, file, content)
             self._storage.sync_directory(file.parent)
 
-    def read(
-        self, place: Place, numbers: Sequence[int], arrays: Sequence[str] = ARRAYS
-    ) -> Iterator[Columns]:
-        """The rows of these chunks, in blocks of neighbours, each as sorted as it was written.
+    def read(self, place: Place, first: int, count: int, arrays: Sequence[str] = ARRAYS) -> Columns:
+        """The rows of so many neighbouring chunks, each as sorted as it was written.
 
         Arrays that are not asked for are zero.
 
@@ -114,16 +111,14 @@ class Archive:
         try:
             if self._described(place) != _descriptions(place):  # Somebody edited it just now.
                 self.publish(place)
-            opened = {name: self._open(place, name) for name in arrays}
-            for first, count in series.runs(numbers):
-                self._check_files(place, first, count)
-                start = (first - place.dropped) * place.chunk_rows
-                rows = slice(start, start + count * place.chunk_rows)
-                found = {name: np.asarray(array[rows]) for name, array in opened.items()}
-                zeros = np.zeros(count * place.chunk_rows, np.uint8)
-                yield Columns(*(found.get(name, zeros) for name in ARRAYS))
+            self._check_files(place, first, count)
+            start = (first - place.dropped) * place.chunk_rows
+            rows = slice(start, start + count * place.chunk_rows)
+            found = {name: np.asarray(self._open(place, name)[rows]) for name in arrays}
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, BaseZarrError) as error:
             raise IoError(f"the files of '{place.name}' cannot be read: {error}") from error
+        zeros = np.zeros(count * place.chunk_rows, np.uint8)
+        return Columns(*(found.get(name, zeros) for name in ARRAYS))
 
     def _open(self, place: Place, name: str) -> "zarr.Array[Any]":
         return zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")

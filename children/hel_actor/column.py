@@ -9,6 +9,8 @@ import numpy.typing as npt
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 Qualities = npt.NDArray[np.uint8]
+Ranks = npt.NDArray[np.int64]
+"""Of two rows of one time, the one with the lower rank was appended first."""
 
 
 @dataclass(frozen=True, slots=True)

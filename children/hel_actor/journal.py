@@ -6,7 +6,7 @@ the transaction with others.
 
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from hel_actor.series import Chunk, Span, most_waiting
@@ -172,25 +172,44 @@ def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row])
     )
 
 
-def chunks(connection: sqlite3.Connection, series: Series) -> tuple[Chunk, ...]:
-    """By number."""
+def chunks(connection: sqlite3.Connection, series: Series, within: Span) -> tuple[Chunk, ...]:
+    """Those that may have a row in this span, by number."""
     rows = connection.execute(
         "SELECT number, oldest_ns, newest_ns, size_bytes FROM series_chunk "
-        "WHERE series = ? ORDER BY number",
-        (series.id,),
+        "WHERE series = ? AND newest_ns >= ? AND oldest_ns < ? ORDER BY number",
+        (series.id, within.start_ns, within.end_ns),
     )
     return tuple(Chunk(*row) for row in rows)
 
 
 def waiting(
-    connection: sqlite3.Connection, series: Series, within: Span
-) -> list[tuple[int, int, float, int]]:
-    """(row, time in ns, value, quality) of the rows that wait, in the order of their times."""
+    connection: sqlite3.Connection,
+    series: Series,
+    within: Span,
+    limit: int | None = None,
+    *,
+    newest: bool = False,
+) -> Iterator[tuple[int, int, float, int]]:
+    """(row, time in ns, value, quality) of the rows that wait, in the order of their times.
+
+    With `limit` only the first ones; with `newest` the last ones, and the order is the reverse.
+    """
+    order = "time_ns DESC, row DESC" if newest else "time_ns, row"
     return connection.execute(
-        "SELECT row, time_ns, value, quality FROM series_row "
-        "WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY time_ns, row",
-        (series.id, within.start_ns, within.end_ns),
-    ).fetchall()
+        "SELECT row, time_ns, value, quality FROM series_row "  # noqa: S608  # Our own words.
+        f"WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY {order} LIMIT ?",
+        (series.id, within.start_ns, within.end_ns, -1 if limit is None else limit),
+    )
+
+
+def settled(connection: sqlite3.Connection, series: Series, window_ns: int) -> int:
+    """How many of the rows that wait are older than the newest one by that, or more."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM series_row WHERE series = ?1 AND time_ns <= "
+        "(SELECT max(time_ns) FROM series_row WHERE series = ?1) - ?2",
+        (series.id, window_ns),
+    ).fetchone()
+    return int(count)
 
 
 def commit(

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from importlib.util import find_spec
+from concurrent.futures import Executor, Future
+from threading import Event, Lock
 from typing import TypeVar
 
-from hel_actor import journal, series
+from hel_actor import catalogue, journal, series
 from hel_actor.database import Database
 from hel_actor.messages import (
     Aggregated,
@@ -28,16 +28,13 @@ from hel_actor.messages import (
     SummarizeSeries,
 )
 from hel_actor.namespace import space
+from hel_actor.query import Queries, Steps
 from hel_actor.series_api import SERIES
-from hel_actor.series_store import Reading, SeriesStore
-from loki.child import Run, RunHandler, Shell
-from loki.errors import (
-    ErrorCode,
-    InvalidArgument,
-    LokiError,
-    ResourceLimitExceeded,
-    ServiceUnavailable,
-)
+from hel_actor.series_store import Reading, SeriesStore, existing
+from hel_actor.turns import Turns
+from hel_actor.viewer import require_zarr
+from loki.child import Run, RunHandler, Shell, run_over
+from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message
 from loki.messages.value import pack
 
@@ -55,14 +52,26 @@ class Recorder:
     """An append is answered by the database's thread; all else happens in the series' own."""
 
     def __init__(
-        self, shell: Shell, database: Database, store: SeriesStore, quota: journal.Quota
+        self,
+        shell: Shell,
+        database: Database,
+        store: SeriesStore,
+        worker: Executor,
+        turns: Turns,
+        quota: journal.Quota,
     ) -> None:
+        """`worker` is the series' own thread, in which `turns` are taken."""
         self._clock = shell.clock
         self._log = shell.log
-        self._worker = shell.worker("series")
+        self._worker = worker
         self._database = database
         self._store = store
+        self._turns = turns
+        self._queries = Queries(store)
         self._quota = quota
+        self._over: dict[str, Event] = {}  # Of runs with queries; set when the run is over.
+        self._due: set[int] = set()  # Series that are looked at soon.
+        self._lock = Lock()
         self._again_s = 0.0  # When to try files again, on the monotonic clock.
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -75,6 +84,12 @@ class Recorder:
             SummarizeSeries: self._summarize,
             ListSeries: self._list,
         }
+
+    def release(self, run: Run) -> None:
+        """Nobody waits for its queries any more."""
+        over = self._over.pop(run.id, None)
+        if over is not None:
+            over.set()
 
     def close(self) -> "Future[None]":
         """What is under way is finished or given up, and the database closed after it."""
@@ -140,20 +155,33 @@ class Recorder:
             raise result
         rested = self._clock.monotonic_s() >= self._again_s
         if rested and series.worth_a_look(result.before, result.after, result.chunk_rows):
-            self._later(self._store.checkpoint, result.series)
+            self._look(result.series)
         return result.rows
 
-    def _later(self, act: Callable[[int], object], series_id: int) -> None:
-        def acted() -> None:
-            try:
-                act(series_id)
-            except LokiError:
-                self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
-                self._log.warning("rows that come in %g s or later try again", RETRY_AFTER_S)
-            except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
-                self._log.exception("the files of a time series could not be written")
+    def _look(self, series_id: int) -> None:
+        """Let its rows become files, if they may. The database's thread asks for it, too."""
+        with self._lock:
+            due = series_id in self._due
+            self._due.add(series_id)
+        if not due:
+            self._worker.submit(self._checkpoint, series_id)
 
-        self._worker.submit(acted)
+    def _checkpoint(self, series_id: int) -> None:
+        with self._lock:
+            self._due.discard(series_id)  # Rows that come from now on may not be seen.
+        if self._logged(lambda: self._store.checkpoint(series_id)):
+            self._look(series_id)  # Behind all who wait.
+
+    def _logged(self, act: Callable[[], T]) -> T | None:
+        """What nobody waits for; None where it failed."""
+        try:
+            return act()
+        except LokiError:
+            self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
+            self._log.warning("rows that come in %g s or later try again", RETRY_AFTER_S)
+        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
+            self._log.exception("the files of a time series could not be written")
+        return None
 
     def _read(self, request: ReadSeries, run: Run) -> "Future[SamplesRead]":
         place = _place(run, request.name)
@@ -161,10 +189,10 @@ class Recorder:
         reading = Reading(
             series.span(request.from_, request.to), _checked_limit(options.limit), options.newest
         )
-        return self._worker.submit(lambda: self._samples(*place, reading))
+        return self._ask(self._samples(*place, reading), run)
 
-    def _samples(self, namespace: str, name: str, reading: Reading) -> SamplesRead:
-        rows = self._store.read(namespace, name, reading)
+    def _samples(self, namespace: str, name: str, reading: Reading) -> Steps[SamplesRead]:
+        rows = yield from self._queries.read(namespace, name, reading)
         if reading.limit is None and len(rows) > series.MAX_ROWS:
             raise ResourceLimitExceeded(
                 f"'{name}' has more than {series.MAX_ROWS} rows there; ask for a shorter time, "
@@ -183,8 +211,8 @@ class Recorder:
         within = series.span(request.from_, request.to)
         statistic = series.checked_statistic(request.statistic or "mean")
 
-        def aggregated() -> SeriesAggregated:
-            results = self._store.aggregate(*place, within, statistic, request.every_s)
+        def aggregated() -> Steps[SeriesAggregated]:
+            results = yield from self._queries.aggregate(*place, within, statistic, request.every_s)
             return SeriesAggregated(
                 windows=tuple(
                     Aggregated(
@@ -194,7 +222,11 @@ class Recorder:
                 )
             )
 
-        return self._worker.submit(aggregated)
+        return self._ask(aggregated(), run)
+
+    def _ask(self, steps: Steps[T], run: Run) -> "Future[T]":
+        over = self._over.setdefault(run.id, Event())
+        return self._turns.ask(steps, lambda: run_over() if over.is_set() else None)
 
     def _describe(self, request: DescribeSeries, run: Run) -> "Future[Done]":
         place = _place(run, request.name)
@@ -203,7 +235,7 @@ class Recorder:
         def described(result: journal.Series | LokiError) -> Done:
             if isinstance(result, LokiError):
                 raise result
-            self._later(self._store.describe, result.id)
+            self._worker.submit(self._logged, lambda: self._store.describe(result.id))
             return Done()
 
         promise = self._database.submit(
@@ -215,7 +247,9 @@ class Recorder:
         place = _place(run, request.name)
 
         def summarized() -> SeriesSummary:
-            found = self._store.summary(*place)
+            found = self._store.look(
+                lambda reader: catalogue.entry(reader, existing(reader, *place))
+            )
             return SeriesSummary(
                 rows=found.rows,
                 oldest=None if found.oldest_ns is None else series.seconds(found.oldest_ns),
@@ -250,11 +284,7 @@ def following(promise: "Future[T]", then: Callable[[T], U]) -> "Future[U]":
 def _permitted(run: Run) -> str:
     """The run's namespace. Raises: PermissionRefused; ServiceUnavailable without zarr."""
     run.require(SERIES, "time series", "series = true")
-    if find_spec("zarr") is None:
-        raise ServiceUnavailable(
-            "time series need zarr, which is not installed: pip install 'loki[series]'",
-            code=ErrorCode.UNSUPPORTED,
-        )
+    require_zarr()
     return space(run)
 
 

@@ -11,7 +11,6 @@ sorts. Times are whole nanoseconds since 1970, UTC, in a signed 64-bit integer.
 import json
 import math
 import re
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -35,7 +34,8 @@ MAX_ROWS = 50_000
 """Of one reading."""
 MAX_APPENDED = 10_000
 """Rows of one call, which are looked at by the thread that answers everybody."""
-BLOCK_CHUNKS = 32
+BLOCK_ROWS = 262_144
+"""Read at once, but for a chunk that has more: some megabytes, and some hundredths of a second."""
 MAX_ATTRIBUTES_BYTES = 4096
 STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
 
@@ -187,12 +187,12 @@ def checked_attributes(attributes: Mapping[str, Attribute]) -> str:
     return text
 
 
-def ready(times_ns: Sequence[int], chunk_rows: int, window_ns: int) -> int:
-    """How many of the oldest rows become files now: whole chunks. `times_ns` is sorted."""
-    if not times_ns:
-        return 0
-    settled = bisect_right(times_ns, times_ns[-1] - window_ns)
-    overdue = len(times_ns) - HELD_CHUNKS * chunk_rows
+def ready(waiting: int, settled: int, chunk_rows: int) -> int:
+    """How many of the oldest rows that wait become files now: whole chunks.
+
+    `settled` of them are older than the newest one by the time that rows may be late.
+    """
+    overdue = waiting - HELD_CHUNKS * chunk_rows
     return min(max(settled, overdue) // chunk_rows * chunk_rows, at_once(chunk_rows))
 
 
@@ -258,8 +258,30 @@ def needed(chunks: Iterable[Chunk], within: Span) -> tuple[Chunk, ...]:
     )
 
 
-def runs(numbers: Sequence[int], most: int = BLOCK_CHUNKS) -> Iterator[tuple[int, int]]:
+def narrowed(
+    chunks: Iterable[Chunk], within: Span, limit: int, newest: bool, chunk_rows: int
+) -> Span:
+    """The part of a span that surely has its first `limit` rows, or its last ones.
+
+    It ends where so many chunks have ended that their rows are enough, whatever the others hold.
+    """
+    enough = -(-limit // chunk_rows)
+    whole = [
+        chunk
+        for chunk in chunks
+        if chunk.oldest_ns >= within.start_ns and chunk.newest_ns < within.end_ns
+    ]
+    if len(whole) < enough:
+        return within
+    if newest:
+        starts = sorted((chunk.oldest_ns for chunk in whole), reverse=True)
+        return Span(starts[enough - 1], within.end_ns)
+    return Span(within.start_ns, sorted(chunk.newest_ns for chunk in whole)[enough - 1] + 1)
+
+
+def runs(numbers: Sequence[int], chunk_rows: int) -> Iterator[tuple[int, int]]:
     """Ascending numbers as (first, count) of neighbours, each to be read at once."""
+    most = max(1, BLOCK_ROWS // chunk_rows)
     for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
         block = [number for _, number in group]
         for start in range(0, len(block), most):

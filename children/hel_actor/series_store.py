@@ -1,4 +1,4 @@
-"""Time series in their own thread: files are written and read here, and large queries computed.
+"""Time series in their own thread: files are written, kept in order and read here.
 
 The database has its own thread, and only that one writes to it. This one reads through a
 connection of its own, so that nothing here keeps a small write waiting, and lets the other one
@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hel_actor import journal, series
 from hel_actor.series import Chunk, Retention, Span
@@ -21,15 +21,12 @@ from loki.child import Clock
 from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
 
 if TYPE_CHECKING:  # Both bring numpy and zarr, which only the thread itself may import.
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    from hel_actor.aggregation import Result
     from hel_actor.archive import Archive, Place
-    from hel_actor.column import Columns
+    from hel_actor.column import Columns, Ranks
 
 T = TypeVar("T")
-
-EVERYTHING = Span(series.MIN_NS, series.MAX_NS)
 
 
 class Submit(Protocol):
@@ -43,6 +40,7 @@ class Snapshot:
     """A series at one moment: its files' chunks, and the rows that wait, of the asked span."""
 
     series: journal.Series
+    within: Span
     chunks: tuple[Chunk, ...]
     waiting: "list[tuple[int, int, float, int]]"
 
@@ -56,15 +54,7 @@ class Reading:
     newest: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a series has: rows, their first and last time, bytes of files, attributes as JSON."""
-
-    rows: int
-    oldest_ns: int | None
-    newest_ns: int | None
-    size_bytes: int
-    attributes: str
+EVERYTHING = Reading(Span(series.MIN_NS, series.MAX_NS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,33 +100,37 @@ class SeriesStore:
             self._reader = None
 
     def checkpoint(self, series_id: int) -> int:
-        """Put the rows that are settled into files, and say how many; then forget old ones.
+        """Put rows that are settled into files, and say how many; then forget old ones.
+
+        To be called until there are none: each call takes a while only, so that others wait for
+        some chunks at most.
 
         Raises: IoError. No row is lost then, and the next call begins anew.
         """
-        total = 0
-        while count := self._checkpoint(series_id):
-            total += count
-        return total
-
-    def _checkpoint(self, series_id: int) -> int:
         if self._stopping:
             return 0
-        snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
-        times = [row[1] for row in snapshot.waiting]
-        count = series.ready(times, snapshot.series.chunk_rows, self._keeping.window_ns)
-        if count:
+        snapshot = self.look(lambda reader: self._settled(reader, series_id))
+        if snapshot.waiting:
             with self._named(f"the rows of '{snapshot.series.name}' stay in the journal"):
-                self._write(snapshot, count)
+                self._write(snapshot)
             self._retain(series_id)
-        return count
+        return len(snapshot.waiting)
+
+    def _settled(self, reader: sqlite3.Connection, series_id: int) -> Snapshot:
+        """The rows that become files now."""
+        known = journal.by_id(reader, series_id)
+        settled = journal.settled(reader, known, self._keeping.window_ns)
+        count = series.ready(known.waiting, settled, known.chunk_rows)
+        waiting = list(journal.waiting(reader, known, EVERYTHING.within, count))
+        return Snapshot(known, EVERYTHING.within, (), waiting)
 
     def _retain(self, series_id: int) -> None:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
-        snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
-        known = snapshot.series
+        if self._stopping:
+            return
+        known, chunks = self._chunks(series_id)
         count = series.superfluous(
-            snapshot.chunks,
+            chunks,
             known.chunk_rows,
             known.waiting,
             self._clock.now_ns(),
@@ -148,10 +142,17 @@ class SeriesStore:
             self._submit(lambda database: journal.drop(database, known, first)).result()
             self._place(replace(known, dropped=first))
 
-    def _write(self, snapshot: Snapshot, count: int) -> None:
+    def _chunks(self, series_id: int) -> tuple[journal.Series, tuple[Chunk, ...]]:
+        def found(reader: sqlite3.Connection) -> tuple[journal.Series, tuple[Chunk, ...]]:
+            known = journal.by_id(reader, series_id)
+            return known, journal.chunks(reader, known, EVERYTHING.within)
+
+        return self.look(found)
+
+    def _write(self, snapshot: Snapshot) -> None:
         from hel_actor.column import columns
 
-        known, rows = snapshot.series, snapshot.waiting[:count]
+        known, rows = snapshot.series, snapshot.waiting
         place = self._place(known)
         self._recovered.discard(known.id)  # Until all is done, files are beyond what is known.
         archive = self._archive()
@@ -159,124 +160,85 @@ class SeriesStore:
         chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows, sizes)
         archive.publish(_place(known, known.chunks + len(chunks)))
         last = rows[-1][1], rows[-1][0]
-        newest_row = max(row[0] for row in snapshot.waiting)
+        newest_row = known.next_row - 1
         self._submit(
             lambda database: journal.commit(database, known, chunks, last, newest_row)
         ).result()
         self._recovered.add(known.id)
 
-    def read(self, namespace: str, name: str, reading: Reading) -> "Columns":
-        """Rows sorted by time; those of one time in the order in which they were appended.
-
-        Without `limit` the answer may have one row more than `series.MAX_ROWS`, which tells that
-        there are too many. Raises: IoError, also NOT_FOUND; ServiceUnavailable after `stop`.
-        """
-        import numpy as np
-
-        from hel_actor.column import joined
-
-        snapshot = self._find(namespace, name, reading.within)
-        limit = series.MAX_ROWS + 1 if reading.limit is None else reading.limit
-        chunks = _in_reading_order(snapshot.chunks, reading.newest)
-        parts = {-1: self._waiting(snapshot)}
-        for index, chunk in enumerate(chunks):
-            times = np.concatenate([part.times for part in parts.values()])
-            if _surely_before(times, chunks[index:], reading.newest) >= limit:
-                break
-            for rows in self._blocks(snapshot, (chunk,), reading.within):
-                parts[chunk.number] = rows
-        last = parts.pop(-1)
-        rows = joined([*(parts[number] for number in sorted(parts)), last])
-        rows = rows.only(np.argsort(rows.times, kind="stable"))
-        return rows.only(slice(-limit, None) if reading.newest else slice(limit))
-
-    def aggregate(
-        self, namespace: str, name: str, within: Span, statistic: str, every_s: float | None
-    ) -> "list[Result]":
-        """Raises: IoError, also NOT_FOUND; InvalidArgument; ResourceLimitExceeded; see `read`."""
-        snapshot = self._find(namespace, name, within)
-        oldest = [chunk.oldest_ns for chunk in snapshot.chunks]
-        newest = [chunk.newest_ns for chunk in snapshot.chunks]
-        times = [row[1] for row in snapshot.waiting]
-        if not oldest and not times:
-            return []
-        oldest_ns = max(within.start_ns, min(oldest + times[:1]))
-        newest_ns = min(within.end_ns - 1, max(newest + times[-1:]))
-        from hel_actor.aggregation import Aggregation
-
-        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), statistic)
-        for rows in self._blocks(snapshot, snapshot.chunks, within, "time", "value"):
-            aggregation.add(rows)
-        aggregation.add(self._waiting(snapshot))
-        return aggregation.result()
-
     def describe(self, series_id: int) -> None:
         """Let the files have the attributes that the database has. Raises: IoError."""
         self._recovered.discard(series_id)
-        snapshot = self._snapshot(lambda reader: journal.by_id(reader, series_id), EVERYTHING)
-        if snapshot.chunks and not self._stopping:  # Else they get them with their first chunk.
-            self._place(snapshot.series)
-
-    def summary(self, namespace: str, name: str) -> Summary:
-        """Raises: IoError, also NOT_FOUND."""
-        snapshot = self._find(namespace, name, EVERYTHING)
-        times = [row[1] for row in snapshot.waiting]
-        oldest = [chunk.oldest_ns for chunk in snapshot.chunks] + times[:1]
-        newest = [chunk.newest_ns for chunk in snapshot.chunks] + times[-1:]
-        return Summary(
-            rows=len(snapshot.chunks) * snapshot.series.chunk_rows + len(times),
-            oldest_ns=min(oldest, default=None),
-            newest_ns=max(newest, default=None),
-            size_bytes=sum(chunk.size_bytes for chunk in snapshot.chunks),
-            attributes=snapshot.series.attributes or "{}",
-        )
-
-    def _waiting(self, snapshot: Snapshot) -> "Columns":
-        from hel_actor.column import columns
-
-        return columns([row[1:] for row in snapshot.waiting])
-
-    def _blocks(
-        self, snapshot: Snapshot, chunks: "Sequence[Chunk]", within: Span, *arrays: str
-    ) -> "Iterator[Columns]":
-        """The rows of these chunks that are in the span; without `arrays`, whole."""
-        if not chunks:
+        if self._stopping:
             return
-        from hel_actor.archive import ARRAYS
+        known, chunks = self._chunks(series_id)
+        if chunks:  # Else they get them with their first chunk.
+            self._place(known)
 
-        place = self._place(snapshot.series)
-        numbers = [chunk.number for chunk in chunks]
-        for rows in self._archive().read(place, numbers, arrays or ARRAYS):
-            if self._stopping:
-                raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
-            yield rows.only((rows.times >= within.start_ns) & (rows.times < within.end_ns))
+    def find(self, namespace: str, name: str, reading: Reading) -> Snapshot:
+        """What is there now, as far as it may have the wanted rows.
 
-    def _find(self, namespace: str, name: str, within: Span) -> Snapshot:
-        def find(reader: sqlite3.Connection) -> journal.Series:
-            found = journal.find(reader, namespace, name)
-            if found is None:
-                there = ", ".join(journal.names(reader, namespace)[:10])
-                raise IoError(
-                    f"there is no series '{name}'; "
-                    + (f"this script has {there}" if there else "this script has none"),
-                    code=ErrorCode.NOT_FOUND,
-                )
-            return found
+        Raises: IoError, also NOT_FOUND.
+        """
+        return self._snapshot(lambda reader: existing(reader, namespace, name), reading)
 
-        return self._snapshot(find, within)
+    def look(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What `read` finds in the database, all of one moment.
 
-    def _snapshot(
-        self, find: Callable[[sqlite3.Connection], journal.Series], within: Span
-    ) -> Snapshot:
+        Raises: IoError; ServiceUnavailable after `stop`.
+        """
+        if self._stopping:
+            raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
         with self._named("the series cannot be read"):
             reader = self._connection()
             reader.execute("BEGIN")
             try:
-                found = find(reader)
-                chunks = series.needed(journal.chunks(reader, found), within)
-                return Snapshot(found, chunks, journal.waiting(reader, found, within))
+                return read(reader)
             finally:
                 reader.execute("ROLLBACK")
+
+    def blocks(self, snapshot: Snapshot, *arrays: str) -> "Iterator[tuple[Ranks, Columns]]":
+        """The rows of a snapshot that are in files, in blocks; without `arrays`, whole.
+
+        With each row its rank: of two rows of one time, the lower one was appended first. Whatever
+        happens between two blocks is allowed for; what was forgotten meanwhile is left out.
+
+        Raises: IoError; ServiceUnavailable after `stop`.
+        """
+        if not snapshot.chunks:
+            return
+        import numpy as np
+
+        from hel_actor.archive import ARRAYS
+
+        numbers = [chunk.number for chunk in snapshot.chunks]
+        within, chunk_rows = snapshot.within, snapshot.series.chunk_rows
+        for start, count in series.runs(numbers, chunk_rows):
+            known = self.look(lambda reader: journal.by_id(reader, snapshot.series.id))
+            first = max(start, known.dropped)
+            if first >= start + count:
+                continue
+            rows = self._archive().read(
+                self._place(known), first, start + count - first, arrays or ARRAYS
+            )
+            inside = np.flatnonzero((rows.times >= within.start_ns) & (rows.times < within.end_ns))
+            yield inside + first * chunk_rows, rows.only(inside)
+
+    def _snapshot(
+        self, find: Callable[[sqlite3.Connection], journal.Series], reading: Reading
+    ) -> Snapshot:
+        limit, newest = reading.limit, reading.newest
+
+        def taken(reader: sqlite3.Connection) -> Snapshot:
+            found, within = find(reader), reading.within
+            chunks = journal.chunks(reader, found, within)
+            if limit is not None:
+                within = series.narrowed(chunks, within, limit, newest, found.chunk_rows)
+                chunks = series.needed(chunks, within)
+            waiting = list(journal.waiting(reader, found, within, limit, newest=newest))
+            return Snapshot(found, within, chunks, waiting[::-1] if newest else waiting)
+
+        return self.look(taken)
 
     def _connection(self) -> sqlite3.Connection:
         if self._reader is None:
@@ -331,14 +293,14 @@ def _place(known: journal.Series, chunks: int) -> "Place":
     )
 
 
-def _in_reading_order(chunks: "Sequence[Chunk]", newest: bool) -> list[Chunk]:
-    if newest:
-        return sorted(chunks, key=lambda chunk: chunk.newest_ns, reverse=True)
-    return sorted(chunks, key=lambda chunk: chunk.oldest_ns)
-
-
-def _surely_before(times: Any, rest: "Sequence[Chunk]", newest: bool) -> int:
-    """How many of these times no row of the remaining chunks can come before."""
-    if newest:
-        return int((times > rest[0].newest_ns).sum())
-    return int((times < rest[0].oldest_ns).sum())
+def existing(connection: sqlite3.Connection, namespace: str, name: str) -> journal.Series:
+    """Raises: IoError (NOT_FOUND), which tells which there are."""
+    found = journal.find(connection, namespace, name)
+    if found is None:
+        there = ", ".join(journal.names(connection, namespace)[:10])
+        raise IoError(
+            f"there is no series '{name}'; "
+            + (f"this script has {there}" if there else "this script has none"),
+            code=ErrorCode.NOT_FOUND,
+        )
+    return found

@@ -12,6 +12,7 @@ from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
+from loki.client.series import SeriesClient
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
 from loki.client.watch import PATIENCE_S, EventWatch, FollowReport, follow
@@ -51,6 +52,7 @@ class LokiClient:
         backups = backup_pb2_grpc.BackupServiceStub
         self._backups: Any = backups(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
+        self.series = SeriesClient(self._channel, self._call)
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         """What the device is and offers. Raises: LokiClientError, as all methods here."""

@@ -13,6 +13,7 @@ class ClientRole(Enum):
     VIEW = "view"  # See scripts, children and executions.
     EXECUTE = "execute"  # Run scripts that the device holds, and cancel executions.
     ADHOC = "adhoc"  # Run source text that comes with the call.
+    DATA = "data"  # Read what scripts keep, such as time series.
     REGISTER = "register"  # Add, change and remove scripts.
     ADMIN = (
         "admin"  # Read the log and make backups, which tell of everybody's scripts; reset parts.

@@ -18,13 +18,16 @@ from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
+from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.envelope import Message
 from loki.messages.gateway import GatewayConfig
-from loki.v1 import backup_pb2, service_pb2
+from loki.v1 import backup_pb2, series_pb2, service_pb2
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
+SERIES = series_pb2.DESCRIPTOR.services_by_name["SeriesService"]
+SERVICES = (SERVICE, BACKUPS, SERIES)
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # Else a leftover server would share the port, and its calls hang.
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -49,9 +52,7 @@ class Gateway(Role):
         self._runs = RunTable(shell)
         self._log = Log(shell, self._settings.log)
         self._health = Health()
-        self._events = EventHub(
-            shell, self._health, whole=("", SERVICE.full_name, BACKUPS.full_name)
-        )
+        self._events = EventHub(shell, self._health, whole=("", *(s.full_name for s in SERVICES)))
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {**self._runs.handlers(), **self._events.handlers()}
@@ -69,7 +70,11 @@ class Gateway(Role):
 
     def _add_services(self) -> None:
         servicer = LokiServicer(self.shell, self._settings, self._runs, self._events, self._log)
-        served = {SERVICE: servicer, BACKUPS: BackupServicer(self.shell, self._settings)}
+        served = {
+            SERVICE: servicer,
+            BACKUPS: BackupServicer(self.shell, self._settings),
+            SERIES: SeriesServicer(self.shell, self._settings.keeper),
+        }
         for service, behaviours in served.items():
             handlers = self._guard.handlers(service, behaviours)
             generic = grpc.method_handlers_generic_handler(service.full_name, handlers)

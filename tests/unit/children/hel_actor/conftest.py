@@ -1,9 +1,11 @@
 """A shell for Hel's role, with real worker threads and a clock that tests move."""
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
@@ -14,6 +16,7 @@ from hel_actor.config import HelConfig
 from loki.child import Run
 from loki.clock import FakeClock
 from loki.messages.envelope import Message
+from tests.unit.children.hel_actor.series_world import World
 
 
 class FakeTimer:
@@ -94,3 +97,18 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 def worker() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(1) as executor:
         yield executor
+
+
+@pytest.fixture
+def world(tmp_path: Path, worker: ThreadPoolExecutor) -> Iterator[World]:
+    world = World(tmp_path, worker)
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder where an fsync takes no time."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if os.access(shared, os.W_OK) else None) as folder:
+        yield Path(folder)

@@ -46,7 +46,7 @@ def times(db: sqlite3.Connection, within: Span = ALL) -> list[int]:
 def test_rows_wait_in_the_order_of_their_times(db: sqlite3.Connection) -> None:
     assert append(db, 5, 1) == Appended(1, 2, 0, 2, 4)
     assert append(db, 3, 5) == Appended(1, 2, 2, 4, 4)
-    assert journal.waiting(db, known(db), ALL) == [
+    assert list(journal.waiting(db, known(db), ALL)) == [
         (1, 1, 0.5, 0),
         (2, 3, 1.5, 0),
         (0, 5, 2.5, 0),
@@ -88,14 +88,42 @@ def test_the_journal_does_not_grow_without_bound(db: sqlite3.Connection) -> None
     assert len(times(db)) == 100_000
 
 
+@pytest.mark.parametrize(
+    ("rows", "window", "count"),
+    [
+        ((), 1, 0),
+        ((0, 1, 2, 3), 0, 4),
+        ((0, 1, 2, 3, 4), 2, 3),
+        ((4, 3, 2, 1, 0), 1, 4),
+        ((0, 0, 0, 0, 9), 9, 4),
+        ((0, 5), 100, 0),
+    ],
+)
+def test_rows_are_settled_when_no_late_one_can_come_before(
+    db: sqlite3.Connection, rows: tuple[int, ...], window: int, count: int
+) -> None:
+    append(db, *rows)
+    append(db, 999, name="other")
+    assert journal.settled(db, known(db), window) == count
+
+
+def test_a_limit_takes_the_first_rows_or_the_last(db: sqlite3.Connection) -> None:
+    append(db, 3, 1, 2, 2)
+    rows = [list(journal.waiting(db, known(db), ALL, 3, newest=newest)) for newest in (False, True)]
+    assert [[(row, time) for row, time, *_ in each] for each in rows] == [
+        [(1, 1), (2, 2), (3, 2)],
+        [(0, 3), (3, 2), (2, 2)],
+    ]
+
+
 def test_rows_that_are_in_files_leave(db: sqlite3.Connection) -> None:
     append(db, 10, 20, 30, 40, 50)
-    seen = journal.waiting(db, known(db), ALL)
+    seen = list(journal.waiting(db, known(db), ALL))
     append(db, 5, 40)  # They came while the files were written: one is older than what was.
     written = (Chunk(0, 10, 40),)
     journal.commit(db, known(db), written, (seen[3][1], seen[3][0]), seen[-1][0])
     assert times(db) == [5, 40, 50]
-    assert journal.chunks(db, known(db)) == written
+    assert journal.chunks(db, known(db), ALL) == written
     assert (known(db).waiting, known(db).chunks) == (3, 1)
 
 
@@ -134,5 +162,5 @@ def test_chunks_that_are_dropped_are_forgotten(db: sqlite3.Connection) -> None:
     written = tuple(Chunk(n, 4 * n, 4 * n + 3, 50) for n in range(3))
     journal.commit(db, known(db), written, (11, 11), 11)
     journal.drop(db, known(db), 2)
-    assert journal.chunks(db, known(db)) == written[2:]
+    assert journal.chunks(db, known(db), ALL) == written[2:]
     assert (known(db).dropped, known(db).chunks) == (2, 3)

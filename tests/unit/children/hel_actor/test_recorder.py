@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import pytest
 import xarray
-from hel_actor import recorder
+from hel_actor import viewer
 from hel_actor.messages import (
     AggregateSeries,
     AppendOptions,
@@ -202,7 +203,7 @@ def test_the_permission_is_its_own(start: Start) -> None:
 def test_without_zarr_the_refusal_says_what_to_install(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "find_spec", lambda name: None)
+    monkeypatch.setattr(viewer, "find_spec", lambda name: None)
     with pytest.raises(ServiceUnavailable, match=r"pip install 'loki\[series\]'") as refused:
         start().call(ListSeries(), run())
     assert refused.value.code is ErrorCode.UNSUPPORTED
@@ -221,6 +222,24 @@ def test_a_query_keeps_no_write_waiting(start: Start) -> None:
     assert not reading.done()
     go.set()
     assert len(reading.result(20).samples) == 1
+
+
+def test_queries_of_a_run_that_is_over_are_given_up(start: Start) -> None:
+    bench = start()
+    bench.call(append_all(3), run())
+    go, busy = Event(), Event()
+    bench.shell.workers["series"].submit(lambda: (busy.set(), go.wait(20)))
+    assert busy.wait(20)
+    reading = bench.hel.calls()[ReadSeries](ReadSeries(name="t"), run())
+    other = replace(run(), id="r2")
+    others = bench.hel.calls()[ReadSeries](ReadSeries(name="t"), other)
+    bench.hel.release(run())
+    go.set()
+    with pytest.raises(ServiceUnavailable, match="the run is over"):
+        reading.result(20)
+    assert len(others.result(20).samples) == 3
+    bench.hel.release(other)
+    assert len(values(bench)) == 3, "a later run of that id is another one"
 
 
 def test_a_failed_checkpoint_is_logged_and_tried_again(

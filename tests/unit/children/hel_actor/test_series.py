@@ -143,25 +143,23 @@ def test_attributes_that_are_refused(attributes: dict[str, str | float], reason:
 
 
 @pytest.mark.parametrize(
-    ("times", "window", "count"),
+    ("waiting", "settled", "count"),
     [
-        ([], 0, 0),
-        ([0, 1, 2], 0, 0),  # No whole chunk of 4.
-        ([0, 1, 2, 3], 0, 4),
-        ([0, 1, 2, 3, 4], 0, 4),
-        ([0, 1, 2, 3, 4], 2, 0),  # 3 and 4 may still be overtaken.
-        ([0, 1, 2, 3, 4], 1, 4),
-        ([0, 1, 2, 3, 4, 5, 6, 9], 3, 4),
-        ([0, 0, 0, 0, 9], 9, 4),
-        (list(range(16)), 100, 0),
-        (list(range(20)), 100, 4),  # Held back for long enough.
-        (list(range(23)), 100, 4),
+        (0, 0, 0),
+        (3, 3, 0),  # No whole chunk of 4.
+        (4, 4, 4),
+        (5, 3, 0),  # The others may still be overtaken.
+        (9, 8, 8),
+        (16, 0, 0),
+        (20, 0, 4),  # Held back for long enough.
+        (23, 1, 4),
+        (23, 6, 4),
     ],
 )
 def test_only_whole_chunks_that_are_settled_become_files(
-    times: list[int], window: int, count: int
+    waiting: int, settled: int, count: int
 ) -> None:
-    assert series.ready(times, 4, window) == count
+    assert series.ready(waiting, settled, 4) == count
 
 
 @pytest.mark.parametrize(
@@ -179,7 +177,7 @@ def test_a_transaction_takes_so_many_rows() -> None:
         20_000,
         99_999,
     ]
-    assert series.ready(range(100_000), 8192, 10) == 32_768
+    assert series.ready(100_000, 99_990, 8192) == 32_768
 
 
 def test_many_rows_may_wait_and_more_of_large_chunks() -> None:
@@ -258,8 +256,37 @@ def test_only_chunks_that_may_have_rows_are_needed(span: Span, numbers: list[int
         ([0, 2, 3, 7], [(0, 1), (2, 2), (7, 1)]),
     ],
 )
-def test_neighbours_are_read_together(numbers: list[int], runs: list[tuple[int, int]]) -> None:
-    assert list(series.runs(numbers, most=2)) == runs
+def test_neighbours_are_read_together(
+    numbers: list[int], runs: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(series, "BLOCK_ROWS", 20)
+    assert list(series.runs(numbers, 10)) == runs
+
+
+def test_a_chunk_with_more_rows_than_a_block_is_read_alone() -> None:
+    assert list(series.runs([0, 1], 1_048_576)) == [(0, 1), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("limit", "newest", "narrow"),
+    [
+        (1, False, Span(0, 10)),
+        (10, False, Span(0, 10)),
+        (11, False, Span(0, 20)),
+        (21, False, Span(0, 30)),
+        (31, False, Span(0, 100)),  # More than the chunks surely have.
+        (1, True, Span(10, 100)),
+        (11, True, Span(5, 100)),
+        (21, True, Span(0, 100)),
+    ],
+)
+def test_a_limit_needs_a_part_of_the_span(limit: int, newest: bool, narrow: Span) -> None:
+    assert series.narrowed(CHUNKS, Span(0, 100), limit, newest, 10) == narrow
+
+
+def test_chunks_that_are_only_partly_in_the_span_promise_no_rows() -> None:
+    assert series.narrowed(CHUNKS, Span(1, 19), 1, False, 10) == Span(1, 19)
+    assert series.narrowed(CHUNKS, Span(1, 20), 1, True, 10) == Span(10, 20)
 
 
 @pytest.mark.parametrize(

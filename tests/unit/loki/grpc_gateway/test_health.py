@@ -8,6 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loki.grpc_gateway.health import Health
+from loki.grpc_gateway.server import SERVICES
 from loki.messages.event import ChildChanged, Event, EventRecorded, SubscribeEvents
 from loki.messages.lifecycle import ChildState
 from tests.unit.loki.conftest import recalled
@@ -72,7 +73,8 @@ def test_what_is_no_service_is_not_found_and_watched_as_unknown(health: Any, ser
 def test_the_list_has_them_all(health: Any) -> None:
     statuses = health.List(health_pb2.HealthListRequest()).statuses
     assert {name: status.status for name, status in statuses.items()} == dict.fromkeys(
-        ("", "loki.v1.LokiService", "dispatcher", "fenrir"), State.SERVING
+        ("", *(each.full_name for each in SERVICES), "dispatcher", "fenrir"),
+        State.SERVING,
     )
 
 
