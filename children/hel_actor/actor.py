@@ -27,6 +27,7 @@ KB = 1024
 MB = 1024 * KB
 
 CLOSE_POLL_S = 0.01
+MEND_LOOK_S = 0.5
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -61,7 +62,7 @@ class Hel(ChildRole):
         )
         self._stored = Stored(self._database, max_value_bytes)
         store = SeriesStore(
-            state / "hel.sqlite",
+            self._database.reading,
             self._database.submit,
             state / "series",
             _keeping(settings),
@@ -79,6 +80,15 @@ class Hel(ChildRole):
             lambda act: self._database.submit(lambda _: act()),
             self._recorder.alone,
         )
+
+    @property
+    def trouble(self) -> str:
+        return self._database.trouble
+
+    def started(self) -> None:
+        """Look after what failed, from now on."""
+        self._database.mend()
+        self.shell.later(MEND_LOOK_S, self.started)
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {

@@ -1,30 +1,43 @@
-"""Hel's SQLite file: opening it, also after the worst, and committing many changes at once.
+"""Hel's database: committing many changes at once, and what it does when the disk fails.
 
 Whoever submits an operation gets a promise. One thread takes all operations that wait, performs
 them in one transaction, commits, and only then keeps the promises: the fsync, which costs
 milliseconds, is shared by all who wait for it, and what was acknowledged is on the disk.
+
+After a failed fsync no change is taken, and reading goes on, until the whole file was copied to a
+new one (see `sqlite_file`); that is tried again and again, at growing distances. A disk that is
+full, or a file that cannot be opened, fails single operations and is well again by itself.
 """
 
 import logging
-import os
 import sqlite3
+import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import closing, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hel_actor.migration import Migration, migrate
+from hel_actor.migration import Migration
+from hel_actor.sqlite_file import Connect, SqliteFile, code_of, connect
+from hel_actor.storage import Disk, Storage
 from loki.child import Clock
-from loki.errors import IoError
+from loki.errors import IoError, LokiError
 
 T = TypeVar("T")
 
-DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 FAILED_FSYNC = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
+REOPENED = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+"""A disk that was read-only, or away, may be back; what was opened meanwhile stays as it was."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+
+
+def pause_s(failures: int) -> float:
+    """How long to wait after so many failed attempts, from 1, to be well again."""
+    return min(FIRST_PAUSE_S * 2.0 ** (failures - 1), LONGEST_PAUSE_S)
 
 
 @dataclass(slots=True)
@@ -45,19 +58,28 @@ class Database:
         worker: Executor,
         clock: Clock,
         log: logging.Logger,
-        connect: Callable[[Path], sqlite3.Connection] = lambda path: sqlite3.connect(path),
+        connect: Connect = connect,
+        storage: Storage | None = None,
     ) -> None:
         """`worker` must be one thread; the file is opened there, at once."""
-        self._path = path
-        self._migrations = migrations
+        self._file = SqliteFile(path, migrations, clock, log, connect, storage or Disk())
         self._worker = worker
         self._clock = clock
         self._log = log
-        self._connect = connect
         self._waiting: deque[Operation] = deque()
         self._connection: sqlite3.Connection | None = None
-        self._fsync_failed = False
+        self._reader: sqlite3.Connection | None = None
+        self._reading = threading.Lock()  # Of the reader; no other thread keeps it for long.
+        self._trusted = True  # Until an fsync fails.
+        self._trouble = ""
+        self._failures = 0  # Of attempts to be well again, in a row.
+        self._again_s = 0.0  # When to try next, on the monotonic clock.
         self.submit(lambda _: None)
+
+    @property
+    def trouble(self) -> str:
+        """Why it takes no changes, or nothing at all; "" while it does. For any thread."""
+        return self._trouble
 
     def submit(self, perform: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         """Promise the result of `perform`, durable.
@@ -70,6 +92,24 @@ class Database:
         self._worker.submit(self._drain)
         return operation.promise
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for one other thread, which holds up no change; for a moment.
+
+        Raises: IoError; sqlite3.Error.
+        """
+        if self._reader is None:
+            self.submit(lambda _: None).result()  # The other thread makes and checks the file.
+        with self._reading:
+            if self._reader is None:
+                self._reader = self._file.reader()
+            yield self._reader
+
+    def mend(self) -> None:
+        """Try to be well again, if it is time for that. To be called every now and then."""
+        if self._trouble:
+            self._worker.submit(self._mend)
+
     def close(self) -> "Future[None]":
         """Fold the log into the file and let go of it; the promise says when."""
         return self._worker.submit(self._close)
@@ -77,8 +117,13 @@ class Database:
     def _drain(self) -> None:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         batch = [each for each in batch if each.promise.set_running_or_notify_cancel()]
-        if not batch:
-            return
+        if not self._trusted:
+            for operation in batch:
+                self._look(operation)
+        elif batch:
+            self._change(batch)
+
+    def _change(self, batch: list[Operation]) -> None:
         try:
             results = self._transact(batch)
         except Exception as error:  # noqa: BLE001  # The promises carry it to the shell.
@@ -91,78 +136,135 @@ class Database:
 
     def _transact(self, batch: list[Operation]) -> list[Any]:
         connection = self._opened()
-        connection.execute("BEGIN")
         try:
+            connection.execute("BEGIN")
             results = [operation.perform(connection) for operation in batch]
             connection.execute("COMMIT")
         except Exception:
-            # A failed commit may leave the transaction open; some errors have ended it already.
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
+            self._undo(connection)
             raise
+        if not self._file.in_place():
+            self._close()
+            raise FileNotFoundError(None, "its file was removed or replaced while it was open")
         return results
 
+    def _look(self, operation: Operation) -> None:
+        """Answer what changes nothing."""
+        try:
+            connection = self._opened()
+            try:
+                connection.execute("BEGIN")
+                result = operation.perform(connection)
+            finally:
+                self._undo(connection)
+        except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
+            is_change = code_of(error) & 0xFF == sqlite3.SQLITE_READONLY
+            refused = IoError(f"no change is taken: {self._trouble}") if is_change else error
+            operation.promise.set_exception(self._failure(refused))
+        else:
+            operation.promise.set_result(result)
+
+    def _undo(self, connection: sqlite3.Connection) -> None:
+        """A failed commit may leave the transaction open; some errors have ended it already."""
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            self._close()
+
     def _failure(self, error: Exception) -> Exception:
+        """What the callers are told."""
         if not isinstance(error, sqlite3.Error | OSError):
             return error
-        self._log.error("%s: %s", self._path, error)
-        # After a failed fsync the kernel may forget what it could not write, and report success
-        # the next time. So nothing is acknowledged until a person has looked.
-        self._fsync_failed |= _code(error) in FAILED_FSYNC
-        if self._fsync_failed:
-            return IoError("the disk failed to write; a restart shows whether the change was kept")
+        self._log.error("%s: %s", self._file.path, error)
         reason = error.strerror if isinstance(error, OSError) else error
+        if code_of(error) in FAILED_FSYNC:
+            self._distrust(str(reason))
+            return IoError("the disk failed to write, and the change may be lost; see loki status")
+        if code_of(error) & 0xFF in REOPENED:
+            self._close()
         return IoError(f"the store could not do this, and changed nothing: {reason}")
 
+    def _distrust(self, reason: str) -> None:
+        if not self._trusted:
+            return
+        self._trusted = False
+        self._trouble = (
+            f"the disk failed to write the database ({reason}); it can be read, and takes changes "
+            "again when it could be copied to a new file, which is tried again and again"
+        )
+        self._pause()
+        with suppress(sqlite3.Error):
+            if self._connection is not None:
+                self._connection.execute("PRAGMA query_only = ON")
+
+    def _pause(self) -> None:
+        self._failures += 1
+        self._again_s = self._clock.monotonic_s() + pause_s(self._failures)
+
     def _opened(self) -> sqlite3.Connection:
-        if self._fsync_failed:
-            raise IoError("the store stopped when the disk failed to write: check it and restart")
         if self._connection is None:
-            self._connection = self._open()
+            try:
+                self._connection = self._open()
+            except (sqlite3.Error, OSError, LokiError) as error:
+                self._cannot_open(error)
+                raise
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._path.exists() and (damage := self._damage()):
-            aside = self._keep_aside()
-            self._log.error("%s is damaged (%s): kept as %s", self._path, damage, aside.name)
-        connection = self._connect(self._path)
-        connection.isolation_level = None  # Transactions are ours to begin.
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        try:
-            migrate(connection, self._migrations)
-        except Exception:
-            connection.close()
-            raise
+        connection = self._file.open()
+        if not self._trusted:
+            connection.execute("PRAGMA query_only = ON")
+            return connection
+        self._fold_log(connection)
+        if self._trouble:
+            self._well()
         return connection
 
-    def _damage(self) -> str:
-        """What is wrong with the file, or "". Time grows with its size."""
+    def _fold_log(self, connection: sqlite3.Connection) -> None:
+        """A process before this one may have met a failed fsync: what it wrote is written anew."""
         try:
-            with closing(sqlite3.connect(self._path)) as connection:
-                (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        except sqlite3.Error as error:
-            if _code(error) & 0xFF not in DAMAGED:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:  # On a full disk the log just stays.
+            if code_of(error) in FAILED_FSYNC:
+                connection.close()
                 raise
-            return str(error)
-        return "" if answer == "ok" else str(answer)
 
-    def _keep_aside(self) -> Path:
-        """The log goes first: left behind, it would be replayed into the new file."""
-        now = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
-        aside = self._path.with_name(f"{self._path.name}.damaged-{now:%Y%m%dT%H%M%S.%fZ}")
-        for suffix in ("-wal", "-shm", ""):
-            with suppress(FileNotFoundError):
-                os.rename(f"{self._path}{suffix}", f"{aside}{suffix}")
-        return aside
+    def _cannot_open(self, error: Exception) -> None:
+        trouble = f"the database cannot be opened: {error}"
+        if self._trusted and trouble != self._trouble:
+            self._trouble = trouble
+            self._log.error("%s", trouble)
+            self._pause()
+
+    def _mend(self) -> None:
+        if not self._trouble or self._clock.monotonic_s() < self._again_s:
+            return
+        try:
+            connection = self._opened()
+            if not self._trusted:
+                self._move(connection)
+        except (sqlite3.Error, OSError, LokiError) as error:
+            self._pause()
+            if not self._trusted:
+                again_s = pause_s(self._failures)
+                self._log.warning("%s: %s; again in %g s", self._file.path, error, again_s)
+
+    def _move(self, connection: sqlite3.Connection) -> None:
+        copy = self._file.copy(connection)
+        self._close()
+        self._file.replace_by(copy)
+        self._connection = self._file.open()
+        self._well()
+
+    def _well(self) -> None:
+        self._log.info("the database is well again")
+        self._trusted, self._trouble, self._failures = True, "", 0
 
     def _close(self) -> None:
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def _code(error: Exception) -> int:
-    """SQLite's extended result code; 0 where the error is not SQLite's own."""
-    return int(getattr(error, "sqlite_errorcode", 0))

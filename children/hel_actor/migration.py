@@ -21,17 +21,23 @@ def version_of(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
-    """Bring a file forward, wholly or not at all.
-
-    Raises: IoError for one of a newer Loki, which is not touched.
-    """
+def require_known(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
+    """The version of a file. Raises: IoError for one of a newer Loki."""
     version = version_of(connection)
     if version > len(migrations):
         raise IoError(
             f"the database was written by a newer Loki: it has schema {version}, and this version "
             f"knows {len(migrations)}; install that version again, or restore an older backup"
         )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Bring a file forward, wholly or not at all.
+
+    Raises: IoError for one of a newer Loki, which is not touched.
+    """
+    version = require_known(connection, migrations)
     if version == len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -96,7 +96,6 @@ class Recorder:
         self._store.stop()
 
         def closed() -> None:
-            self._store.close()
             self._database.close().result()
 
         return self._worker.submit(closed)

@@ -9,10 +9,10 @@ import logging
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from hel_actor import journal, series
 from hel_actor.series import Chunk, Retention, Span
@@ -33,6 +33,10 @@ class Submit(Protocol):
     """How the database's thread is asked."""
 
     def __call__(self, perform: Callable[[sqlite3.Connection], T], /) -> "Future[T]": ...
+
+
+ReadingJournal: TypeAlias = "Callable[[], AbstractContextManager[sqlite3.Connection]]"
+"""How to read the database without it: see `Database.reading`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class SeriesStore:
 
     def __init__(
         self,
-        database: Path,
+        reading: ReadingJournal,
         submit: Submit,
         folder: Path,
         keeping: Keeping,
@@ -78,14 +82,13 @@ class SeriesStore:
         log: logging.Logger,
         storage: Storage | None = None,
     ) -> None:
-        self._database = database
+        self._reading = reading
         self._submit = submit
         self._folder = folder
         self._keeping = keeping
         self._clock = clock
         self._log = log
         self._storage = storage or Disk()
-        self._reader: sqlite3.Connection | None = None
         self._opened: Archive | None = None
         self._recovered: set[int] = set()
         self._stopping = False
@@ -93,11 +96,6 @@ class SeriesStore:
     def stop(self) -> None:
         """Let a long query give up. Any thread may call it."""
         self._stopping = True
-
-    def close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
 
     def checkpoint(self, series_id: int) -> int:
         """Put rows that are settled into files, and say how many; then forget old ones.
@@ -189,8 +187,7 @@ class SeriesStore:
         """
         if self._stopping:
             raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
-        with self._named("the series cannot be read"):
-            reader = self._connection()
+        with self._named("the series cannot be read"), self._reading() as reader:
             reader.execute("BEGIN")
             try:
                 return read(reader)
@@ -239,14 +236,6 @@ class SeriesStore:
             return Snapshot(found, within, chunks, waiting[::-1] if newest else waiting)
 
         return self.look(taken)
-
-    def _connection(self) -> sqlite3.Connection:
-        if self._reader is None:
-            self._submit(lambda _: None).result()  # The other thread makes and checks the file.
-            self._reader = sqlite3.connect(
-                f"{self._database.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None
-            )
-        return self._reader
 
     def _place(self, known: journal.Series) -> "Place":
         """Where its files are, which are in order after this."""

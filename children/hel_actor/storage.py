@@ -28,6 +28,9 @@ class Storage(Protocol):
 
     def rename(self, path: Path, target: Path) -> None: ...
 
+    def sync_file(self, path: Path) -> None:
+        """After that what others wrote into a file is on the disk, and will be read from there."""
+
     def sync_directory(self, path: Path) -> None:
         """After that the names in it are on the disk."""
 
@@ -64,6 +67,14 @@ class Disk:
 
     def rename(self, path: Path, target: Path) -> None:
         path.rename(target)
+
+    def sync_file(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
 
     def sync_directory(self, path: Path) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -105,7 +105,8 @@ class Door:
         self.exchange.open()
 
     def _pong(self, _ping: Ping, _context: Context) -> Pong:
-        return Pong(name=self.name, pid=os.getpid())
+        trouble = "" if self._role is None else self._role.trouble
+        return Pong(name=self.name, pid=os.getpid(), trouble=trouble)
 
     # Out.
 

@@ -105,6 +105,14 @@ class Role:
         self.shell = shell
         self.config = config
 
+    @property
+    def trouble(self) -> str:
+        """Why it serves less than it should, for people: `degraded` is its state then; or "".
+
+        Asked for with each heartbeat.
+        """
+        return ""
+
     def handlers(self) -> Mapping[type[Message], Handler]:
         """Message type -> handler; everything else is answered UNSUPPORTED."""
         return {}

@@ -181,7 +181,7 @@ class Supervisor(ParentRole):
             case words.KillChild(_, pid):
                 kill(pid)
             case words.PingChild(name, incarnation):
-                self._ping(words.Answered(name, incarnation))
+                self._ping(name, incarnation)
             case words.WakeAt(when_s):
                 delay_s = max(0.0, when_s - self.shell.clock.monotonic_s())
                 self.shell.later(delay_s, lambda: self._happen(words.Tick()))
@@ -215,12 +215,12 @@ class Supervisor(ParentRole):
         except ResourceLimitExceeded as error:  # It reads nothing, and will be killed.
             self.shell.log.warning("%s cannot be told to stop: %s", name, error)
 
-    def _ping(self, answered: words.Answered) -> None:
+    def _ping(self, name: str, incarnation: int) -> None:
         def then(reply: Pong | Failure) -> None:
             if isinstance(reply, Pong):
-                self._happen(answered)
+                self._happen(words.Answered(name, incarnation, reply.trouble))
 
-        self.shell.request(answered.name, Ping(), then, timeout_s=PING_TIMEOUT_S)
+        self.shell.request(name, Ping(), then, timeout_s=PING_TIMEOUT_S)
 
     def came_up(self) -> None:
         """The first start is complete."""

@@ -12,7 +12,7 @@ def state_of(child: Child) -> ChildState:
         case Phase.UP if child.killed:
             return ChildState.RESTARTING
         case Phase.UP:
-            return ChildState.UP
+            return ChildState.DEGRADED if child.trouble else ChildState.UP
         case Phase.WAITING | Phase.STARTING:
             return ChildState.RESTARTING if child.been_up else ChildState.STARTING
         case Phase.STOPPING:
@@ -32,7 +32,7 @@ def status_of(child: Child, plan: ActorPlan, supervisor: str, now_s: float) -> C
         pid=child.pid,
         incarnation=child.incarnation,
         restarts=child.restarts,
-        last_error=child.last_word if child.killed else child.last_reason,
+        last_error=child.last_word if child.killed else child.trouble or child.last_reason,
         uptime_s=now_s - child.since_s if up else 0.0,
         heartbeat_age_s=now_s - child.heard_s if up else 0.0,
         address=plan.address,

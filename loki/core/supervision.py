@@ -74,8 +74,10 @@ def _note(supervisor: Supervisor, event: Event, now_s: float) -> Decision:
             return _current(
                 supervisor, name, incarnation, lambda c: _started(supervisor, c, pid, now_s)
             )
-        case Answered(name, incarnation):
-            return _current(supervisor, name, incarnation, lambda c: _heard(supervisor, c, now_s))
+        case Answered(name, incarnation, trouble):
+            return _current(
+                supervisor, name, incarnation, lambda c: _heard(supervisor, c, trouble, now_s)
+            )
         case Dying(name, incarnation, reason):
             return _current(
                 supervisor,
@@ -132,10 +134,11 @@ def _started(supervisor: Supervisor, child: Child, pid: int, now_s: float) -> De
     return answer_all(supervisor.put(up), up, (Wish.START, Wish.RESTART, Wish.UP), Agreed(pid))
 
 
-def _heard(supervisor: Supervisor, child: Child, now_s: float) -> Decision:
+def _heard(supervisor: Supervisor, child: Child, trouble: str, now_s: float) -> Decision:
     if child.phase is not Phase.UP or child.killed:
         return supervisor, ()
-    return supervisor.put(replace(child, unanswered=0, heard_s=now_s, due_s=math.inf)), ()
+    heard = replace(child, unanswered=0, heard_s=now_s, due_s=math.inf, trouble=trouble)
+    return supervisor.put(heard), ()
 
 
 # Ends.
@@ -154,6 +157,7 @@ def _exited(supervisor: Supervisor, child: Child, reason: str, now_s: float) -> 
         again=False,
         killed=False,
         unanswered=0,
+        trouble="",
         last_word="",
         last_reason=reason,
     )

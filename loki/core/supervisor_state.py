@@ -49,6 +49,7 @@ class Child:
     heard_s: float = 0.0  # When it was last known to be alive.
     last_word: str = ""  # Of this incarnation.
     last_reason: str = ""  # Why the last one ended.
+    trouble: str = ""  # Why it serves less than it should, as it says itself.
     deaths_s: tuple[float, ...] = ()  # Recent ones, where its back-off counts them.
     attempts: int = 0  # Delayed ones, in a row.
 
@@ -163,10 +164,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A heartbeat."""
+    """A heartbeat. `trouble` is why it serves less than it should, or ""."""
 
     name: str
     incarnation: int
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,7 @@ class DescribeChildren(Request[ChildrenListed]):
 class Pong(Message):
     name: str
     pid: int
+    trouble: str = ""  # Why it serves less than it should, for people.
 
 
 class Ping(Request[Pong]):

@@ -73,6 +73,9 @@ class FailingDisk(Fuse):
     def rename(self, path: Path, target: Path) -> None:
         self.do(lambda: self._disk.rename(path, target))
 
+    def sync_file(self, path: Path) -> None:
+        self.do(lambda: self._disk.sync_file(path))
+
     def sync_directory(self, path: Path) -> None:
         self.do(lambda: self._disk.sync_directory(path))
 
@@ -149,6 +152,9 @@ class FailingConnection(sqlite3.Connection):
         return self.fuse.execute(
             lambda: super(FailingConnection, self).executemany(sql, *parameters)
         )
+
+    def backup(self, target: sqlite3.Connection, **options: Any) -> None:
+        self.fuse.execute(lambda: super(FailingConnection, self).backup(target, **options))
 
 
 def connecting(fuse: Fuse) -> Callable[[Path], sqlite3.Connection]:

@@ -56,9 +56,8 @@ class World:
         self.store = self.of(storage or Disk())
 
     def of(self, storage: Storage) -> SeriesStore:
-        path = self.folder / "hel.sqlite"
         return SeriesStore(
-            path,
+            self.database.reading,
             self.database.submit,
             self.folder / "series",
             Keeping(WINDOW_NS, self.retention),
@@ -68,7 +67,6 @@ class World:
         )
 
     def close(self) -> None:
-        self.store.close()
         self.database.close().result(20)
 
     def restart(self, storage: Storage | None = None) -> None:

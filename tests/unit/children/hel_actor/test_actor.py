@@ -28,6 +28,7 @@ from loki.child import Run
 from loki.errors import (
     ErrorCode,
     InvalidArgument,
+    IoError,
     PermissionRefused,
     ResourceLimitExceeded,
 )
@@ -195,3 +196,23 @@ def test_the_end_waits_no_longer_than_its_grace(start: Start) -> None:
 def test_the_process_of_hel_needs_no_pydantic() -> None:
     program = "import sys, hel_actor.actor; sys.exit('pydantic' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+def test_hel_looks_after_a_database_that_is_in_trouble(start: Start) -> None:
+    bench = start()
+    assert bench.hel.trouble == ""
+    bench.hel.started()
+    database = bench.state_dir / "hel.sqlite"
+    bench.call(ListStored(), run())
+    for file in bench.state_dir.glob("hel.sqlite*"):
+        file.unlink()
+    database.mkdir()
+    for _ in range(2):
+        with pytest.raises(IoError):
+            bench.call(ListStored(), run())
+    assert "cannot be opened" in bench.hel.trouble
+    database.rmdir()
+    bench.shell.clock.advance(2.0)
+    bench.shell.timers.pop().action()
+    bench.shell.workers["database"].submit(lambda: None).result(20)
+    assert bench.hel.trouble == ""

@@ -164,55 +164,6 @@ def test_a_bug_in_an_operation_reaches_the_caller_as_it_is(open_database: Open) 
     assert database.submit(lambda _: "alive").result(20) == "alive"
 
 
-class FailingCommit(sqlite3.Connection):
-    """Its next commits fail with the code in `failures`; rolled back as SQLite would."""
-
-    failures: list[int] = []
-
-    def execute(self, sql: str, *parameters: object) -> sqlite3.Cursor:
-        if sql == "COMMIT" and self.failures:
-            error = sqlite3.OperationalError("disk I/O error")
-            error.sqlite_errorcode = self.failures.pop(0)
-            raise error
-        return super().execute(sql, *parameters)
-
-
-@pytest.fixture
-def failures() -> Iterator[list[int]]:
-    yield FailingCommit.failures
-    FailingCommit.failures.clear()
-
-
-def failing(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, factory=FailingCommit)
-
-
-def test_s_8_3_2_after_a_failed_fsync_nothing_is_acknowledged(
-    open_database: Open, failures: list[int]
-) -> None:
-    database = open_database(connect=failing)
-    database.submit(put("k", b"old")).result(20)
-    failures.append(sqlite3.SQLITE_IOERR_FSYNC)
-    for _ in range(3):
-        with pytest.raises(IoError, match="the disk failed to write"):
-            database.submit(put("k", b"new")).result(20)
-    with pytest.raises(IoError, match="restart"):
-        database.submit(get("k")).result(20)
-
-
-def test_s_8_3_2_a_full_disk_is_an_error_and_passes(
-    open_database: Open, failures: list[int]
-) -> None:
-    database = open_database(connect=failing)
-    database.submit(put("k", b"old")).result(20)
-    failures.append(sqlite3.SQLITE_FULL)
-    with pytest.raises(IoError, match="changed nothing"):
-        database.submit(put("k", b"new")).result(20)
-    assert database.submit(get("k")).result(20) == b"old"
-    database.submit(put("k", b"new")).result(20)
-    assert database.submit(get("k")).result(20) == b"new"
-
-
 def filled(open_database: Open) -> None:
     database = open_database()
     for number in range(200):

@@ -135,7 +135,6 @@ def test_what_happens_between_two_blocks_of_a_query_is_allowed_for(
     next(steps)
     world.append(range(100, 150))
     assert world.checkpoint() > 0
-    world.store.close()
     world.retention = replace(KEEP_ALL, rows=100)
     world.store = world.of(Disk())
     steps = Queries(world.store).aggregate("tool", "t", Span(0, 150), "count", None)

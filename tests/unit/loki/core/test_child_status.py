@@ -18,6 +18,8 @@ UP = Child(ChildSpec("a"), Phase.UP, incarnation=3, pid=7, since_s=100.0, heard_
     ("given", "state"),
     [
         ({"phase": Phase.UP}, ChildState.UP),
+        ({"phase": Phase.UP, "trouble": "the disk fails"}, ChildState.DEGRADED),
+        ({"phase": Phase.UP, "trouble": "the disk fails", "killed": True}, ChildState.RESTARTING),
         ({"phase": Phase.UP, "killed": True}, ChildState.RESTARTING),
         ({"phase": Phase.WAITING}, ChildState.STARTING),
         ({"phase": Phase.STARTING}, ChildState.STARTING),
@@ -44,4 +46,10 @@ def test_one_that_is_up_says_for_how_long_and_when_it_was_last_heard() -> None:
     down = status_of(replace(UP, phase=Phase.IDLE, last_reason="killed"), plan, "loki", 110.0)
     doomed = status_of(replace(UP, killed=True, last_word="hung", last_reason="x"), plan, "", 110.0)
     assert (doomed.state, doomed.last_error) == (ChildState.RESTARTING, "hung")
+    degraded = status_of(replace(UP, trouble="disk", last_reason="killed"), plan, "loki", 110.0)
+    assert (degraded.state, degraded.last_error, degraded.uptime_s) == (
+        ChildState.DEGRADED,
+        "disk",
+        10.0,
+    )
     assert (down.uptime_s, down.heartbeat_age_s, down.last_error) == (0.0, 0.0, "killed")

@@ -50,6 +50,21 @@ def test_news_of_another_incarnation_changes_nothing(event: object) -> None:
     assert world.supervisor == before
 
 
+def test_what_a_child_is_in_trouble_with_comes_with_a_heartbeat_and_goes_with_the_next() -> None:
+    world = begun()
+    for trouble in ("the disk fails", ""):
+        world.tell(Answered("a", 1, trouble))
+        assert world.supervisor.child("a").trouble == trouble
+        assert world.supervisor.child("a").phase is Phase.UP
+
+
+def test_a_new_incarnation_is_not_in_the_trouble_of_the_last() -> None:
+    world = begun()
+    world.tell(Answered("a", 1, "the disk fails"))
+    world.play("kill a")
+    assert world.supervisor.child("a").trouble == ""
+
+
 def test_an_exit_that_is_told_twice_is_one_restart() -> None:
     world = begun()
     world.play("kill a")
