@@ -90,6 +90,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         state_dir=str(loaded.state_dir),
         modules=modules,
         keeper=keeper,
+        settings=loaded.settings.to_json(),
         default_permissions=loaded.permissions("default_permissions", modules),
         default_limits=loaded.settings.limits(),
         ceiling=loaded.settings.ceiling(),

@@ -9,11 +9,13 @@ from hel_actor import journal
 from hel_actor.backup import Backups
 from hel_actor.cache import Cache
 from hel_actor.cached import Cached
+from hel_actor.configured import Configured
 from hel_actor.database import Database
 from hel_actor.files import Files
 from hel_actor.jail import Jail
 from hel_actor.migration import MIGRATIONS
 from hel_actor.recorder import Recorder
+from hel_actor.registered import Registered
 from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.snapshot import Photographer
@@ -44,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True):
     series_keep_days: int
     series_keep_rows: int
     series_keep_mb: int
+    revisions_per_script: int
 
 
 class Hel(ChildRole):
@@ -61,6 +64,8 @@ class Hel(ChildRole):
             state / "hel.sqlite", MIGRATIONS, shell.worker("database"), shell.clock, shell.log
         )
         self._stored = Stored(self._database, max_value_bytes)
+        self._registered = Registered(self._database, settings.revisions_per_script)
+        self._configured = Configured(self._database)
         store = SeriesStore(
             self._database.reading,
             self._database.submit,
@@ -99,7 +104,12 @@ class Hel(ChildRole):
         }
 
     def services(self) -> Mapping[type[Message], ServiceHandler]:
-        return {**self._viewer.services(), **self._backups.services()}
+        return {
+            **self._registered.services(),
+            **self._configured.services(),
+            **self._viewer.services(),
+            **self._backups.services(),
+        }
 
     def release(self, run: Run) -> None:
         self._recorder.release(run)

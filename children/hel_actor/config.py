@@ -22,3 +22,5 @@ class HelConfig(BaseModel):
     series_keep_days: int = Field(default=3650, ge=1, le=100_000)
     series_keep_rows: int = Field(default=100_000_000, ge=1, le=500_000_000)  # Of each series.
     series_keep_mb: int = Field(default=1024, ge=1, le=1_048_576)  # MiB of files of each series.
+    revisions_per_script: int = Field(default=100, ge=1, le=10_000)
+    """Of each registered script; the current one stays in any case."""

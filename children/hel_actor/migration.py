@@ -111,4 +111,32 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    (  # Scripts that were registered, and the settings that Loki ran with.
+        """
+        CREATE TABLE script (
+            name TEXT PRIMARY KEY,
+            current TEXT,  -- A revision; NULL when it was removed.
+            changed_by TEXT NOT NULL,
+            changed_ns INTEGER NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE script_revision (
+            id INTEGER PRIMARY KEY,  -- In the order in which they were registered first.
+            name TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            registered_ns INTEGER NOT NULL,
+            content BLOB NOT NULL,  -- A script, as the Library packs it.
+            UNIQUE (name, revision)
+        )
+        """,
+        """
+        CREATE TABLE settings_version (
+            number INTEGER PRIMARY KEY,
+            time_ns INTEGER NOT NULL,
+            text TEXT NOT NULL
+        )
+        """,
+    ),
 )

@@ -170,7 +170,7 @@ class Door:
         self._workers.append(executor)
         return executor
 
-    def mind(self, promise: Future[Any]) -> None:
+    def mind(self, promise: "Future[Any] | asyncio.Task[Any]") -> None:
         promise.add_done_callback(lambda done: self._in_time(lambda: self._guard(done.result)))
 
     def hears(self, pid: int) -> bool:

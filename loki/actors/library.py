@@ -6,8 +6,6 @@ in `loki.tool`. A registration is acknowledged when it is on disk and the Dispat
 
 import asyncio
 import contextlib
-import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
@@ -15,17 +13,28 @@ import msgspec
 
 from loki.actors.announcer import Announcer
 from loki.actors.module import ModuleShelf
+from loki.actors.registry import Registry
 from loki.actors.role import Context, Handler, Role, Shell
-from loki.core import library
-from loki.errors import CompilationError, ErrorCode, IoError, LokiError, PermissionRefused
+from loki.actors.script_file import ScriptFile
+from loki.actors.settings_record import SettingsRecord
+from loki.core import library, registry
+from loki.core.registry import Registered
+from loki.errors import (
+    CompilationError,
+    ErrorCode,
+    LokiError,
+    PermissionRefused,
+    ServiceUnavailable,
+)
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
-from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
+from loki.messages.event import ConfigRejected, ScriptChange
 from loki.messages.library import (
     GetScript,
     HeaderRead,
     LibraryConfig,
     LibraryReport,
+    ListRevisions,
     ListScripts,
     PublishScripts,
     ReadHeader,
@@ -36,6 +45,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.module import DescribeModules, LoadModule
+from loki.messages.registry import ReadRevisions, RevisionsRead
 from loki.messages.script import Script
 from loki.messages.value import unpack
 from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
@@ -44,6 +54,8 @@ from loki.tool.module import ModuleFolder
 from loki.tool.rule import Rules
 
 PUBLISH_TIMEOUT_S = 2.0
+PATIENCE_S = 1.0
+"""So long the tool files, which are read by then, wait for the registered scripts."""
 PART_BYTES = 2 * 1024 * 1024
 MOST_REJECTIONS = 100  # Told one by one; a broken file may have any number.
 LANGUAGE = "lua"
@@ -79,44 +91,6 @@ def folder_of(config: LibraryConfig) -> ModuleFolder:
     )
 
 
-class Store:
-    """Registered scripts in one file, replaced as a whole."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def load(self) -> dict[str, Script]:
-        """Raises: IoError where the file is there but no store."""
-        try:
-            scripts = msgspec.msgpack.decode(self._path.read_bytes(), type=tuple[Script, ...])
-        except FileNotFoundError:
-            return {}
-        except (OSError, msgspec.DecodeError) as error:
-            raise IoError(f"{self._path} cannot be read: {error}") from error
-        return {script.name: script for script in scripts}
-
-    def set_aside(self) -> None:
-        """Keep what cannot be read under another name, for people."""
-        self._path.rename(self._path.with_suffix(f".unreadable-{time.time_ns()}"))
-
-    def save(self, scripts: Mapping[str, Script]) -> None:
-        """Durable on return. Raises: IoError; then the old content stays."""
-        fresh = self._path.with_suffix(".new")
-        try:
-            with fresh.open("wb") as file:
-                file.write(msgspec.msgpack.encode(tuple(scripts.values())))
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self._path)
-            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-        except OSError as error:
-            raise IoError(f"the registration could not be stored: {error.strerror}") from error
-
-
 class Library(Role):
     """LibraryActor. `detail` is a LibraryReport."""
 
@@ -129,24 +103,27 @@ class Library(Role):
         self._engine = engine_for(LANGUAGE, self._settings.modules)
         self._bytecode: dict[str, bytes] = {}  # By revision, which covers the whole source.
         self._rules = rules_of(self._settings, self._compile)
-        self._store = Store(Path(self._settings.state_dir) / "scripts.msgpack")
-        self._worker = shell.worker("store")
         self._announcer = Announcer(shell)
         self._modules = ModuleShelf(
             folder_of(self._settings), self._engine, shell.worker("modules")
         )
-        self._changing = asyncio.Lock()
+        file = ScriptFile(Path(self._settings.state_dir) / "scripts.msgpack")
+        self._registry = Registry(shell, self._settings.keeper, file, self._read_again)
+        self._record = SettingsRecord(shell, self._settings.keeper, self._settings.settings)
         self._from_files: dict[str, Script] = {}
-        self._registered: dict[str, Script] = {}
+        self._told: tuple[ConfigRejected, ...] = ()
+        self._serving = False
+        self._order = asyncio.Lock()  # Of what the Dispatcher hears: a whole library is no news.
 
     @property
     def _scripts(self) -> dict[str, Script]:
-        return self._registered | self._from_files
+        return {**self._registry.now.scripts, **self._from_files}
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
             GetScript: self._get,
             ListScripts: self._list,
+            ListRevisions: self._list_revisions,
             ReadHeader: self._read_header,
             RegisterScript: self._register,
             UnregisterScript: self._unregister,
@@ -156,33 +133,59 @@ class Library(Role):
         }
 
     async def begin(self) -> None:
-        self._registered = self._load_registered()
+        """The keeper is asked first: it answers while the files are read."""
+        reading = self._registry.begin()
+        await asyncio.sleep(0)
         tools = tools_of(self._settings, self._rules)
         self._from_files = {script.name: script for script in tools.scripts}
-        hidden = [
-            self._from_files[name]
-            for name in sorted(self._registered.keys() & self._from_files.keys())
-        ]
-        problems = (*map(str, tools.problems), *map(library.hidden, hidden))
+        await asyncio.wait({reading}, timeout=PATIENCE_S)
+        self.shell.mind(reading)
+        rejected = tuple(ConfigRejected(file=p.where, problem=p.say()) for p in tools.problems)
+        problems = (*map(str, tools.problems), *self._tell_clashes(rejected))
         for problem in problems:
             self.shell.log.warning("%s", problem)
-        rejected = (
-            *(ConfigRejected(file=p.where, problem=p.say()) for p in tools.problems),
-            *(ConfigRejected(file=s.declared_in, problem=library.hidden(s)) for s in hidden),
-        )
-        for fact in library.bounded(rejected, MOST_REJECTIONS):
-            self._announcer.tell(fact)
         report = LibraryReport(tools=tuple(sorted(self._scripts)), problems=problems)
         self.detail = msgspec.json.encode(report).decode()
-        self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
+        self._serving = True
+        self._publish_soon()
 
-    def _load_registered(self) -> dict[str, Script]:
-        try:
-            return self._store.load()
-        except IoError as error:
-            self.shell.log.error("%s; it is kept aside, the tool files are served", error)
-            self._store.set_aside()
-            return {}
+    def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
+        self._registry.lost(peer)
+
+    def _tell_clashes(self, rejected: tuple[ConfigRejected, ...] = ()) -> list[str]:
+        """Announce these, and what is wrong with registered scripts; the latter that are news."""
+        now = self._registry.now
+        hidden = [self._from_files[name] for name in sorted(now.scripts.keys() & self._from_files)]
+        found = (
+            *(ConfigRejected(file=s.declared_in, problem=library.hidden(s)) for s in hidden),
+            *(
+                ConfigRejected(
+                    file=self._settings.keeper,
+                    problem=registry.unreadable(name, revision).message,
+                )
+                for name, revision in sorted(now.unreadable.items())
+            ),
+        )
+        news = tuple(each for each in found if each not in self._told)
+        self._told = found
+        for fact in library.bounded((*rejected, *news), MOST_REJECTIONS):
+            self._announcer.tell(fact)
+        return [each.problem for each in news]
+
+    def _read_again(self, before: Registered) -> None:
+        """The registry read all that the keeper has."""
+        self._record.keep()
+        if not self._serving:
+            return
+        for problem in self._tell_clashes():
+            self.shell.log.warning("%s", problem)
+        for fact in registry.changes({**before.scripts, **self._from_files}, self._scripts):
+            self._announcer.tell(fact)
+        self._publish_soon()
+
+    def _publish_soon(self) -> None:
+        self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
+        self.shell.mind(self._publishing)
 
     async def _publish_to_a_dispatcher_that_is_there(self) -> None:
         """After a restart of ours. At the first start it asks by itself, later."""
@@ -192,14 +195,21 @@ class Library(Role):
             self.shell.log.debug("not published yet: %s", error)
 
     async def _publish_all(self) -> None:
-        """In parts that fit into messages; the last one tells the Dispatcher to forget others."""
-        scripts = tuple(self._scripts.values())
+        """In parts that fit into messages; the last one tells the Dispatcher to forget others.
+
+        But not before the registered ones were read: it knows them from another Library, perhaps.
+        """
+        async with self._order:
+            await self._publish_each_part()
+
+    async def _publish_each_part(self) -> None:
+        whole, scripts = self._registry.known, tuple(self._scripts.values())
         self._compile_missing(scripts)
         *parts, last = library.parts(scripts, self._bytecode, PART_BYTES)
         for part in parts:
             await self._publish(PublishScripts(changed=part))
         others = tuple(script.name for part in parts for script in part)
-        await self._publish(PublishScripts(changed=last, complete=True, others=others))
+        await self._publish(PublishScripts(changed=last, complete=whole, others=others))
 
     def _compile(self, script: Script) -> None:
         self._bytecode[script.revision] = self._engine.compile(script)
@@ -231,10 +241,35 @@ class Library(Role):
         if not context.kin:
             raise PermissionRefused("only the Dispatcher asks for all", code=ErrorCode.ROLE)
         await self._publish_all()
+        if not self._registry.known:
+            raise ServiceUnavailable("the registered scripts are not here yet")
         return Done()
 
-    def _get(self, request: GetScript, _context: Context) -> ScriptFound:
-        return ScriptFound(script=library.find(self._scripts, request.name))
+    def _find(self, name: str) -> Script:
+        """Raises: ScriptNotFound; ServiceUnavailable for one that may be registered."""
+        revision = self._registry.now.unreadable.get(name)
+        if revision is not None and name not in self._from_files:
+            raise registry.unreadable(name, revision)
+        return library.look_up(self._scripts, name, whole=self._registry.known)
+
+    async def _get(self, request: GetScript, context: Context) -> ScriptFound:
+        held = self._scripts.get(request.name)
+        if not request.revision or (held is not None and held.revision == request.revision):
+            return ScriptFound(script=self._find(request.name))
+        self._require_kin(context)
+        if not self._registry.has_keeper:
+            return ScriptFound(script=library.find(self._scripts, request.name, request.revision))
+        old = await self._registry.revision(request.name, request.revision)
+        return ScriptFound(script=old)
+
+    async def _list_revisions(self, request: ListRevisions, context: Context) -> RevisionsRead:
+        self._require_kin(context)
+        held, first = self._scripts.get(request.name), not request.page
+        asked = ReadRevisions(name=request.name, page_size=request.page_size, page=request.page)
+        kept = await self._registry.revisions(asked)
+        if first and not kept.revisions:
+            self._find(request.name)
+        return registry.revisions_of(held, kept, first=first)
 
     def _list(self, request: ListScripts, _context: Context) -> ScriptsListed:
         page, more = library.page_of(
@@ -248,29 +283,38 @@ class Library(Role):
 
     async def _register(self, request: RegisterScript, context: Context) -> ScriptFound:
         self._require_kin(context)
+        self._registry.require_keeper(self._settings.script_storage_path)
         table = unpack(request.definition)
         if not isinstance(table, dict):
             raise LokiError("a definition is a table", code=ErrorCode.SCRIPT_INVALID)
         script = read_upload(table, self._rules)
-        async with self._changing:
+        async with self._registry.changing:
+            await self._registry.refresh()
             library.check_addition(self._scripts, script, request.expected_revision)
             if not request.validate_only:
                 known = script.name in self._scripts
+                await self._registry.keep(script, request.principal)
                 change = ScriptChange.CHANGED if known else ScriptChange.ADDED
-                everything = self._registered | {script.name: script}
-                await self._change(everything, PublishScripts(changed=(script,)), script, change)
+                await self._tell(PublishScripts(changed=(script,)), script, change)
         self._forget_bytecode()
         return ScriptFound(script=script)
 
     async def _unregister(self, request: UnregisterScript, context: Context) -> Done:
         self._require_kin(context)
-        async with self._changing:
-            library.check_removal(self._scripts, request.name, request.expected_revision)
-            script = self._registered[request.name]
-            rest = {n: s for n, s in self._registered.items() if n != request.name}
+        async with self._registry.changing:
+            await self._registry.refresh()
+            script = self._removable(request)
+            await self._registry.drop(request.name, request.principal)
             gone = PublishScripts(removed=(request.name,))
-            await self._change(rest, gone, script, ScriptChange.REMOVED)
+            await self._tell(gone, script, ScriptChange.REMOVED)
         return Done()
+
+    def _removable(self, request: UnregisterScript) -> Script:
+        """Raises: LokiError."""
+        unreadable = registry.stand_ins(self._registry.now)
+        scripts = {**unreadable, **self._scripts}
+        library.check_removal(scripts, request.name, request.expected_revision)
+        return scripts[request.name]
 
     @staticmethod
     def _require_kin(context: Context) -> None:
@@ -278,27 +322,13 @@ class Library(Role):
         if not context.kin:
             raise PermissionRefused("only the Gateway may ask this", code=ErrorCode.ROLE)
 
-    async def _change(
-        self,
-        registered: dict[str, Script],
-        news: PublishScripts,
-        script: Script,
-        change: ScriptChange,
-    ) -> None:
-        """Keep and publish; then all are told, for who hears of a script may call it at once.
+    async def _tell(self, news: PublishScripts, script: Script, change: ScriptChange) -> None:
+        """Publish; then all are told, for who hears of a script may call it at once.
 
         Told also if the Dispatcher is away: it will ask when it is back.
         """
-        await self._keep(registered)
         try:
-            await self._publish(news)
+            async with self._order:
+                await self._publish(news)
         finally:
-            self._announcer.tell(
-                ScriptChanged(
-                    name=script.name, revision=script.revision, change=change, origin=script.origin
-                )
-            )
-
-    async def _keep(self, registered: dict[str, Script]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._worker, self._store.save, registered)
-        self._registered = registered
+            self._announcer.tell(registry.changed(script, change))

@@ -3,12 +3,15 @@
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any, ClassVar, NoReturn, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
 from loki.clock import Clock
 from loki.messages.envelope import Failure, Message, Request
+
+if TYPE_CHECKING:
+    import asyncio
 
 R = TypeVar("R", bound=Message)
 
@@ -75,7 +78,7 @@ class Shell(Protocol):
     def worker(self, name: str) -> Executor:
         """One owned thread for blocking I/O; it ends with the actor."""
 
-    def mind(self, promise: Future[Any]) -> None:
+    def mind(self, promise: "Future[Any] | asyncio.Task[Any]") -> None:
         """See to what a promise raises that nobody waits for: a bug ends the actor."""
 
     def hears(self, pid: int) -> bool:

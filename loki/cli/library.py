@@ -11,7 +11,7 @@ from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.view import Json, say, say_json, show_table
 
 if TYPE_CHECKING:
-    from loki.client import LokiClient
+    from loki.client import LokiClient, ScriptRevision
     from loki.tool.problem import Problem
     from loki.v1 import script_pb2
 
@@ -40,14 +40,34 @@ def list_(
         say("no scripts" if pattern == "*" else f"no script's name matches {pattern}")
 
 
-def describe(name: Name, server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
-    """Show one script: parameters, budgets, permissions, source."""
+def describe(
+    name: Name,
+    revisions: Annotated[
+        bool, typer.Option("--revisions", help="List what it was and is, the newest first.")
+    ] = False,
+    revision: Annotated[
+        str, typer.Option(metavar="REVISION", help="Show it as it was in this revision.")
+    ] = "",
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Show one script: parameters, budgets, permissions, source; or its revisions."""
     with connect(server, as_json=as_json) as client:
-        found = client.get_script(name)
+        if revisions:
+            _show_revisions(list(client.list_script_revisions(name)), as_json)
+            return
+        found = client.get_script(name, revision)
     if as_json:
         say_json(scripts.script_json(found))
     else:
         _show(found)
+
+
+def _show_revisions(found: "list[ScriptRevision]", as_json: bool) -> None:
+    if as_json:
+        say_json([scripts.revision_json(each) for each in found])
+        return
+    show_table(("revision", "registered", "by", ""), map(scripts.revision_row, found))
 
 
 def _show(script: "script_pb2.Script") -> None:

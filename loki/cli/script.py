@@ -9,6 +9,7 @@ from loki.cli.view import Json, jsonable
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
+    from loki.client import ScriptRevision
     from loki.v1 import script_pb2
 
 
@@ -258,3 +259,21 @@ def _patterns(value: object) -> list[str]:
             return [str(item) for item in value]
         case _:
             return [str(value)]
+
+
+def revision_json(revision: "ScriptRevision") -> dict[str, Json]:
+    """Times are in UTC."""
+    registered = revision.registered
+    return {
+        "revision": revision.revision,
+        "registered": registered.isoformat() if registered else None,
+        "principal": revision.principal,
+        "current": revision.current,
+    }
+
+
+def revision_row(revision: "ScriptRevision") -> tuple[str, str, str, str]:
+    """For people, whose time is that of this machine."""
+    registered = revision.registered
+    when = registered.astimezone().strftime("%Y-%m-%d %H:%M:%S") if registered else ""
+    return revision.revision, when, revision.principal, "current" if revision.current else ""

@@ -10,6 +10,7 @@ from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
 from loki.client.log import LogQuery, LogRecord, LogWatch
 from loki.client.record import ExecutionRecord, Failure
+from loki.client.revision import ScriptRevision
 from loki.client.series import Row, Rows, Series, SeriesClient, SeriesQuery, SeriesRows, Window
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
@@ -45,6 +46,7 @@ __all__ = [
     "Row",
     "Rows",
     "ScriptChanged",
+    "ScriptRevision",
     "Series",
     "SeriesClient",
     "SeriesQuery",

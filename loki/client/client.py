@@ -12,6 +12,7 @@ from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
+from loki.client.revision import ScriptRevision, revision_of
 from loki.client.series import SeriesClient
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
@@ -84,11 +85,21 @@ class LokiClient:
                 return
             request.page_token = page.next_page_token
 
-    def get_script(self, name: str) -> script_pb2.Script:
-        """One script with its source."""
-        request = service_pb2.GetScriptRequest(name=name)
+    def get_script(self, name: str, revision: str = "") -> script_pb2.Script:
+        """One script with its source, as it is; with `revision`, as it was."""
+        request = service_pb2.GetScriptRequest(name=name, revision=revision)
         response: service_pb2.GetScriptResponse = self._call(self._stub.GetScript, request)
         return response.script
+
+    def list_script_revisions(self, name: str) -> Iterator[ScriptRevision]:
+        """What a script was and is, the newest first; asks page by page."""
+        request = service_pb2.ListScriptRevisionsRequest(name=name)
+        while True:
+            page = self._call(self._stub.ListScriptRevisions, request)
+            yield from map(revision_of, page.revisions)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     def register_script(
         self,

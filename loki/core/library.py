@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from loki.core.name import camel_case, suggest
-from loki.errors import ErrorCode, LokiError, ScriptNotFound
+from loki.errors import ErrorCode, LokiError, ScriptNotFound, ServiceUnavailable
 from loki.messages.event import ConfigRejected
 from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
@@ -30,6 +30,18 @@ def find(scripts: Mapping[str, Script], name: str, revision: str = "") -> Script
             details={"script": name, "revision": script.revision},
         )
     return script
+
+
+def look_up(scripts: Mapping[str, Script], name: str, revision: str = "", *, whole: bool) -> Script:
+    """As `find`, where `scripts` are perhaps not yet the `whole` library.
+
+    Raises: ScriptNotFound; ServiceUnavailable for one that may still come.
+    """
+    if not whole and name not in scripts:
+        raise ServiceUnavailable(
+            f"the library has not sent '{name}' yet; try again", details={"child": "library"}
+        )
+    return find(scripts, name, revision)
 
 
 def check_addition(scripts: Mapping[str, Script], new: Script, expected_revision: str) -> None:

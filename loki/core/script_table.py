@@ -7,7 +7,6 @@ import msgspec
 from loki.core import library
 from loki.core.chunk_cache import RunnerCaches
 from loki.core.execution import mentioned
-from loki.errors import ServiceUnavailable
 from loki.messages.engine import ChunkCacheStatistics
 from loki.messages.execution import CompiledScript
 from loki.messages.library import PublishScripts
@@ -53,11 +52,7 @@ class ScriptTable:
 
         Raises: ScriptNotFound; ServiceUnavailable for one that the Library may still send.
         """
-        if not self._whole and name not in self.scripts:
-            raise ServiceUnavailable(
-                f"the library has not sent '{name}' yet; try again", details={"child": "library"}
-            )
-        return library.find(self.scripts, name, revision)
+        return library.look_up(self.scripts, name, revision, whole=self._whole)
 
     def know(self, script: Script) -> KnownScript:
         """Also for one that is not, or not any more, in the table."""

@@ -8,7 +8,7 @@ import msgspec
 from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
-from loki.grpc_gateway import convert, device, event_convert, log, record
+from loki.grpc_gateway import convert, device, event_convert, log, record, revision
 from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.children import ROOT, all_children, root_children
 from loki.grpc_gateway.event_hub import EventHub
@@ -100,10 +100,20 @@ class LokiServicer:
     async def GetScript(  # noqa: N802
         self, request: service_pb2.GetScriptRequest, call: Call
     ) -> service_pb2.GetScriptResponse:
-        found = await self._shell.ask(
-            LIBRARY, GetScript(name=request.name), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
-        )
+        get = GetScript(name=request.name, revision=request.revision)
+        found = await self._shell.ask(LIBRARY, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.GetScriptResponse(script=convert.script_to_proto(found.script))
+
+    @needs(ClientRole.VIEW)
+    async def ListScriptRevisions(  # noqa: N802
+        self, request: service_pb2.ListScriptRevisionsRequest, call: Call
+    ) -> service_pb2.ListScriptRevisionsResponse:
+        listed = await self._shell.ask(
+            LIBRARY, revision.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+        )
+        return service_pb2.ListScriptRevisionsResponse(
+            revisions=map(revision.to_proto, listed.revisions), next_page_token=listed.next_page
+        )
 
     @needs(ClientRole.REGISTER)
     async def RegisterScript(  # noqa: N802

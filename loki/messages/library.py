@@ -4,6 +4,7 @@ import msgspec
 
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.lua_module import LuaModule
+from loki.messages.registry import RevisionsRead
 from loki.messages.script import Limits, Permissions, Script
 from loki.messages.value import Packed
 
@@ -21,6 +22,15 @@ class GetScript(Request[ScriptFound]):
     """Gateway -> Library."""
 
     name: str
+    revision: str = ""  # "" is the current one.
+
+
+class ListRevisions(Request[RevisionsRead]):
+    """Gateway -> Library: a page of what a script was and is; also of one that was removed."""
+
+    name: str
+    page_size: int = 100  # 1 to 1000.
+    page: str = ""
 
 
 class HeaderRead(Message):
@@ -96,6 +106,7 @@ class LibraryConfig(msgspec.Struct, frozen=True, kw_only=True):
     state_dir: str
     modules: tuple[LuaModule, ...]
     keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
+    settings: str = ""  # All that hold, as JSON; to be kept.
     default_permissions: Permissions = {}
     default_limits: Limits = Limits()
     ceiling: Limits = Limits()

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loki.v1 import value_pb2 as loki_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/script.proto\x12\x07loki.v1\x1a\x13loki/v1/value.proto\"\xf9\x01\n\x13ParameterDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04type\x18\x02 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12+\n\rdefault_value\x18\x05 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x07minimum\x18\x06 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x07maximum\x18\x07 \x01(\x0b\x32\x14.loki.v1.ScriptValueB\x0b\n\t_required\"\xf2\x02\n\x0eResourceLimits\x12\"\n\x15max_execution_time_ms\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x0fmax_cpu_time_ms\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x1c\n\x0fmax_cpu_percent\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1a\n\rmax_memory_mb\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x18\n\x0bmax_disk_mb\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x1a\n\rmax_output_kb\x18\x06 \x01(\x03H\x05\x88\x01\x01\x12 \n\x13max_calls_in_flight\x18\x07 \x01(\x03H\x06\x88\x01\x01\x42\x18\n\x16_max_execution_time_msB\x12\n\x10_max_cpu_time_msB\x12\n\x10_max_cpu_percentB\x10\n\x0e_max_memory_mbB\x0e\n\x0c_max_disk_mbB\x10\n\x0e_max_output_kbB\x16\n\x14_max_calls_in_flight\"\x93\x01\n\x12PermissionManifest\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.loki.v1.PermissionManifest.KeysEntry\x1aH\n\tKeysEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.loki.v1.PermissionPatterns:\x02\x38\x01\"&\n\x12PermissionPatterns\x12\x10\n\x08patterns\x18\x01 \x03(\t\"\xbc\x02\n\x10ScriptDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x30\n\nparameters\x18\x05 \x03(\x0b\x32\x1c.loki.v1.ParameterDefinition\x12\'\n\x0breturn_type\x18\x06 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\'\n\x06limits\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x30\n\x0bpermissions\x18\x08 \x01(\x0b\x32\x1b.loki.v1.PermissionManifest\x12\x12\n\nidempotent\x18\t \x01(\x08\x12\x19\n\x11wait_for_child_ms\x18\n \x01(\x03\"p\n\x06Script\x12-\n\ndefinition\x18\x01 \x01(\x0b\x32\x19.loki.v1.ScriptDefinition\x12\x10\n\x08revision\x18\x02 \x01(\t\x12%\n\x06origin\x18\x03 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\"\x98\x02\n\x10ScriptCapability\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x30\n\nparameters\x18\x04 \x03(\x0b\x32\x1c.loki.v1.ParameterDefinition\x12\'\n\x0breturn_type\x18\x05 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\x10\n\x08revision\x18\x06 \x01(\t\x12%\n\x06origin\x18\x07 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x12\n\nidempotent\x18\t \x01(\x08*\xf1\x01\n\tValueType\x12\x1a\n\x16VALUE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11VALUE_TYPE_STRING\x10\x01\x12\x16\n\x12VALUE_TYPE_INTEGER\x10\x02\x12\x15\n\x11VALUE_TYPE_NUMBER\x10\x03\x12\x16\n\x12VALUE_TYPE_BOOLEAN\x10\x04\x12\x15\n\x11VALUE_TYPE_OBJECT\x10\x05\x12\x14\n\x10VALUE_TYPE_ARRAY\x10\x06\x12\x14\n\x10VALUE_TYPE_BYTES\x10\x07\x12\x13\n\x0fVALUE_TYPE_VOID\x10\x08\x12\x12\n\x0eVALUE_TYPE_ANY\x10\t*c\n\x0cScriptOrigin\x12\x1d\n\x19SCRIPT_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12SCRIPT_ORIGIN_FILE\x10\x01\x12\x1c\n\x18SCRIPT_ORIGIN_REGISTERED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/script.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x13loki/v1/value.proto\"\xf9\x01\n\x13ParameterDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12 \n\x04type\x18\x02 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\x15\n\x08required\x18\x03 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12+\n\rdefault_value\x18\x05 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x07minimum\x18\x06 \x01(\x0b\x32\x14.loki.v1.ScriptValue\x12%\n\x07maximum\x18\x07 \x01(\x0b\x32\x14.loki.v1.ScriptValueB\x0b\n\t_required\"\xf2\x02\n\x0eResourceLimits\x12\"\n\x15max_execution_time_ms\x18\x01 \x01(\x03H\x00\x88\x01\x01\x12\x1c\n\x0fmax_cpu_time_ms\x18\x02 \x01(\x03H\x01\x88\x01\x01\x12\x1c\n\x0fmax_cpu_percent\x18\x03 \x01(\x03H\x02\x88\x01\x01\x12\x1a\n\rmax_memory_mb\x18\x04 \x01(\x03H\x03\x88\x01\x01\x12\x18\n\x0bmax_disk_mb\x18\x05 \x01(\x03H\x04\x88\x01\x01\x12\x1a\n\rmax_output_kb\x18\x06 \x01(\x03H\x05\x88\x01\x01\x12 \n\x13max_calls_in_flight\x18\x07 \x01(\x03H\x06\x88\x01\x01\x42\x18\n\x16_max_execution_time_msB\x12\n\x10_max_cpu_time_msB\x12\n\x10_max_cpu_percentB\x10\n\x0e_max_memory_mbB\x0e\n\x0c_max_disk_mbB\x10\n\x0e_max_output_kbB\x16\n\x14_max_calls_in_flight\"\x93\x01\n\x12PermissionManifest\x12\x33\n\x04keys\x18\x01 \x03(\x0b\x32%.loki.v1.PermissionManifest.KeysEntry\x1aH\n\tKeysEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.loki.v1.PermissionPatterns:\x02\x38\x01\"&\n\x12PermissionPatterns\x12\x10\n\x08patterns\x18\x01 \x03(\t\"\xbc\x02\n\x10ScriptDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0e\n\x06source\x18\x03 \x01(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x30\n\nparameters\x18\x05 \x03(\x0b\x32\x1c.loki.v1.ParameterDefinition\x12\'\n\x0breturn_type\x18\x06 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\'\n\x06limits\x18\x07 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x30\n\x0bpermissions\x18\x08 \x01(\x0b\x32\x1b.loki.v1.PermissionManifest\x12\x12\n\nidempotent\x18\t \x01(\x08\x12\x19\n\x11wait_for_child_ms\x18\n \x01(\x03\"p\n\x06Script\x12-\n\ndefinition\x18\x01 \x01(\x0b\x32\x19.loki.v1.ScriptDefinition\x12\x10\n\x08revision\x18\x02 \x01(\t\x12%\n\x06origin\x18\x03 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\"y\n\x0eScriptRevision\x12\x10\n\x08revision\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x31\n\rregister_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63urrent\x18\x04 \x01(\x08\"\x98\x02\n\x10ScriptCapability\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x30\n\nparameters\x18\x04 \x03(\x0b\x32\x1c.loki.v1.ParameterDefinition\x12\'\n\x0breturn_type\x18\x05 \x01(\x0e\x32\x12.loki.v1.ValueType\x12\x10\n\x08revision\x18\x06 \x01(\t\x12%\n\x06origin\x18\x07 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\x12\'\n\x06limits\x18\x08 \x01(\x0b\x32\x17.loki.v1.ResourceLimits\x12\x12\n\nidempotent\x18\t \x01(\x08*\xf1\x01\n\tValueType\x12\x1a\n\x16VALUE_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11VALUE_TYPE_STRING\x10\x01\x12\x16\n\x12VALUE_TYPE_INTEGER\x10\x02\x12\x15\n\x11VALUE_TYPE_NUMBER\x10\x03\x12\x16\n\x12VALUE_TYPE_BOOLEAN\x10\x04\x12\x15\n\x11VALUE_TYPE_OBJECT\x10\x05\x12\x14\n\x10VALUE_TYPE_ARRAY\x10\x06\x12\x14\n\x10VALUE_TYPE_BYTES\x10\x07\x12\x13\n\x0fVALUE_TYPE_VOID\x10\x08\x12\x12\n\x0eVALUE_TYPE_ANY\x10\t*c\n\x0cScriptOrigin\x12\x1d\n\x19SCRIPT_ORIGIN_UNSPECIFIED\x10\x00\x12\x16\n\x12SCRIPT_ORIGIN_FILE\x10\x01\x12\x1c\n\x18SCRIPT_ORIGIN_REGISTERED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,24 +35,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PERMISSIONMANIFEST_KEYSENTRY']._loaded_options = None
   _globals['_PERMISSIONMANIFEST_KEYSENTRY']._serialized_options = b'8\001'
-  _globals['_VALUETYPE']._serialized_start=1586
-  _globals['_VALUETYPE']._serialized_end=1827
-  _globals['_SCRIPTORIGIN']._serialized_start=1829
-  _globals['_SCRIPTORIGIN']._serialized_end=1928
-  _globals['_PARAMETERDEFINITION']._serialized_start=55
-  _globals['_PARAMETERDEFINITION']._serialized_end=304
-  _globals['_RESOURCELIMITS']._serialized_start=307
-  _globals['_RESOURCELIMITS']._serialized_end=677
-  _globals['_PERMISSIONMANIFEST']._serialized_start=680
-  _globals['_PERMISSIONMANIFEST']._serialized_end=827
-  _globals['_PERMISSIONMANIFEST_KEYSENTRY']._serialized_start=755
-  _globals['_PERMISSIONMANIFEST_KEYSENTRY']._serialized_end=827
-  _globals['_PERMISSIONPATTERNS']._serialized_start=829
-  _globals['_PERMISSIONPATTERNS']._serialized_end=867
-  _globals['_SCRIPTDEFINITION']._serialized_start=870
-  _globals['_SCRIPTDEFINITION']._serialized_end=1186
-  _globals['_SCRIPT']._serialized_start=1188
-  _globals['_SCRIPT']._serialized_end=1300
-  _globals['_SCRIPTCAPABILITY']._serialized_start=1303
-  _globals['_SCRIPTCAPABILITY']._serialized_end=1583
+  _globals['_VALUETYPE']._serialized_start=1742
+  _globals['_VALUETYPE']._serialized_end=1983
+  _globals['_SCRIPTORIGIN']._serialized_start=1985
+  _globals['_SCRIPTORIGIN']._serialized_end=2084
+  _globals['_PARAMETERDEFINITION']._serialized_start=88
+  _globals['_PARAMETERDEFINITION']._serialized_end=337
+  _globals['_RESOURCELIMITS']._serialized_start=340
+  _globals['_RESOURCELIMITS']._serialized_end=710
+  _globals['_PERMISSIONMANIFEST']._serialized_start=713
+  _globals['_PERMISSIONMANIFEST']._serialized_end=860
+  _globals['_PERMISSIONMANIFEST_KEYSENTRY']._serialized_start=788
+  _globals['_PERMISSIONMANIFEST_KEYSENTRY']._serialized_end=860
+  _globals['_PERMISSIONPATTERNS']._serialized_start=862
+  _globals['_PERMISSIONPATTERNS']._serialized_end=900
+  _globals['_SCRIPTDEFINITION']._serialized_start=903
+  _globals['_SCRIPTDEFINITION']._serialized_end=1219
+  _globals['_SCRIPT']._serialized_start=1221
+  _globals['_SCRIPT']._serialized_end=1333
+  _globals['_SCRIPTREVISION']._serialized_start=1335
+  _globals['_SCRIPTREVISION']._serialized_end=1456
+  _globals['_SCRIPTCAPABILITY']._serialized_start=1459
+  _globals['_SCRIPTCAPABILITY']._serialized_end=1739
 # @@protoc_insertion_point(module_scope)

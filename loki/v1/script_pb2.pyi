@@ -1,3 +1,6 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loki.v1 import value_pb2 as _value_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -128,6 +131,18 @@ class Script(_message.Message):
     revision: str
     origin: ScriptOrigin
     def __init__(self, definition: _Optional[_Union[ScriptDefinition, _Mapping]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ...) -> None: ...
+
+class ScriptRevision(_message.Message):
+    __slots__ = ("revision", "principal", "register_time", "current")
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    REGISTER_TIME_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    revision: str
+    principal: str
+    register_time: _timestamp_pb2.Timestamp
+    current: bool
+    def __init__(self, revision: _Optional[str] = ..., principal: _Optional[str] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., current: _Optional[bool] = ...) -> None: ...
 
 class ScriptCapability(_message.Message):
     __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits", "idempotent")

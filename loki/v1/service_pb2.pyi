@@ -80,16 +80,36 @@ class ListScriptsResponse(_message.Message):
     def __init__(self, scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class GetScriptRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "revision")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    revision: str
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ...) -> None: ...
 
 class GetScriptResponse(_message.Message):
     __slots__ = ("script",)
     SCRIPT_FIELD_NUMBER: _ClassVar[int]
     script: _script_pb2.Script
     def __init__(self, script: _Optional[_Union[_script_pb2.Script, _Mapping]] = ...) -> None: ...
+
+class ListScriptRevisionsRequest(_message.Message):
+    __slots__ = ("name", "page_size", "page_token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    page_size: int
+    page_token: str
+    def __init__(self, name: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListScriptRevisionsResponse(_message.Message):
+    __slots__ = ("revisions", "next_page_token")
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    revisions: _containers.RepeatedCompositeFieldContainer[_script_pb2.ScriptRevision]
+    next_page_token: str
+    def __init__(self, revisions: _Optional[_Iterable[_Union[_script_pb2.ScriptRevision, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class RegisterScriptRequest(_message.Message):
     __slots__ = ("definition", "expected_revision", "validate_only")

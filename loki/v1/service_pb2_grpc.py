@@ -63,6 +63,11 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.GetScriptRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.GetScriptResponse.FromString,
                 _registered_method=True)
+        self.ListScriptRevisions = channel.unary_unary(
+                '/loki.v1.LokiService/ListScriptRevisions',
+                request_serializer=loki_dot_v1_dot_service__pb2.ListScriptRevisionsRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.ListScriptRevisionsResponse.FromString,
+                _registered_method=True)
         self.RegisterScript = channel.unary_unary(
                 '/loki.v1.LokiService/RegisterScript',
                 request_serializer=loki_dot_v1_dot_service__pb2.RegisterScriptRequest.SerializeToString,
@@ -149,27 +154,39 @@ class LokiServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetScript(self, request, context):
-        """Gives one script with its source.
+        """Gives one script with its source, as it is or as it was.
 
-        Reasons: SCRIPT_NOT_FOUND.
+        Reasons: SCRIPT_NOT_FOUND, CHILD_DOWN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListScriptRevisions(self, request, context):
+        """Lists the revisions of a script that are kept, the newest first, a page at a time; also of one
+        that was removed.
+
+        Reasons: SCRIPT_NOT_FOUND, CHILD_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RegisterScript(self, request, context):
-        """Adds a script, or a new revision of one. The source is compiled, never executed.
+        """Adds a script, or a new revision of one. The source is compiled, never executed. What is
+        acknowledged is on the disk.
 
-        Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND.
+        Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN,
+        CHILD_DISABLED where nothing keeps registrations.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UnregisterScript(self, request, context):
-        """Removes a script. Executions of it that are under way finish.
+        """Removes a script; its revisions stay. Executions of it that are under way finish.
 
-        Reasons: SCRIPT_NOT_FOUND, REVISION_CONFLICT.
+        Reasons: SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT, CHILD_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -273,6 +290,11 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     servicer.GetScript,
                     request_deserializer=loki_dot_v1_dot_service__pb2.GetScriptRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.GetScriptResponse.SerializeToString,
+            ),
+            'ListScriptRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListScriptRevisions,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.ListScriptRevisionsRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.ListScriptRevisionsResponse.SerializeToString,
             ),
             'RegisterScript': grpc.unary_unary_rpc_method_handler(
                     servicer.RegisterScript,
@@ -459,6 +481,33 @@ class LokiService:
             '/loki.v1.LokiService/GetScript',
             loki_dot_v1_dot_service__pb2.GetScriptRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.GetScriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListScriptRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.LokiService/ListScriptRevisions',
+            loki_dot_v1_dot_service__pb2.ListScriptRevisionsRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.ListScriptRevisionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

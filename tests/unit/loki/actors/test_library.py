@@ -1,23 +1,20 @@
 """The Library: what it says when it is ready, what it keeps, what the Dispatcher hears of it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from loki.actors.library import Library
-from loki.actors.role import Context
+from loki.core.library import published
 from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Done, Message
-from loki.messages.event import ConfigRejected, EventHappened, ScriptChange, ScriptChanged
+from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.library import (
     GetScript,
-    LibraryConfig,
     LibraryReport,
+    ListRevisions,
     ListScripts,
     PublishScripts,
     ReadHeader,
@@ -25,68 +22,18 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
+from loki.messages.registry import KeepScript
 from loki.messages.script import Origin, Script, ValueType
 from loki.messages.value import pack
-from tests.unit.loki.conftest import FakeShell
-
-FILE = """
-[[tools]]
-name = "from_file"
-return_type = "integer"
-script = { inline = "return 1" }
-"""
-KIN = Context(peer="gateway", peer_pid=1, kin=True, run="", trace="", deadline_s=None)
-RUNNER = Context(peer="runner-1", peer_pid=2, kin=False, run="", trace="", deadline_s=None)
-
-
-class Shell(FakeShell):
-    """With one thread for the store."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.threads = ThreadPoolExecutor(1)
-        self.answers[PublishScripts] = lambda _message: Done()
-
-    def worker(self, name: str) -> Executor:
-        return self.threads
-
-
-class Shelf:
-    """Libraries one after the other on the same state."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.tools = folder / "tools.toml"
-        self.state = folder / "state"
-        self.state.mkdir()
-        self.shell = Shell()
-
-    def open(self, test: Callable[[Library], Coroutine[Any, Any, None]]) -> LibraryReport:
-        """Begin, test; what it said when it was ready."""
-        config = LibraryConfig(
-            tools=str(self.tools),
-            tools_named=False,
-            script_storage_path=str(self.folder),
-            state_dir=str(self.state),
-            modules=(),
-        )
-
-        async def live() -> LibraryReport:
-            library = Library(self.shell, msgspec.msgpack.encode(config))
-            await library.begin()
-            report = msgspec.json.decode(library.detail, type=LibraryReport)
-            await test(library)
-            await library._publishing
-            return report
-
-        return asyncio.run(live())
-
-    def told(self) -> list[Any]:
-        """What the root heard."""
-        return [message.fact for _, message, _ in self.shell.sent(EventHappened)]
-
-    def published(self) -> list[PublishScripts]:
-        return [message for _, message, _ in self.shell.sent(PublishScripts)]
+from tests.unit.loki.actors.shelf import (
+    FILE,
+    RUNNER,
+    Shelf,
+    ask,
+    definition,
+    nothing,
+    register,
+)
 
 
 @pytest.fixture
@@ -94,24 +41,6 @@ def shelf(tmp_path: Path) -> Any:
     made = Shelf(tmp_path)
     yield made
     made.shell.threads.shutdown()
-
-
-async def nothing(_library: Library) -> None:
-    """A test that wants to know what is said at the start."""
-
-
-def definition(name: str, source: str = "return 2") -> dict[str, Any]:
-    return {"name": name, "return_type": "integer", "script": {"inline": source}}
-
-
-async def ask(library: Library, request: Message, context: Context = KIN) -> Any:
-    answer = library.handlers()[type(request)](request, context)
-    return await answer if asyncio.iscoroutine(answer) else answer
-
-
-async def register(library: Library, name: str, source: str = "return 2", **more: Any) -> Any:
-    body = pack(definition(name, source))
-    return await ask(library, RegisterScript(definition=body, principal="local", **more))
 
 
 def test_without_a_tool_file_there_is_nothing_to_say(shelf: Shelf) -> None:
@@ -180,14 +109,6 @@ def test_a_registered_script_that_a_tool_file_hides_is_told(shelf: Shelf) -> Non
     assert (told.file, told.problem) == (str(shelf.tools), *report.problems)
 
 
-def test_a_store_that_cannot_be_read_is_kept_aside(shelf: Shelf) -> None:
-    (shelf.state / "scripts.msgpack").write_bytes(b"garbled")
-    shelf.tools.write_text(FILE)
-    assert shelf.open(nothing).tools == ("from_file",)
-    (aside,) = shelf.state.glob("scripts.unreadable-*")
-    assert aside.read_bytes() == b"garbled"
-
-
 def test_s_3_1_5_validate_only_changes_nothing(shelf: Shelf) -> None:
     async def test(library: Library) -> None:
         await library._publishing
@@ -199,7 +120,7 @@ def test_s_3_1_5_validate_only_changes_nothing(shelf: Shelf) -> None:
         assert len(shelf.published()) == before
 
     shelf.open(test)
-    assert not (shelf.state / "scripts.msgpack").exists()
+    assert shelf.keeper.names() == []
 
 
 def test_s_3_1_6_every_change_is_published_to_the_dispatcher(shelf: Shelf) -> None:
@@ -263,13 +184,17 @@ def test_s_3_1_5_registrations_at_the_same_time_do_not_undo_each_other(shelf: Sh
 
 
 def test_a_registration_that_cannot_be_stored_is_not_served(shelf: Shelf) -> None:
+    def full(_request: KeepScript) -> Done:
+        raise IoError("the store could not do this, and changed nothing: disk is full")
+
     async def test(library: Library) -> None:
-        (shelf.state / "scripts.new").mkdir()  # Where the new content would be written.
-        with pytest.raises(IoError, match="could not be stored"):
+        shelf.shell.answers[KeepScript] = full
+        with pytest.raises(IoError, match="changed nothing"):
             await register(library, "mine")
         assert (await ask(library, ListScripts())).scripts == ()
 
     shelf.open(test)
+    assert shelf.told() == []
 
 
 @pytest.mark.parametrize(
@@ -278,10 +203,14 @@ def test_a_registration_that_cannot_be_stored_is_not_served(shelf: Shelf) -> Non
         RegisterScript(definition=pack(definition("mine")), principal="local"),
         UnregisterScript(name="from_file", principal="local"),
         SendScripts(),
+        GetScript(name="from_file", revision="of old"),
+        ListRevisions(name="from_file"),
     ],
     ids=lambda request: type(request).__name__,
 )
-def test_a_runner_may_not_change_the_library(shelf: Shelf, request_: Message) -> None:
+def test_a_runner_may_not_change_the_library_nor_read_its_past(
+    shelf: Shelf, request_: Message
+) -> None:
     async def test(library: Library) -> None:
         with pytest.raises(PermissionRefused):
             await ask(library, request_, RUNNER)
@@ -335,4 +264,28 @@ def test_it_reads_headers_for_the_gateway_only(shelf: Shelf) -> None:
         with pytest.raises(PermissionRefused):
             await ask(library, ReadHeader(script=sent), RUNNER)
 
+    shelf.open(test)
+
+
+def test_a_whole_library_does_not_undo_a_change_that_comes_meanwhile(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[str, Script] = {}
+
+    def hear(message: PublishScripts) -> Done:
+        after = published(heard, message)
+        heard.clear()
+        heard.update(after)
+        return Done()
+
+    async def test(library: Library) -> None:
+        shelf.shell.answers[PublishScripts] = hear
+        await register(library, "t0")
+        await asyncio.gather(
+            ask(library, SendScripts()), register(library, "t1"), ask(library, SendScripts())
+        )
+        assert sorted(heard) == ["from_file", "t0", "t1"]
+
+    shelf.tools.write_text(FILE)
+    monkeypatch.setattr("loki.actors.library.PART_BYTES", 1)  # Each script is a part.
     shelf.open(test)

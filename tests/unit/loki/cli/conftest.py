@@ -18,6 +18,7 @@ from loki.client import (
     LogQuery,
     LogRecord,
     LokiClientError,
+    ScriptRevision,
     Usage,
 )
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2
@@ -99,6 +100,7 @@ class FakeClient:
     engines: list[device_pb2.EngineInfo] = field(default_factory=list)
     system_events: list[Any] = field(default_factory=list)
     loses_connection: LokiClientError | None = None
+    revisions: list[ScriptRevision] = field(default_factory=list)
     records: list[ExecutionRecord] = field(default_factory=list)
     log: list[LogRecord] = field(default_factory=list)
     interrupts: bool = False  # Whether Ctrl-C ends the log.
@@ -123,12 +125,19 @@ class FakeClient:
         if self.error:
             raise self.error
 
-    def get_script(self, name: str) -> script_pb2.Script:
+    def get_script(self, name: str, revision: str = "") -> script_pb2.Script:
         self._fail_if_told()
+        if revision:
+            self.calls.append(("get", name, revision))
         if name not in self.scripts:
             raise not_found(name)
         origin = script_pb2.SCRIPT_ORIGIN_REGISTERED
         return script_pb2.Script(definition=self.scripts[name], revision="r1", origin=origin)
+
+    def list_script_revisions(self, name: str) -> Iterator[ScriptRevision]:
+        self._fail_if_told()
+        self.calls.append(("revisions", name))
+        return iter(self.revisions)
 
     def list_scripts(self, pattern: str = "*") -> Iterator[script_pb2.ScriptCapability]:
         self._fail_if_told()

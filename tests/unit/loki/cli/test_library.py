@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import grpc
 import pytest
 
 from loki.cli.option import DEFAULT_SERVER
-from loki.client import LokiClientError
+from loki.client import LokiClientError, ScriptRevision
 
 TOOLS = """
 [[tools]]
@@ -67,6 +68,37 @@ def test_describe_shows_source_and_method(
     for part in ("read_sensor(id: string)", "ReadSensorService/Call", "r1", "return 1"):
         assert part in result.stdout
     assert json.loads(loki("describe", "read_sensor", "--json").stdout)["source"] == "return 1"
+
+
+def test_describe_shows_what_a_script_was(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    when = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+    client.scripts = {"mine": make("mine")}
+    client.revisions = [
+        ScriptRevision(revision="r2", principal="ann", registered=when, current=True),
+        ScriptRevision(revision="r1", principal="", registered=None, current=False),
+    ]
+    two, one = (
+        line.split()
+        for line in loki("describe", "mine", "--revisions").stdout.split("\n")
+        if line.strip().startswith("r") and "registered" not in line
+    )
+    here = when.astimezone()
+    assert two == ["r2", f"{here:%Y-%m-%d}", f"{here:%H:%M:%S}", "ann", "current"]
+    assert one == ["r1"]
+    assert ("revisions", "mine") in client.calls
+    assert json.loads(loki("describe", "mine", "--revisions", "--json").stdout) == [
+        {
+            "revision": "r2",
+            "registered": "2026-05-04T03:02:01+00:00",
+            "principal": "ann",
+            "current": True,
+        },
+        {"revision": "r1", "registered": None, "principal": "", "current": False},
+    ]
+    assert loki("describe", "mine", "--revision", "r1").exit_code == 0
+    assert ("get", "mine", "r1") in client.calls
 
 
 def test_describe_shows_what_else_is_declared(

@@ -16,6 +16,7 @@ from loki.client import (
     Output,
     Progress,
     Result,
+    ScriptRevision,
     Usage,
     Value,
 )
@@ -42,6 +43,7 @@ from loki.messages.history import (
 )
 from loki.messages.library import (
     GetScript,
+    ListRevisions,
     ListScripts,
     RegisterScript,
     ScriptFound,
@@ -50,6 +52,8 @@ from loki.messages.library import (
 )
 from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren
 from loki.messages.module import DescribeModules, ModulesDescribed
+from loki.messages.registry import RevisionsRead
+from loki.messages.registry import ScriptRevision as RegistryRevision
 from loki.messages.script import Limits, Script, ValueType
 from loki.messages.value import pack, unpack
 from loki.v1 import script_pb2
@@ -220,6 +224,35 @@ def test_scripts_are_registered_read_and_removed(shell, client) -> None:
     assert client.get_script("b").definition.name == "b"
     client.unregister_script("b", expected_revision="r")
     assert shell.wait_for(UnregisterScript).expected_revision == "r"
+
+
+def test_revisions_are_asked_page_by_page(shell, client) -> None:
+    pages = {
+        "": RevisionsRead(
+            revisions=(
+                RegistryRevision(revision="r2", principal="ann", registered_ns=10**9, current=True),
+            ),
+            next_page="5",
+        ),
+        "5": RevisionsRead(
+            revisions=(
+                RegistryRevision(revision="r1", principal="", registered_ns=0, current=False),
+            ),
+        ),
+    }
+    shell.answers[ListRevisions] = lambda request: pages[request.page]
+    shell.answers[GetScript] = lambda _: ScriptFound(script=script("a"))
+    assert list(client.list_script_revisions("a")) == [
+        ScriptRevision(
+            revision="r2",
+            principal="ann",
+            registered=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
+            current=True,
+        ),
+        ScriptRevision(revision="r1", principal="", registered=None, current=False),
+    ]
+    client.get_script("a", "r1")
+    assert shell.wait_for(GetScript).revision == "r1"
 
 
 def test_children_and_capabilities(shell, client) -> None:

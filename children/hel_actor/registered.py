@@ -1,0 +1,62 @@
+"""What the Library asks about registered scripts, done by the database's thread."""
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from hel_actor import revision
+from hel_actor.database import Database
+from loki.child import ServiceHandler
+from loki.messages.envelope import Done, Failure, Message
+from loki.messages.registry import (
+    DropScript,
+    KeepScript,
+    ReadRevision,
+    ReadRevisions,
+    ReadScripts,
+    RevisionRead,
+    RevisionsRead,
+    ScriptsRead,
+    StoredScript,
+)
+
+
+class Registered:
+    """What is answered is on the disk."""
+
+    def __init__(self, database: Database, most_revisions: int) -> None:
+        """`most_revisions` of each script are kept."""
+        self._database = database
+        self._most_revisions = most_revisions
+
+    def services(self) -> Mapping[type[Message], ServiceHandler]:
+        return {
+            ReadScripts: self._read_all,
+            KeepScript: self._keep,
+            DropScript: self._drop,
+            ReadRevisions: self._list,
+            ReadRevision: self._read_one,
+        }
+
+    def _read_all(self, request: ReadScripts) -> "Future[ScriptsRead]":
+        return self._database.submit(lambda database: revision.read_all(database, request.page))
+
+    def _keep(self, request: KeepScript) -> "Future[Done | Failure]":
+        most = self._most_revisions
+        return self._database.submit(
+            lambda database: revision.keep(database, request, most) or Done()
+        )
+
+    def _drop(self, request: DropScript) -> "Future[Done | Failure]":
+        return self._database.submit(lambda database: revision.drop(database, request) or Done())
+
+    def _list(self, request: ReadRevisions) -> "Future[RevisionsRead]":
+        before = revision.checked_page(request.page)
+        return self._database.submit(lambda database: revision.page_of(database, request, before))
+
+    def _read_one(self, request: ReadRevision) -> "Future[RevisionRead | Failure]":
+        def read(found: StoredScript | Failure) -> RevisionRead | Failure:
+            return found if isinstance(found, Failure) else RevisionRead(script=found)
+
+        return self._database.submit(
+            lambda database: read(revision.read_one(database, request.name, request.revision))
+        )

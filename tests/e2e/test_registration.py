@@ -1,0 +1,186 @@
+"""What was registered, and acknowledged, is there after any death, with all that it was."""
+
+import os
+import select
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import pytest
+import tomli
+
+from loki.client import LokiClient, LokiClientError
+from loki.messages.script import Origin, Script
+from loki.testing import LokiServer
+from loki.v1 import script_pb2
+
+PATIENCE_S = 20.0
+FILE = """
+[[tools]]
+name = "from_file"
+return_type = "integer"
+script = { inline = "return 1" }
+"""
+PATIENT = {"LOKI_SUPERVISION__INTENSITY": "1000"}
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def server(state_dir: Path) -> Iterator[LokiServer]:
+    with LokiServer(tools=FILE, state_dir=state_dir, environment=PATIENT) as running:
+        yield running
+
+
+def definition(number: int, name: str = "mine") -> script_pb2.ScriptDefinition:
+    return script_pb2.ScriptDefinition(
+        name=name, source=f"return {number}", return_type=script_pb2.VALUE_TYPE_INTEGER
+    )
+
+
+def until(true: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end_s
+
+
+def gone(pidfd: int) -> None:
+    """Wait until the process behind it is no more."""
+    assert select.select([pidfd], [], [], PATIENCE_S)[0]
+    os.close(pidfd)
+
+
+def kill(client: LokiClient, name: str) -> None:
+    (pid,) = [child.pid for child in client.get_children_status() if child.name == name]
+    pidfd = os.pidfd_open(pid)
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    gone(pidfd)
+
+
+def kill_all(server: LokiServer) -> None:
+    pidfds = [os.pidfd_open(pid) for pid in server.pids()]
+    os.kill(server.pid, signal.SIGKILL)
+    for pidfd in pidfds:
+        gone(pidfd)
+    server.stop()
+
+
+def patiently(call: Callable[[], object]) -> object:
+    """Try again while something is restarting, as the answer says."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return call()
+        except LokiClientError as error:
+            if error.reason != "CHILD_DOWN" or time.monotonic() > end_s:
+                raise
+
+
+def test_s_3_1_5_what_was_acknowledged_is_there_after_a_kill_of_all(state_dir: Path) -> None:
+    revisions: list[str] = []
+    for number in range(3):
+        with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+            assert server.tools == (("from_file", "mine") if revisions else ("from_file",))
+            kept = list(client.list_script_revisions("mine")) if revisions else []
+            assert [each.revision for each in kept] == revisions[::-1]
+            assert [each.current for each in kept] == [True, False, False][: len(kept)]
+            assert all(each.principal == "local" and each.registered for each in kept)
+            for old, revision in enumerate(revisions):
+                assert client.get_script("mine", revision).definition.source == f"return {old}"
+            expected = revisions[-1] if revisions else ""
+            made = client.register_script(definition(number), expected_revision=expected)
+            kill_all(server)
+            revisions.append(made.revision)
+    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+        assert client.get_script("mine").revision == revisions[-1]
+        assert client.execute("mine").value == 2
+        client.unregister_script("mine")
+        kill_all(server)
+    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+        assert server.tools == ("from_file",)
+        kept = list(client.list_script_revisions("mine"))
+        assert [(each.revision, each.current) for each in kept] == [
+            (revision, False) for revision in revisions[::-1]
+        ]
+    assert not list(state_dir.glob("*damaged*"))
+
+
+@pytest.mark.parametrize("victims", [("hel",), ("library",), ("hel", "library")])
+def test_registrations_outlive_those_who_keep_them(
+    server: LokiServer, victims: tuple[str, ...]
+) -> None:
+    with server.client() as client:
+        revision = ""
+        for number in range(4):
+            made = patiently(
+                lambda n=number, r=revision: client.register_script(
+                    definition(n), expected_revision=r
+                )
+            )
+            assert isinstance(made, script_pb2.Script)
+            revision = made.revision
+            for victim in victims:
+                kill(client, victim)
+            assert client.execute("mine").value == number  # The dispatcher knows it.
+        found = patiently(lambda: client.get_script("mine"))
+        assert isinstance(found, script_pb2.Script)
+        assert found.revision == revision
+        revisions = patiently(lambda: list(client.list_script_revisions("mine")))
+        assert isinstance(revisions, list)
+        assert len(revisions) == 4
+
+
+def test_what_an_earlier_version_kept_is_taken_over(state_dir: Path) -> None:
+    old = Script(
+        name="old",
+        source="return 7",
+        chunk="old",
+        revision="0123456789abcdef",
+        origin=Origin.REGISTERED,
+    )
+    state_dir.mkdir()
+    (state_dir / "scripts.msgpack").write_bytes(msgspec.msgpack.encode((old,)))
+    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+        assert server.tools == ("from_file", "old")
+        assert client.execute("old").value == 7
+        kill_all(server)
+    assert not (state_dir / "scripts.msgpack").exists()
+    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+        assert client.execute("old").value == 7
+        (kept,) = client.list_script_revisions("old")
+        assert (kept.revision, kept.principal, kept.current) == (old.revision, "", True)
+
+
+def test_without_hel_registrations_are_refused_and_files_served(state_dir: Path) -> None:
+    config = "[children_config.hel]\nenabled = false\n"
+    with (
+        LokiServer(config=config, tools=FILE, state_dir=state_dir) as server,
+        server.client() as client,
+    ):
+        assert client.execute("from_file").value == 1
+        with pytest.raises(LokiClientError, match=f"into {server.folder}") as refused:
+            client.register_script(definition(1))
+        assert refused.value.reason == "CHILD_DISABLED"
+        with pytest.raises(LokiClientError) as unknown:
+            client.execute("mine")
+        assert unknown.value.reason == "SCRIPT_NOT_FOUND"
+
+
+def test_the_settings_that_held_are_kept_by_version(state_dir: Path) -> None:
+    def texts() -> list[str]:
+        with closing(sqlite3.connect(state_dir / "hel.sqlite")) as database:
+            rows = database.execute("SELECT text FROM settings_version ORDER BY number")
+            return [text for (text,) in rows]
+
+    for config in ("script_cache_size = 3", "script_cache_size = 4"):
+        with LokiServer(config=config, tools=FILE, state_dir=state_dir):
+            until(lambda wanted=config: any(wanted in text for text in texts()))
+    old, new = (tomli.loads(text) for text in texts())
+    assert {key for key in old if old[key] != new[key]} <= {"script_cache_size", "tools"}

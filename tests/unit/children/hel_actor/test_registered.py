@@ -1,0 +1,69 @@
+"""What the Library asks Hel: who may, and that the answer outlives her."""
+
+import pytest
+
+from loki.actors.role import Context
+from loki.errors import ErrorCode, PermissionRefused
+from loki.messages.envelope import Done, Failure
+from loki.messages.registry import (
+    DropScript,
+    KeepScript,
+    ReadRevision,
+    ReadRevisions,
+    ReadScripts,
+    StoredScript,
+)
+from tests.unit.children.hel_actor.calling import Start
+
+RUNNER = Context(peer="runner-1", peer_pid=2, kin=False, run="", trace="", deadline_s=None)
+
+
+def stored(revision: str) -> StoredScript:
+    return StoredScript(name="mine", revision=revision, content=revision.encode())
+
+
+def kept(revision: str, expected: str = "") -> KeepScript:
+    return KeepScript(script=stored(revision), expected=expected, principal="ann", time_ns=7)
+
+
+def test_a_registration_is_there_when_hel_is_opened_again(start: Start) -> None:
+    bench = start()
+    assert bench.serve(kept("r1")) == Done()
+    assert bench.serve(kept("r2", "r1")) == Done()
+    bench.close()
+    bench = start()
+    assert bench.serve(ReadScripts()).scripts == (stored("r2"),)
+    assert bench.serve(ReadRevision(name="mine", revision="r1")).script == stored("r1")
+    page = bench.serve(ReadRevisions(name="mine")).revisions
+    assert [(r.revision, r.principal, r.registered_ns, r.current) for r in page] == [
+        ("r2", "ann", 7, True),
+        ("r1", "ann", 7, False),
+    ]
+
+
+def test_a_refusal_is_answered_and_nobody_else_loses_his_change(start: Start) -> None:
+    bench = start()
+    bench.serve(kept("r1"))
+    gone = DropScript(name="mine", expected="r9", principal="ann", time_ns=8)
+    for refused in (bench.serve(kept("r2")), bench.serve(gone)):
+        assert isinstance(refused, Failure)
+        assert refused.code is ErrorCode.REVISION_CONFLICT
+    missing = bench.serve(ReadRevision(name="mine", revision="r9"))
+    assert isinstance(missing, Failure)
+    assert bench.serve(ReadScripts()).scripts == (stored("r1"),)
+
+
+def test_so_many_revisions_are_kept_as_the_settings_say(start: Start) -> None:
+    bench = start(revisions_per_script=2)
+    for number in range(5):
+        assert bench.serve(kept(f"r{number}", f"r{number - 1}" if number else "")) == Done()
+    page = bench.serve(ReadRevisions(name="mine")).revisions
+    assert [each.revision for each in page] == ["r4", "r3"]
+
+
+def test_a_script_may_not_ask(start: Start) -> None:
+    bench = start()
+    for request in (ReadScripts(), kept("r1"), ReadRevisions(name="mine")):
+        with pytest.raises(PermissionRefused, match="only Loki's own parts"):
+            bench.hel.handlers()[type(request)](request, RUNNER)
+    assert bench.serve(ReadScripts()).scripts == ()
