@@ -7,7 +7,18 @@ from types import ModuleType
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import call, engine, footprint, idle, overshoot, recovery, runaway, series, state
+from benchmarks import (
+    call,
+    engine,
+    footprint,
+    idle,
+    overshoot,
+    recovery,
+    runaway,
+    series,
+    state,
+    value,
+)
 from benchmarks.result import Figure
 
 SCENARIOS: dict[str, ModuleType] = {
@@ -20,6 +31,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "footprint": footprint,
     "state": state,
     "series": series,
+    "value": value,
 }
 
 
