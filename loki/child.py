@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 from loki.actors.promise import keep
 from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
-from loki.core.manifest import place_of
+from loki.core.manifest import limit_place, place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
@@ -73,6 +73,7 @@ class Run:
     declared_in: str
     permissions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     dispatcher_pid: int = 0
+    max_disk_mb: int = 0  # MiB that it may keep; 0 is no limit of its own.
 
     def allowed(self, key: str) -> tuple[str, ...]:
         """What the manifest says under `key`; empty when it says nothing."""
@@ -92,6 +93,10 @@ class Run:
             f"'{self.script}' may not use {wanted}; to allow it, put this under {where}: {toml}",
             details={"permission": key, "wanted": wanted, "allow_with": toml},
         )
+
+    def place_of_limit(self, limit: str) -> str:
+        """Where people set one of its limits, for messages."""
+        return limit_place(self.declared_in, limit)
 
 
 ServiceHandler: TypeAlias = "Callable[[Any], Message | Future[Any] | Coroutine[Any, Any, Message]]"
@@ -232,6 +237,7 @@ class ChildRole(Role):
             declared_in=opened.declared_in,
             permissions=opened.permissions,
             dispatcher_pid=opened.dispatcher_pid,
+            max_disk_mb=opened.max_disk_mb,
         )
 
     def _closed(self, closed: RunClosed, context: Context) -> None:

@@ -13,6 +13,7 @@ from hel_actor.configured import Configured
 from hel_actor.database import Database
 from hel_actor.files import Files
 from hel_actor.jail import Jail
+from hel_actor.ledger import Ledger
 from hel_actor.migration import MIGRATIONS
 from hel_actor.recorder import Recorder
 from hel_actor.registered import Registered
@@ -20,6 +21,7 @@ from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.snapshot import Photographer
 from hel_actor.stored import Stored
+from hel_actor.tally import Tally
 from hel_actor.turns import Turns
 from hel_actor.viewer import Viewer
 from loki.child import ChildRole, Run, RunHandler, ServiceHandler, Shell
@@ -36,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     """What Hel's process needs of `HelConfig`, validated by then; `state_dir` is absolute."""
 
     state_dir: str
+    quota_mb: int
     max_file_kb: int
     max_value_kb: int
     cache_entries: int
@@ -59,25 +62,22 @@ class Hel(ChildRole):
         max_value_bytes = settings.max_value_kb * KB
         cache = Cache(shell.clock, settings.cache_entries, settings.cache_mb * MB)
         self._cached = Cached(shell, cache, max_value_bytes)
-        self._files = Files(shell, Jail(state / "files", settings.max_file_kb * KB))
+        self.ledger = ledger = Ledger()
+        tally = Tally(ledger, settings.quota_mb)
+        jail = Jail(state / "files", settings.max_file_kb * KB)
+        self._files = Files(shell, jail, ledger, settings.quota_mb)
+        worker = shell.worker("database")
         self._database = Database(
-            state / "hel.sqlite", MIGRATIONS, shell.worker("database"), shell.clock, shell.log
+            state / "hel.sqlite", MIGRATIONS, worker, shell.clock, shell.log, witness=tally
         )
-        self._stored = Stored(self._database, max_value_bytes)
+        self._stored = Stored(self._database, tally, max_value_bytes)
         self._registered = Registered(self._database, settings.revisions_per_script)
         self._configured = Configured(self._database)
-        store = SeriesStore(
-            self._database.reading,
-            self._database.submit,
-            state / "series",
-            _keeping(settings),
-            shell.clock,
-            shell.log,
-        )
+        store = self._series_store(settings)
         worker = shell.worker("series")
         turns = Turns(worker)
         quota = journal.Quota(settings.series_per_script, settings.series_chunk_rows)
-        self._recorder = Recorder(shell, self._database, store, worker, turns, quota)
+        self._recorder = Recorder(shell, self._database, store, worker, turns, quota, tally)
         self._viewer = Viewer(shell.clock, store, turns)
         self._backups = Backups(
             shell,
@@ -94,6 +94,17 @@ class Hel(ChildRole):
         """Look after what failed, from now on."""
         self._database.mend()
         self.shell.later(MEND_LOOK_S, self.started)
+
+    def _series_store(self, settings: Settings) -> SeriesStore:
+        state, shell = Path(settings.state_dir), self.shell
+        return SeriesStore(
+            self._database.reading,
+            self._database.submit,
+            state / "series",
+            _keeping(settings),
+            shell.clock,
+            shell.log,
+        )
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {

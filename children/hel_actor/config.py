@@ -8,6 +8,9 @@ class HelConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    quota_mb: int = Field(default=256, ge=0, le=1_048_576)
+    """MiB that a script may keep in files, stored values and series together, and any number of
+    scripts that share them; a tool's max_disk_mb holds in its place. 0 is no limit."""
     max_file_kb: int = Field(default=1024, ge=1, le=8192)  # KiB of one file.
     max_value_kb: int = Field(
         default=64, ge=1, le=8192

@@ -18,7 +18,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from hel_actor.migration import Migration
 from hel_actor.sqlite_file import Connect, SqliteFile, code_of, connect
@@ -48,6 +48,31 @@ class Operation:
     promise: "Future[Any]" = field(default_factory=Future)
 
 
+class Witness(Protocol):
+    """Sees what becomes of transactions, in the database's thread."""
+
+    def opened(self, connection: sqlite3.Connection) -> None:
+        """The file is open, and no transaction has begun."""
+
+    def changed(self, connection: sqlite3.Connection) -> None:
+        """Something was changed that is about to be committed."""
+
+    def kept(self) -> None:
+        """What was changed is on the disk; nobody was told yet."""
+
+    def lost(self) -> None:
+        """What was changed is undone, or the file could not be opened."""
+
+
+class Bystander:
+    """For a file whose changes nobody follows."""
+
+    def opened(self, connection: sqlite3.Connection) -> None: ...
+    def changed(self, connection: sqlite3.Connection) -> None: ...
+    def kept(self) -> None: ...
+    def lost(self) -> None: ...
+
+
 class Database:
     """One SQLite file with one writer. `submit` may be called by any thread."""
 
@@ -60,12 +85,14 @@ class Database:
         log: logging.Logger,
         connect: Connect = connect,
         storage: Storage | None = None,
+        witness: Witness | None = None,
     ) -> None:
         """`worker` must be one thread; the file is opened there, at once."""
         self._file = SqliteFile(path, migrations, clock, log, connect, storage or Disk())
         self._worker = worker
         self._clock = clock
         self._log = log
+        self._witness = witness or Bystander()
         self._waiting: deque[Operation] = deque()
         self._connection: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -127,10 +154,12 @@ class Database:
         try:
             results = self._transact(batch)
         except Exception as error:  # noqa: BLE001  # The promises carry it to the shell.
+            self._witness.lost()
             failure = self._failure(error)
             for operation in batch:
                 operation.promise.set_exception(failure)
         else:
+            self._witness.kept()
             for operation, result in zip(batch, results, strict=True):
                 operation.promise.set_result(result)
 
@@ -138,7 +167,10 @@ class Database:
         connection = self._opened()
         try:
             connection.execute("BEGIN")
+            before = connection.total_changes
             results = [operation.perform(connection) for operation in batch]
+            if connection.total_changes != before:
+                self._witness.changed(connection)
             connection.execute("COMMIT")
         except Exception:
             self._undo(connection)
@@ -211,13 +243,23 @@ class Database:
         return self._connection
 
     def _open(self) -> sqlite3.Connection:
-        connection = self._file.open()
+        connection = self._shown()
         if not self._trusted:
             connection.execute("PRAGMA query_only = ON")
             return connection
         self._fold_log(connection)
         if self._trouble:
             self._well()
+        return connection
+
+    def _shown(self) -> sqlite3.Connection:
+        """The file opened, and the witness told of it."""
+        connection = self._file.open()
+        try:
+            self._witness.opened(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _fold_log(self, connection: sqlite3.Connection) -> None:
@@ -253,7 +295,7 @@ class Database:
         copy = self._file.copy(connection)
         self._close()
         self._file.replace_by(copy)
-        self._connection = self._file.open()
+        self._connection = self._shown()
         self._well()
 
     def _well(self) -> None:

@@ -5,7 +5,8 @@ import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-from hel_actor.jail import Jail
+from hel_actor.jail import Jail, Room
+from hel_actor.ledger import Ledger
 from hel_actor.lua_api import FILES
 from hel_actor.messages import (
     AppendToFile,
@@ -20,6 +21,8 @@ from hel_actor.messages import (
     WriteFile,
 )
 from hel_actor.namespace import space
+from hel_actor.occupancy import Occupancy
+from hel_actor.quota import account_of
 from loki.child import Run, RunHandler, Shell
 from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
@@ -29,10 +32,12 @@ from loki.messages.value import Packed, pack, unpack
 class Files:
     """All files are worked on in one thread, in the order of the calls."""
 
-    def __init__(self, shell: Shell, jail: Jail) -> None:
+    def __init__(self, shell: Shell, jail: Jail, ledger: Ledger, quota_mb: int) -> None:
         self._log = shell.log
         self._worker = shell.worker("files")
         self._jail = jail
+        self._occupancy = Occupancy(jail, ledger, shell.log)
+        self._quota_mb = quota_mb
         self._worker.submit(self._open)
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -52,7 +57,7 @@ class Files:
 
     def _open(self) -> None:
         try:
-            self._jail.open()
+            self._occupancy.load()
         except OSError as error:  # Each call tries again, and says so to its script.
             self._log.error("scripts have no files: %s", error)
 
@@ -65,12 +70,16 @@ class Files:
     def _write(self, request: WriteFile, run: Run) -> "Future[Done]":
         _may_write(run)
         content = _content(request.content)
-        return self._changing(lambda: self._jail.write(space(run), request.path, content))
+        return self._changing(
+            run, lambda home, room: self._jail.write(home, request.path, content, room)
+        )
 
     def _append(self, request: AppendToFile, run: Run) -> "Future[Done]":
         _may_write(run)
         content = _content(request.content)
-        return self._changing(lambda: self._jail.append(space(run), request.path, content))
+        return self._changing(
+            run, lambda home, room: self._jail.append(home, request.path, content, room)
+        )
 
     def _describe(self, request: DescribeEntry, run: Run) -> "Future[EntryDescribed]":
         _may_read(run)
@@ -80,7 +89,7 @@ class Files:
 
     def _delete(self, request: DeleteEntry, run: Run) -> "Future[Done]":
         _may_write(run)
-        return self._changing(lambda: self._jail.delete(space(run), request.path))
+        return self._changing(run, lambda home, room: self._jail.delete(home, request.path, room))
 
     def _list(self, request: ListDirectory, run: Run) -> "Future[DirectoryListed]":
         _may_read(run)
@@ -90,11 +99,16 @@ class Files:
 
     def _create_directory(self, request: CreateDirectory, run: Run) -> "Future[Done]":
         _may_write(run)
-        return self._changing(lambda: self._jail.create_directory(space(run), request.path))
+        return self._changing(
+            run, lambda home, room: self._jail.create_directory(home, request.path, room)
+        )
 
-    def _changing(self, change: Callable[[], None]) -> "Future[Done]":
+    def _changing(self, run: Run, change: Callable[[str, Room], None]) -> "Future[Done]":
+        account = account_of(run, self._quota_mb)
+
         def changed() -> Done:
-            change()
+            with self._occupancy.changing(account) as room:
+                change(account.namespace, room)
             return Done()
 
         return self._worker.submit(changed)

@@ -4,13 +4,16 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
+from hel_actor.quota import BLOCK_BYTES, in_blocks
 from hel_actor.resolver import Refusal, Resolver, best_resolver, parse
 from hel_actor.storage import make_lasting
 from hel_actor.syscall import Kernel, Syscalls
+from hel_actor.tree import walk
 from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
 
 SHOWN = 200  # Characters of a path in messages.
@@ -31,6 +34,13 @@ REASONS = {
     errno.ENXIO: "is not a regular file",
     errno.ENOSPC: "does not fit: the disk is full",
 }
+
+Room: TypeAlias = Callable[[int], None]
+"""Told by how many bytes the namespace grows, before it does: then it may raise. Or shrank."""
+
+
+def endless(_: int) -> None:
+    """There is room for everything."""
 
 
 class MissingFolder(Refusal):
@@ -111,16 +121,14 @@ class Jail:
         self._require_size(len(content))
         return content
 
-    def write(self, namespace: str, path: str, content: bytes) -> None:
+    def write(self, namespace: str, path: str, content: bytes, room: Room = endless) -> None:
         """Make or replace a file, wholly or not at all, and durably."""
         with _naming("write", path), self._changing(namespace) as home:
             self._require_size(len(content))
             with self._folder(home, parse(path)) as (directory, name):
-                with suppress(FileNotFoundError):
-                    _require_file(os.lstat(name, dir_fd=directory))
-                self._put(directory, name, content)
+                self._replace(directory, name, content, room)
 
-    def append(self, namespace: str, path: str, content: bytes) -> None:
+    def append(self, namespace: str, path: str, content: bytes, room: Room = endless) -> None:
         """Add to the end of a file, or make it: wholly or not at all, and durably.
 
         The file is written anew: a process that is killed in the middle leaves no half record.
@@ -130,7 +138,7 @@ class Jail:
             before = self._content(home, relative)
             self._require_size(len(before) + len(content))
             with self._folder(home, relative) as (directory, name):
-                self._put(directory, name, before + content)
+                self._replace(directory, name, before + content, room)
 
     def _content(self, home: int, path: bytes) -> bytes:
         """Of a file that may not be there yet."""
@@ -151,7 +159,7 @@ class Jail:
                 _require_file(status)
             return status
 
-    def delete(self, namespace: str, path: str) -> None:
+    def delete(self, namespace: str, path: str, room: Room = endless) -> None:
         """Delete a file or an empty directory, durably."""
         with (
             _naming("delete", path),
@@ -164,6 +172,7 @@ class Jail:
             else:
                 _require_file(status)
                 self._syscalls.unlink(directory, name)
+            room(-_taken(status))
             self._syscalls.sync(directory)
 
     def list_directory(self, namespace: str, path: str) -> tuple[str, ...]:
@@ -175,16 +184,29 @@ class Jail:
         ):
             return tuple(sorted(filter(_is_utf8, self._syscalls.names(directory))))
 
-    def create_directory(self, namespace: str, path: str) -> None:
+    def create_directory(self, namespace: str, path: str, room: Room = endless) -> None:
         """Make a directory and its missing parents, durably. An existing one is fine."""
         with _naming("create", path), self._changing(namespace) as home:
             relative = parse(path)
             names = relative.split(b"/") if relative != b"." else []
             for end in range(1, len(names) + 1):
                 with self._parent(home, b"/".join(names[:end])) as (directory, name):
+                    if not _exists(directory, name):
+                        room(BLOCK_BYTES)
                     self._make_directory(directory, name)
             with self._opened(home, relative, DIRECTORY):
                 return  # It is a directory, and not a file of that name.
+
+    def taken(self) -> dict[str, int]:
+        """The bytes of every namespace, which takes a look at every file. Raises: OSError."""
+        self.open()
+        names = [name for name in os.listdir(self._root) if name != UNFINISHED]
+        return {name: self.taken_by(name) for name in names if _is_utf8(name)}
+
+    def taken_by(self, namespace: str) -> int:
+        """Raises: OSError."""
+        with self._at(namespace) as home:
+            return sum(_taken(entry.status) for entry in walk(self._resolver, home))
 
     @contextmanager
     def _at(self, namespace: str) -> Iterator[int]:
@@ -250,6 +272,15 @@ class Jail:
                 raise MissingFolder(path.rpartition(b"/")[0].decode()) from None
             yield found
 
+    def _replace(self, directory: int, name: bytes, content: bytes, room: Room) -> None:
+        before = 0
+        with suppress(FileNotFoundError):
+            status = os.lstat(name, dir_fd=directory)
+            _require_file(status)
+            before = _taken(status)
+        room(in_blocks(len(content)) - before)
+        self._put(directory, name, content)
+
     def _put(self, directory: int, name: bytes, content: bytes) -> None:
         """Write aside, sync, rename, sync. A crash leaves the old file or the new one.
 
@@ -314,6 +345,18 @@ def _same(path: Path, directory: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(directory))
     except OSError:
         return False
+
+
+def _exists(parent: int, name: bytes) -> bool:
+    try:
+        os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _taken(status: os.stat_result) -> int:
+    return BLOCK_BYTES if stat.S_ISDIR(status.st_mode) else in_blocks(status.st_size)
 
 
 def _is_utf8(name: str) -> bool:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from hel_actor.usage import USAGE
 from loki.errors import IoError
 
 Migration: TypeAlias = tuple[str, ...]
@@ -139,4 +140,5 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    USAGE,
 )

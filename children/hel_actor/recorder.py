@@ -7,6 +7,7 @@ from threading import Event, Lock
 from typing import TypeVar
 
 from hel_actor import catalogue, journal, series
+from hel_actor.answer import following, raised
 from hel_actor.database import Database
 from hel_actor.messages import (
     Aggregated,
@@ -31,6 +32,7 @@ from hel_actor.namespace import space
 from hel_actor.query import Queries, Steps
 from hel_actor.series_api import SERIES
 from hel_actor.series_store import Reading, SeriesStore, existing
+from hel_actor.tally import Tally
 from hel_actor.turns import Turns
 from hel_actor.viewer import require_zarr
 from loki.child import Run, RunHandler, Shell, run_over
@@ -39,7 +41,6 @@ from loki.messages.envelope import Done, Message
 from loki.messages.value import pack
 
 T = TypeVar("T")
-U = TypeVar("U")
 
 RETRY_AFTER_S = 5.0
 """A full disk is not asked, and complained of, with every row."""
@@ -59,6 +60,7 @@ class Recorder:
         worker: Executor,
         turns: Turns,
         quota: journal.Quota,
+        tally: Tally,
     ) -> None:
         """`worker` is the series' own thread, in which `turns` are taken."""
         self._clock = shell.clock
@@ -72,6 +74,7 @@ class Recorder:
         self._over: dict[str, Event] = {}  # Of runs with queries; set when the run is over.
         self._due: set[int] = set()  # Series that are looked at soon.
         self._lock = Lock()
+        self._tally = tally
         self._again_s = 0.0  # When to try files again, on the monotonic clock.
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -124,10 +127,11 @@ class Recorder:
     ) -> "Future[int]":
         place = _place(run, name)
         batch = self._batch(values, times, options or NO_OPTIONS)
-        promise = self._database.submit(
-            lambda database: journal.append(database, *place, batch, self._quota)
+        append = self._tally.within(
+            run,
+            lambda database: journal.append(database, *place, batch, self._quota),
         )
-        return following(promise, self._appended)
+        return following(self._database.submit(append), self._appended)
 
     def _batch(
         self, values: Sequence[float], times: Sequence[float | None], options: AppendOptions
@@ -149,9 +153,8 @@ class Recorder:
         ]
         return journal.Batch(rows, options.sequence)
 
-    def _appended(self, result: journal.Appended | LokiError) -> int:
-        if isinstance(result, LokiError):
-            raise result
+    def _appended(self, appended: journal.Appended | LokiError) -> int:
+        result = raised(appended)
         rested = self._clock.monotonic_s() >= self._again_s
         if rested and series.worth_a_look(result.before, result.after, result.chunk_rows):
             self._look(result.series)
@@ -232,9 +235,8 @@ class Recorder:
         attributes = series.checked_attributes(request.attributes)
 
         def described(result: journal.Series | LokiError) -> Done:
-            if isinstance(result, LokiError):
-                raise result
-            self._worker.submit(self._logged, lambda: self._store.describe(result.id))
+            known = raised(result)
+            self._worker.submit(self._logged, lambda: self._store.describe(known.id))
             return Done()
 
         promise = self._database.submit(
@@ -264,20 +266,6 @@ class Recorder:
         return self._database.submit(
             lambda database: SeriesListed(names=journal.names(database, namespace))
         )
-
-
-def following(promise: "Future[T]", then: Callable[[T], U]) -> "Future[U]":
-    """What `then` makes of a promise's result, in the thread that keeps the promise."""
-    answer: Future[U] = Future()
-
-    def kept(done: "Future[T]") -> None:
-        try:
-            answer.set_result(then(done.result()))
-        except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
-            answer.set_exception(error)
-
-    promise.add_done_callback(kept)
-    return answer
 
 
 def _permitted(run: Run) -> str:

@@ -1,10 +1,12 @@
 """The calls about stored values: checked here, done by the database's thread."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import TypeVar
 
 from hel_actor import keyvalue
+from hel_actor.answer import or_raised
 from hel_actor.database import Database
 from hel_actor.messages import (
     AddToStored,
@@ -20,16 +22,20 @@ from hel_actor.messages import (
     ValueSwapped,
 )
 from hel_actor.namespace import key_place, may_store
+from hel_actor.tally import Tally
 from loki.child import Run, RunHandler
 from loki.errors import ErrorCode
 from loki.messages.envelope import Done, Failure, Message
+
+T = TypeVar("T")
 
 
 class Stored:
     """What is answered is on the disk."""
 
-    def __init__(self, database: Database, max_value_bytes: int) -> None:
+    def __init__(self, database: Database, tally: Tally, max_value_bytes: int) -> None:
         self._database = database
+        self._tally = tally
         self._max_value_bytes = max_value_bytes
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -56,15 +62,16 @@ class Stored:
             keyvalue.put(database, *key, value)
             return Done()
 
-        return self._database.submit(put)
+        return self._changing(run, put)
 
     def _swap(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
         key = key_place(run, request.key)
         keyvalue.checked_value(request.value, self._max_value_bytes)
-        return self._database.submit(
+        return self._changing(
+            run,
             lambda database: ValueSwapped(
                 swapped=keyvalue.compare_and_set(database, *key, request.expected, request.value)
-            )
+            ),
         )
 
     def _add(self, request: AddToStored, run: Run) -> "Future[StoredNumber | Failure]":
@@ -78,13 +85,16 @@ class Stored:
             message = f"cannot add {by} to '{request.key[:64]}': {total}"
             return Failure(code=ErrorCode.ARGUMENT_INVALID, message=message)
 
-        return self._database.submit(add)
+        return self._changing(run, add)
 
     def _remove(self, request: RemoveStored, run: Run) -> "Future[KeyRemoved]":
         key = key_place(run, request.key)
-        return self._database.submit(
-            lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
+        return self._changing(
+            run, lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
         )
+
+    def _changing(self, run: Run, change: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+        return or_raised(self._database.submit(self._tally.within(run, change)))
 
     def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
         namespace = may_store(run)

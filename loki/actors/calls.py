@@ -28,6 +28,7 @@ class Call:
     root: Run
     script: Script
     chain: tuple[str, ...]  # Names of the scripts that called each other, this one last.
+    limits: Limits
     told: set[str] = field(default_factory=set)  # Children that know of it.
 
 
@@ -54,7 +55,7 @@ class Calls:
         chain = (*chain, script.name)
         call.check_room(chain, sum(each.root is root for each in self._calls.values()))
         admission = call.admit(script, request.arguments, self._ceiling)
-        opened = Call(secrets.token_hex(16), root, script, chain)
+        opened = Call(secrets.token_hex(16), root, script, chain, admission.limits)
         self._calls[opened.id] = opened
         return self._told(opened, admission)
 
@@ -115,4 +116,5 @@ def describe(opened: Call) -> RunOpened:
         declared_in=script.declared_in,
         runner_pid=opened.root.runner_pid,
         dispatcher_pid=os.getpid(),
+        max_disk_mb=opened.limits.max_disk_mb,
     )

@@ -55,6 +55,7 @@ def opened(run: Run) -> RunOpened:
         declared_in=script.declared_in,
         runner_pid=run.runner_pid,
         dispatcher_pid=os.getpid(),
+        max_disk_mb=run.admission.limits.max_disk_mb,
     )
 
 

@@ -19,7 +19,13 @@ from loki.messages.script import Origin, Script, ValueType
 from loki.messages.value import INT64, ScriptValue
 
 KEPT_CODES = frozenset(
-    {ErrorCode.SCRIPT_PERMISSION, ErrorCode.CHILD_DOWN, ErrorCode.CHILD_DISABLED, ErrorCode.BUG}
+    {
+        ErrorCode.SCRIPT_PERMISSION,
+        ErrorCode.CHILD_DOWN,
+        ErrorCode.CHILD_DISABLED,
+        ErrorCode.DISK_BUDGET,
+        ErrorCode.BUG,
+    }
 )
 """Codes of failed calls that stay the run's code when the script does not catch them."""
 

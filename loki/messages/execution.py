@@ -169,6 +169,7 @@ class RunOpened(Message):
     declared_in: str
     runner_pid: int
     dispatcher_pid: int  # Its runs end with it.
+    max_disk_mb: int = 0  # MiB that it may keep; 0 is no limit of its own.
 
 
 class DescribeRun(Request[RunOpened]):

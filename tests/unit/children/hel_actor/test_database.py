@@ -91,7 +91,7 @@ def test_s_8_3_2_waiting_changes_share_one_commit(
     wait(promises, 20)
 
     assert statements.count("COMMIT") == 1
-    assert sum(each.startswith("INSERT") for each in statements) == 50
+    assert len({each for each in statements if each.startswith("INSERT INTO keyvalue")}) == 50
     assert database.submit(lambda c: keyvalue.keys(c, "tool")).result(20) == tuple(
         sorted(f"k{n}" for n in range(50))
     )

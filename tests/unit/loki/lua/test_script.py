@@ -130,6 +130,7 @@ def test_an_uncaught_call_ends_the_run_with_its_code_kept(play, fails, code):
     stays = {
         ErrorCode.SCRIPT_PERMISSION,
         ErrorCode.CHILD_DOWN,
+        ErrorCode.DISK_BUDGET,
         ErrorCode.CHILD_DISABLED,
         ErrorCode.BUG,
     }

@@ -1,0 +1,66 @@
+"""Keeps the ledger right about the database: within a transaction, and after it."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from hel_actor import usage
+from hel_actor.ledger import Ledger, Part
+from hel_actor.quota import account_of
+from hel_actor.usage import Usage
+from loki.child import Run
+from loki.errors import LokiError
+
+T = TypeVar("T")
+
+
+class Tally:
+    """Used by the database's thread; see `database.Witness`."""
+
+    def __init__(self, ledger: Ledger, quota_mb: int) -> None:
+        """`quota_mb` is what those have that have no limit of their own."""
+        self._ledger = ledger
+        self._quota_mb = quota_mb
+        self._kept: Mapping[str, Usage] = {}
+        self._coming: Mapping[str, Usage] | None = None
+
+    def within(
+        self, run: Run, change: Callable[[sqlite3.Connection], T]
+    ) -> Callable[[sqlite3.Connection], T | LokiError]:
+        """`change`, which is undone and refused where the run's namespace grew too large by it."""
+        account = account_of(run, self._quota_mb)
+
+        def changed(connection: sqlite3.Connection) -> T | LokiError:
+            before = usage.of(connection, account.namespace).size_bytes
+            connection.execute("SAVEPOINT change")
+            result: T | LokiError = change(connection)
+            after = usage.of(connection, account.namespace).size_bytes
+            refusal = self._ledger.claim(account, Part.DATABASE, before, after)
+            if refusal is not None:
+                connection.execute("ROLLBACK TO change")
+                result = refusal
+            connection.execute("RELEASE change")
+            return result
+
+        return changed
+
+    def opened(self, connection: sqlite3.Connection) -> None:
+        self._coming = usage.of_all(connection)
+        self.kept()
+
+    def changed(self, connection: sqlite3.Connection) -> None:
+        self._coming = usage.of_all(connection)
+
+    def kept(self) -> None:
+        if self._coming is not None:
+            self._kept, self._coming = self._coming, None
+            self._load()
+
+    def lost(self) -> None:
+        self._coming = None
+        self._load()
+
+    def _load(self) -> None:
+        self._ledger.load(
+            Part.DATABASE, {name: each.size_bytes for name, each in self._kept.items()}
+        )

@@ -1,0 +1,81 @@
+"""What scripts keep, as their authors meet it: limits of the disk."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from loki.client import LokiClient, LokiClientError
+from loki.testing import LokiServer
+
+CONFIG = """
+[children_config.hel]
+quota_mb = 2
+"""
+TOOLS = '''
+[[tools]]
+name = "fill"
+return_type = "integer"
+parameters = [{ name = "kb", type = "integer" }]
+permissions = { files = "rw", storage = true }
+limits = { max_disk_mb = 1, max_memory_mb = 50 }
+script = { inline = """
+hel:storage_set("note", "kept")
+hel:fs_write("a", ("x"):rep(params.kb * 1024 // 2))
+hel:fs_write("b", ("x"):rep(params.kb * 1024 // 2))
+return params.kb""" }
+
+[[tools]]
+name = "fill_and_clear"
+return_type = "string"
+permissions = { files = "rw" }
+limits = { max_memory_mb = 50 }
+script = { inline = """
+local half = ("x"):rep(1024 * 1024)
+hel:fs_write("a", half)
+hel:fs_write("b", half)
+local ok, refused = pcall(function() hel:fs_write("c", "x") end)
+hel:fs_delete("a")
+hel:fs_write("c", "x")
+return refused.code .. " " .. refused.message""" }
+
+[[tools]]
+name = "through"
+return_type = "integer"
+permissions = { tools = ["fill"] }
+script = { inline = "return loki.call('fill', {kb = 2000})" }
+'''
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
+    with LokiServer(config=CONFIG, tools=TOOLS) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with server.client() as connected:
+        yield connected
+
+
+def test_s_5_2_4_a_tool_is_refused_what_is_beyond_its_own_limit(client: LokiClient) -> None:
+    assert client.execute("fill", {"kb": 1016}).value == 1016
+    with pytest.raises(LokiClientError) as refused:
+        client.execute("fill", {"kb": 1020})
+    assert refused.value.reason == "DISK_BUDGET"
+    assert refused.value.code_name == "RESOURCE_EXHAUSTED"
+    assert "delete something, or raise [tools.limits] max_disk_mb, which is 1" in str(refused.value)
+
+
+def test_s_5_2_4_a_called_tool_has_its_own_limit_too(client: LokiClient) -> None:
+    with pytest.raises(LokiClientError, match="max_disk_mb, which is 1"):
+        client.execute("through")
+
+
+def test_s_5_2_4_without_one_that_of_all_scripts_holds_and_can_be_caught(
+    client: LokiClient,
+) -> None:
+    assert client.execute("fill_and_clear").value == (
+        "DISK_BUDGET 'fill_and_clear' keeps 2097152 bytes and asks for 4096 more, but may keep "
+        "2097152 in all; delete something, or raise [children_config.hel] quota_mb, which is 2"
+    )
