@@ -110,7 +110,7 @@ def run_over() -> LokiError:
     the caller is told to try again, not that the script failed.
     """
     return ServiceUnavailable(
-        "the run is over, its dispatcher died; try again", details={"child": "dispatcher"}
+        "the run is over, for its dispatcher died", details={"child": "dispatcher"}
     )
 
 

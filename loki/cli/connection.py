@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ANSWER_TIMEOUT_S = 10.0
 BROKEN = ("Socket closed", "Connection reset", "Broken pipe", "Stream removed", "GOAWAY")
 """What gRPC says of a connection that was there."""
+LOOK = "; `loki executions` shows what became of an execution"
 INTERRUPTED_EXIT_CODE = 128 + signal.SIGINT
 
 
@@ -67,17 +68,15 @@ def error_line(error: "LokiClientError", server: str) -> str:
     """Such as "SCRIPT_NOT_FOUND: there is no script 'helo'; did you mean 'hello'?"."""
     if not error.reason and error.code_name == "UNAVAILABLE":
         if any(sign in error.message for sign in BROKEN):
-            return (
-                f"the connection to Loki at {server} broke; `loki executions` shows what became "
-                "of an execution"
-            )
+            return f"the connection to Loki at {server} broke{LOOK}"
         return (
             f"no Loki answers at {server}; start one with `loki serve`, "
             "or name another with --server HOST:PORT; one that restarts is back in a moment"
         )
     retry = "" if error.retry_after_s is None else f" (try again in {error.retry_after_s:g} s)"
     message = " ".join(error.message.split())
-    return f"{error.reason or error.code_name}: {message}{_place(error)}{retry}"
+    fate = LOOK if error.reason == "CLIENT_DEADLINE" and not error.script_error else ""
+    return f"{error.reason or error.code_name}: {message}{_place(error)}{fate}{retry}"
 
 
 def _place(error: "LokiClientError") -> str:

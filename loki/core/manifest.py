@@ -32,5 +32,5 @@ def limit_place(declared_in: str, limit: str) -> str:
     if declared_in == UPLOADED:
         return f"{limit} in the limits of {UPLOADED}"
     if not declared_in or declared_in.endswith(SUFFIX):
-        return f"[limits] {limit} in its `--- loki:` header"
+        return f"[limits] {limit} in a `--- loki:` header at its top"
     return f"[tools.limits] {limit}"

@@ -22,10 +22,11 @@ def next_look_s(waited_s: float, wait_for_child_ms: int) -> float | None:
 def child_down(child: str, wait_for_child_ms: int) -> Failure:
     """The refusal of a call that never reached its child."""
     if wait_for_child_ms:
-        text = f"{child} is down and did not come back within wait_for_child_ms = "
-        text += f"{wait_for_child_ms}; try again later"
+        text = (
+            f"{child} is down; it did not come back within wait_for_child_ms = {wait_for_child_ms}"
+        )
     else:
-        text = f"{child} is down; try again later, or let the tool wait for it: wait_for_child_ms"
+        text = f"{child} is down; wait_for_child_ms lets a tool wait for it"
     return Failure(
         code=ErrorCode.CHILD_DOWN,
         message=text,

@@ -127,7 +127,7 @@ class RunTable:
         """Nobody will tell how the pending runs ended, so this does."""
         failure = Failure(
             code=ErrorCode.RUNNER_CRASHED,
-            message="the dispatcher ended in the middle of this execution; try again",
+            message="the dispatcher ended in the middle of this execution; what it did is done",
         )
         for run in self._runs.values():
             run.put(_ended(run, Cause.CRASHED, failure), DISPATCHER)

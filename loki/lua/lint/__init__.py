@@ -21,7 +21,7 @@ from loki.lua.lint.module import check_modules
 from loki.lua.lint.name import check_names
 from loki.lua.lint.report import Findings
 from loki.lua.lint.scope import resolve
-from loki.lua.lint.syntax import parse
+from loki.lua.lint.syntax import IGNORED, parse
 from loki.lua.lint.tool import check_tool_calls
 from loki.messages.script import Script
 
@@ -40,6 +40,10 @@ UNREAD = Finding(
     "only the syntax was checked; for the rest: pip install tree-sitter tree-sitter-lua",
 )
 """What there is to say where the parser has no wheel and nobody built it."""
+
+EMPTY = Finding(
+    1, 1, 2, Severity.WARNING, "empty", "there is no code here: running it does nothing, gives nil"
+)
 
 
 def examine(
@@ -60,6 +64,8 @@ def lint(source: str, contract: Contract) -> tuple[Finding, ...]:
     root = parse(source)
     if root is None:
         return ()  # Lua takes it, the grammar does not: no ground to say anything.
+    if all(child.kind == IGNORED for child in root.children):
+        return (EMPTY,)
     names, findings = resolve(root), Findings()
     members = Members(root, names)
     check_names(names, contract, findings)

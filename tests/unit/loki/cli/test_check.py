@@ -141,7 +141,9 @@ HEADER = """--- loki:
 
 
 def test_s_r_7_a_header_is_checked_with_its_script(folder: Path, loki: Loki) -> None:
-    write(folder, good=HEADER + "return params.n", bad=HEADER.replace("number", "nuber"))
+    write(
+        folder, good=HEADER + "return params.n", bad=HEADER.replace("number", "nuber") + "return 1"
+    )
     assert loki("check", "good.lua").stdout == "no problems\n"
     result = loki("check", "bad.lua")
     assert result.exit_code == 1

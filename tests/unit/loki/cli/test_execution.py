@@ -156,6 +156,17 @@ def test_a_connection_that_broke_says_where_the_execution_is_found(
     )
 
 
+def test_a_deadline_that_passed_here_says_where_the_execution_is_found(
+    client: Any, loki: Callable[..., Any]
+) -> None:
+    client.error = LokiClientError(
+        "Deadline Exceeded", code=grpc.StatusCode.DEADLINE_EXCEEDED, reason="CLIENT_DEADLINE"
+    )
+    assert loki("call", "hello").stderr == (
+        "CLIENT_DEADLINE: Deadline Exceeded; `loki executions` shows what became of an execution\n"
+    )
+
+
 def test_no_server_says_how_to_start_one(
     client: Any, loki: Callable[..., Any], errors: Any
 ) -> None:

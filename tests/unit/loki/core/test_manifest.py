@@ -21,8 +21,8 @@ def test_s_r_7_the_place_is_where_the_manifest_stands(declared_in: str, place: s
 @pytest.mark.parametrize(
     ("declared_in", "place"),
     [
-        ("", "[limits] max_memory_mb in its `--- loki:` header"),
-        ("my/blink.lua", "[limits] max_memory_mb in its `--- loki:` header"),
+        ("", "[limits] max_memory_mb in a `--- loki:` header at its top"),
+        ("my/blink.lua", "[limits] max_memory_mb in a `--- loki:` header at its top"),
         ("my/tools.toml", "[tools.limits] max_memory_mb"),
         ("its registration", "max_memory_mb in the limits of its registration"),
     ],

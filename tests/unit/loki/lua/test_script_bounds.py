@@ -47,7 +47,7 @@ def test_s_5_3_1_output_over_the_cap_ends_the_run_and_is_cut_at_a_character(play
     run = play("while true do pcall(print, ('ü'):rep(300)) end", max_output_kb=1)
     assert run.failed.code is ErrorCode.OUTPUT_BUDGET
     assert "1 KiB" in run.failed.message
-    assert "[limits] max_output_kb in its `--- loki:` header" in run.failed.message
+    assert "[limits] max_output_kb in a `--- loki:` header at its top" in run.failed.message
     assert len(run.output.encode()) in (1023, 1024)
     assert "\ufffd" not in run.output
 
@@ -62,7 +62,7 @@ def test_s_5_3_1_memory_over_the_limit_ends_the_run(play):
     run = play("local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end", max_memory_mb=3)
     assert run.failed.code is ErrorCode.MEMORY_BUDGET
     assert "3 MiB" in run.failed.message
-    assert "[limits] max_memory_mb in its `--- loki:` header" in run.failed.message
+    assert "[limits] max_memory_mb in a `--- loki:` header at its top" in run.failed.message
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 
 from loki.errors import CompilationError
 from loki.lua import lint as package
-from loki.lua.lint import UNREAD, Contract, Severity, examine, lint
+from loki.lua.lint import EMPTY, UNREAD, Contract, Severity, examine, lint
 from loki.messages.script import Script
 from tests.unit.loki.lua.test_conformance import written
 
@@ -29,6 +29,11 @@ def test_a_refused_source_without_a_line_is_told_at_its_start() -> None:
 
     (found,) = examine(Script(name="a", source="", chunk="a"), Contract(()), refuse)
     assert (found.line, found.column, found.message) == (1, 1, "a: too large")
+
+
+@pytest.mark.parametrize("source", ["", " \n", "-- later\n", '--- loki:\n--- name = "a"\n'])
+def test_a_script_without_code_is_hardly_meant(source: str) -> None:
+    assert lint(source, Contract(())) == (EMPTY,)
 
 
 MISUSES = {
