@@ -12,6 +12,8 @@ from hel_actor.cached import Cached
 from hel_actor.configured import Configured
 from hel_actor.database import Database
 from hel_actor.files import Files
+from hel_actor.historian import Historian
+from hel_actor.history import Bounds
 from hel_actor.jail import Jail
 from hel_actor.ledger import Ledger
 from hel_actor.migration import MIGRATIONS
@@ -50,6 +52,9 @@ class Settings(msgspec.Struct, frozen=True):
     series_keep_rows: int
     series_keep_mb: int
     revisions_per_script: int
+    history_rows: int
+    history_days: int
+    history_mb: int
 
 
 class Hel(ChildRole):
@@ -73,6 +78,7 @@ class Hel(ChildRole):
         self._stored = Stored(self._database, tally, max_value_bytes)
         self._registered = Registered(self._database, settings.revisions_per_script)
         self._configured = Configured(self._database)
+        self._historian = Historian(shell, self._database, _bounds(settings))
         store = self._series_store(settings)
         worker = shell.worker("series")
         turns = Turns(worker)
@@ -118,6 +124,7 @@ class Hel(ChildRole):
         return {
             **self._registered.services(),
             **self._configured.services(),
+            **self._historian.services(),
             **self._viewer.services(),
             **self._backups.services(),
         }
@@ -131,6 +138,7 @@ class Hel(ChildRole):
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         """What waits is done first: each thread works in order."""
+        self._historian.close()
         closing = (self._backups.close(), self._recorder.close(), self._files.close())
         give_up_s = self.shell.clock.monotonic_s() + grace_s
 
@@ -142,6 +150,11 @@ class Hel(ChildRole):
                 self.shell.later(CLOSE_POLL_S, look)
 
         look()
+
+
+def _bounds(settings: Settings) -> Bounds:
+    age_ns = settings.history_days * DAY_NS
+    return Bounds(settings.history_rows, age_ns, settings.history_mb * MB)
 
 
 def _keeping(settings: Settings) -> Keeping:

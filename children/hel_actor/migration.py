@@ -141,4 +141,31 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     USAGE,
+    (
+        """
+        CREATE TABLE execution (
+            number INTEGER PRIMARY KEY,  -- Grows with each submission, over all sessions.
+            id TEXT NOT NULL UNIQUE,
+            script TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            submitted_ns INTEGER NOT NULL,
+            started_ns INTEGER NOT NULL,
+            ended_ns INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            runner_pid INTEGER NOT NULL,
+            cause TEXT NOT NULL,  -- Empty until it has ended.
+            complete INTEGER NOT NULL,
+            told BLOB NOT NULL  -- Its end as its caller was told it; a short one if it was long.
+        )
+        """,
+        "CREATE INDEX execution_live ON execution (number) WHERE cause = ''",
+        """
+        CREATE TABLE execution_result (
+            number INTEGER PRIMARY KEY,
+            size_bytes INTEGER NOT NULL,
+            told BLOB NOT NULL  -- A long end.
+        )
+        """,
+    ),
 )

@@ -5,8 +5,9 @@ What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor 
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import NoReturn
 
 import msgspec
 
@@ -70,7 +71,7 @@ class Dispatcher(ParentRole):
         self._announcer = Announcer(shell)
         self._calls = Calls(shell, self._runs, self._scripts, self._config.ceiling)
         self._crew = Crew(self, self._config, failed=self._runner_ended)
-        self._chronicle = Chronicle(shell)
+        self._chronicle = Chronicle(shell, self._config.keeper)
         self._wakes_at_s = math.inf
         self._pool = pool.Pool(
             warm=self._config.warm_runners,
@@ -96,10 +97,14 @@ class Dispatcher(ParentRole):
         }
 
     def started(self) -> None:
+        self._chronicle.begin()
         self._crew.begin()
         self._perform(self._pool.begin(self._now_s()))
         self._ask_for_scripts(attempt=1)
         self._keep_house()
+
+    def finish(self, grace_s: float, done: Callable[[], None]) -> None:
+        self._chronicle.finish(grace_s, done)
 
     def _keep_house(self) -> None:
         self._perform(self._pool.tick(self._now_s()))
@@ -246,8 +251,9 @@ class Dispatcher(ParentRole):
             del self._runs[run_id]
             self._chronicle.tell(run.gateway, execution.refused(run_id, run.name, error))
 
-    def _cancelled(self, request: CancelRun, _context: Context) -> Done:
-        self._chronicle.require_live(request.run)
+    def _cancelled(self, request: CancelRun, _context: Context) -> "Done | Future[NoReturn]":
+        if not self._chronicle.is_live(request.run):
+            return self._chronicle.refuse(request.run)
         run = self._runs[request.run]
         failure = Failure(code=ErrorCode.CANCELLED, message=f"'{run.name}' was cancelled")
         if self._pool.withdrawn(request.run):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from loki.actors.role import Shell
-from loki.core import engine, execution, history
+from loki.core import engine, execution, remembered
 from loki.core.allowance import Allowance
 from loki.errors import ResourceLimitExceeded
 from loki.messages.envelope import Message
@@ -131,7 +131,7 @@ class Outlet:
 
         What both get is packed once.
         """
-        end, complete = history.packed(finished)
+        end, complete = remembered.packed(finished)
         packed = msgspec.Raw(end)
         try:
             self._shell.send(self._gateway, packed if complete else finished, run=self._run)

@@ -63,7 +63,8 @@ def cancel(execution: Id, server: Server = DEFAULT_SERVER, as_json: AsJson = Fal
 
 
 def _row(record: "ExecutionRecord") -> tuple[str, ...]:
-    took = f"{record.usage.wall_ms:.1f} ms" if record.usage and record.started else ""
+    wall_ms = record.usage.wall_ms if record.usage and record.started else 0.0
+    took = f"{wall_ms:.1f} ms" if wall_ms else ""
     when = _local(record.submitted)
     return record.id, record.script, state_of(record), when, took, str(record.attempts)
 

@@ -38,6 +38,11 @@ class Admission:
     limits: Limits
 
 
+def new_id(now_ns: int, chance: str) -> str:
+    """An execution's name. It begins with its time: an index of them grows at its end only."""
+    return f"{now_ns // 10**6:012x}{chance}"
+
+
 def admit(
     submitted: SubmitRun,
     script: Script,

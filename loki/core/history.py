@@ -6,55 +6,30 @@ runs that ended the newest `most` are kept, in the order of their ends. Their pa
 most `most_bytes` together: beyond that the oldest lose value and output, which they say, and when
 all have, the oldest are forgotten. What a runner sends is not trusted: an end that cannot be read
 is an end without a result.
+
+Where the history is kept on disk, too, what has to go there is told by `unwritten`, and known for
+as long as it waits. Whatever was forgotten is there then, with a number that is not above `seam`.
 """
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from fnmatch import fnmatchcase
 
-import msgspec
-
-from loki.errors import ErrorCode, InvalidArgument, LokiError
+from loki.core.page import Asked
+from loki.core.remembered import (
+    MOST_RESULT_BYTES,
+    Remembered,
+    packed,
+    shortened,
+    time_of,
+)
+from loki.core.unwritten import Unwritten
+from loki.errors import ErrorCode, LokiError
+from loki.messages.archive import SESSION_BITS
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished
-from loki.messages.history import Execution, ExecutionState
-from loki.messages.value import NIL
 
 MOST_ENDED = 1000
-MOST_RESULT_BYTES = 256 * 1024
 MOST_BYTES = 8 * 1024 * 1024
-MOST_PAGE = 1000
-CUT_KEY, CUT_CHARACTERS, CUT_DETAILS = 64, 500, 8
-LISTED_DETAILS = ("line",)
-
-_encode = msgspec.msgpack.Encoder().encode
-_ends = msgspec.msgpack.Decoder(RunFinished)
-
-
-class Remembered(msgspec.Struct, gc=False):
-    """One execution. It refers to nothing that could refer to it: it need not be looked through."""
-
-    number: int  # Grows with each submission.
-    id: str
-    script: str
-    principal: str
-    submitted_ns: int
-    revision: str = ""
-    started_ns: int = 0
-    ended_ns: int = 0
-    attempts: int = 0
-    runner_pid: int = 0
-    waits: bool = True  # For a runner.
-    cause: Cause | None = None
-    end: bytes = b""  # A packed RunFinished; empty where none is kept.
-    complete: bool = True
-
-    @property
-    def state(self) -> ExecutionState:
-        if self.cause is None:
-            return ExecutionState.QUEUED if self.waits else ExecutionState.RUNNING
-        return ExecutionState.FINISHED if self.cause is Cause.FINISHED else ExecutionState.FAILED
 
 
 class History:
@@ -63,13 +38,19 @@ class History:
     def __init__(
         self,
         begins_ns: int,
+        unwritten: Unwritten | None = None,
         *,
         most: int = MOST_ENDED,
         most_result_bytes: int = MOST_RESULT_BYTES,
         most_bytes: int = MOST_BYTES,
     ) -> None:
-        """`most_result_bytes` bounds a single end, `most_bytes` all of them."""
-        self._begins_ns = begins_ns  # Whoever ended later is known.
+        """`most_result_bytes` bounds a single end, `most_bytes` all of them.
+
+        Without `unwritten`, what is forgotten is gone.
+        """
+        self.begins_ns = begins_ns  # Whoever ended later is known.
+        self.seam = 0  # Above it nothing is on disk only.
+        self._unwritten = unwritten
         self._most = most
         self._most_result_bytes = most_result_bytes
         self._most_bytes = most_bytes
@@ -79,9 +60,19 @@ class History:
         self._bytes = 0
         self._number = 0
 
+    def continues(self, session: int) -> None:
+        """There are earlier ones on disk. Numbers are of that session, also those given already."""
+        first = session << SESSION_BITS
+        for each in self._all():
+            each.number += first
+        self._number += first
+        self.seam += first
+
     def submitted(self, run: str, script: str, principal: str, now_ns: int) -> None:
         self._number += 1
-        self._live[run] = Remembered(self._number, run, script, principal, now_ns)
+        found = self._live[run] = Remembered(self._number, run, script, principal, now_ns)
+        if self._unwritten is not None:
+            self._unwritten.changed(found)
 
     def started(self, run: str, revision: str, runner_pid: int, now_ns: int) -> None:
         """It was given to a runner, perhaps not its first."""
@@ -90,6 +81,8 @@ class History:
             found.revision, found.runner_pid, found.started_ns = revision, runner_pid, now_ns
             found.attempts += 1
             found.waits = False
+            if self._unwritten is not None:
+                self._unwritten.changed(found)
 
     def waits(self, run: str) -> None:
         """Its runner was lost, and it gets another."""
@@ -112,156 +105,87 @@ class History:
         self._ended[run] = found
         self._long.append(found)
         self._bytes += len(found.end)
+        if self._unwritten is not None:
+            self._unwritten.changed(found, len(found.end))
         if len(self._ended) > self._most:
             self._forget_oldest()
         while self._bytes > self._most_bytes:
             self._make_room()
+
+    def stopped(self, now_ns: int) -> None:
+        """Loki ends in an orderly way, and with it whatever has not ended yet."""
+        failure = Failure(
+            code=ErrorCode.DRAINING, message="Loki is stopping, and has ended this execution"
+        )
+        for each in list(self._live.values()):
+            end = RunFinished(
+                run=each.id, script=each.script, cause=Cause.CANCELLED, failure=failure
+            )
+            self.ended(each.id, end.cause, packed(end)[0], now_ns)
 
     def _make_room(self) -> None:
         if not self._long:
             self._forget_oldest()
             return
         found = self._long.popleft()
-        self._bytes -= len(found.end)
-        found.end, found.complete = shortened(found.end), False
-        self._bytes += len(found.end)
+        short = shortened(found.end)
+        saved = len(found.end) - len(short)
+        found.end, found.complete = short, False
+        self._bytes -= saved
+        if self._unwritten is not None:
+            self._unwritten.shrunk(found, saved)
 
     def _forget_oldest(self) -> None:
         _, oldest = self._ended.popitem(last=False)
         self._bytes -= len(oldest.end)
-        self._begins_ns = oldest.ended_ns
+        self.begins_ns = oldest.ended_ns
+        if self._unwritten is not None:
+            self.seam = max(self.seam, oldest.number)
         if self._long and self._long[0] is oldest:
             self._long.popleft()
 
-    def find(self, run: str) -> Execution:
-        """Raises: LokiError (EXECUTION_NOT_FOUND) that says how far back the history goes."""
+    def is_live(self, run: str) -> bool:
+        return run in self._live
+
+    def find(self, run: str) -> Remembered | None:
         found = self._live.get(run) or self._ended.get(run)
-        if found is None:
-            since = time_of(self._begins_ns)
-            raise LokiError(
-                f"no execution '{run[:64]}' is known; the history goes back to {since} and "
-                f"holds {self._most} that ended at most",
-                code=ErrorCode.EXECUTION_NOT_FOUND,
-                details={"execution": run[:64], "since": since},
-            )
-        return described(found)
+        if found is None and self._unwritten is not None:
+            return self._unwritten.find(run)
+        return found
 
-    def require_live(self, run: str) -> None:
-        """Raises: LokiError (EXECUTION_NOT_FOUND) for one that has ended or is not known."""
-        if run in self._live:
-            return
-        found = self.find(run)
-        assert found.cause is not None  # noqa: S101
-        raise LokiError(
-            f"execution '{run}' has ended already ({found.cause.value})",
-            code=ErrorCode.EXECUTION_NOT_FOUND,
-            details={"execution": run, "cause": found.cause.value},
-        )
-
-    def page(
-        self, script: str, state: ExecutionState | None, size: int, after: str
-    ) -> tuple[tuple[Execution, ...], str]:
-        """Up to `size` (1 to 1000) of the newest that match, and where the next page begins.
-
-        `script` is a glob. Raises: InvalidArgument for an `after` that no page gave.
-        """
-        below = _number_of(after, self._number + 1)
-        matching = [
-            each
-            for each in self._all()
-            if each.number < below
-            and (state is None or each.state is state)
-            and fnmatchcase(each.script, script)
-        ]
+    def search(self, asked: Asked) -> list[Remembered]:
+        """All of the remembered that are asked for, the newest first."""
+        matching = [each for each in self._all() if asked.matches(each)]
         matching.sort(key=lambda each: -each.number)
-        page = matching[: min(max(size, 1), MOST_PAGE)]
-        more = str(page[-1].number) if len(page) < len(matching) else ""
-        return tuple(listed(each) for each in page), more
+        return matching
 
     def _all(self) -> Iterator[Remembered]:
         yield from self._live.values()
         yield from self._ended.values()
+        for each in self._unwritten or ():
+            if each.id not in self._live and each.id not in self._ended:
+                yield each
+
+    def unknown(self, run: str) -> LokiError:
+        """Of one that memory, where nothing else is, does not have."""
+        return unknown(run, self.begins_ns, f" and holds {self._most} that ended at most")
 
 
-def time_of(ns: int) -> str:
-    """Such as "2026-11-28T00:50:10Z"."""
-    return datetime.fromtimestamp(ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def packed(end: RunFinished) -> tuple[bytes, bool]:
-    """An end as history keeps it, and whether it is all: one that is too long is shortened."""
-    whole = _encode(end)
-    return (whole, True) if len(whole) <= MOST_RESULT_BYTES else (shortened(whole), False)
-
-
-def shortened(end: bytes) -> bytes:
-    """A packed end without value and output, its texts cut; b"" for what is none."""
-    finished = _read(end)
-    return b"" if finished is None else _encode(_short(finished, None))
-
-
-def _short(finished: RunFinished, keys: tuple[str, ...] | None) -> RunFinished:
-    """Without value and output, and with these details of its failure only; None is all."""
-    failure = finished.failure
-    if failure is not None:
-        details = {
-            key[:CUT_KEY]: text[:CUT_CHARACTERS]
-            for key, text in failure.details.items()
-            if keys is None or key in keys
-        }
-        failure = Failure(
-            code=failure.code,
-            message=failure.message[:CUT_CHARACTERS],
-            details=dict(list(details.items())[:CUT_DETAILS]),
-            retry_after_s=failure.retry_after_s,
-        )
-    short: RunFinished = msgspec.structs.replace(finished, value=NIL, output="", failure=failure)
-    return short
-
-
-def _read(end: bytes) -> RunFinished | None:
-    try:
-        return _ends.decode(end)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def described(found: Remembered) -> Execution:
-    """All that is known of it."""
-    finished = _read(found.end)
-    return Execution(
-        id=found.id,
-        script=found.script,
-        revision=found.revision,
-        principal=found.principal,
-        state=found.state,
-        submitted_ns=found.submitted_ns,
-        started_ns=found.started_ns,
-        ended_ns=found.ended_ns,
-        attempts=found.attempts,
-        runner_pid=found.runner_pid,
-        cause=found.cause,
-        finished=finished,
-        complete=found.complete and (finished is not None or found.cause is None),
+def unknown(run: str, begins_ns: int, bound: str = "") -> LokiError:
+    """The error that says how far back the history goes."""
+    since = time_of(begins_ns)
+    return LokiError(
+        f"no execution '{run[:64]}' is known; the history goes back to {since}{bound}",
+        code=ErrorCode.EXECUTION_NOT_FOUND,
+        details={"execution": run[:64], "since": since},
     )
 
 
-def listed(found: Remembered) -> Execution:
-    """What a list shows of it."""
-    whole = described(found)
-    if whole.finished is None:
-        return whole
-    short: Execution = msgspec.structs.replace(
-        whole, finished=_short(whole.finished, LISTED_DETAILS)
+def ended_already(found: Remembered) -> LokiError:
+    """The error of whoever wants to end it."""
+    cause = found.cause.value if found.cause else ""
+    return LokiError(
+        f"execution '{found.id}' has ended already ({cause})",
+        code=ErrorCode.EXECUTION_NOT_FOUND,
+        details={"execution": found.id, "cause": cause},
     )
-    return short
-
-
-def _number_of(page: str, first: int) -> int:
-    if not page:
-        return first
-    if not (page.isascii() and page.isdigit() and len(page) < 20):
-        raise InvalidArgument(
-            "page_token is none that a list of executions gave", details={"field": "page_token"}
-        )
-    return int(page)

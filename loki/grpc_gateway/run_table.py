@@ -130,7 +130,7 @@ class RunTable:
             message="the dispatcher ended in the middle of this execution; what it did is done",
         )
         for run in self._runs.values():
-            run.put(_ended(run, Cause.CRASHED, failure), DISPATCHER)
+            run.put(_ended(run, Cause.INTERRUPTED, failure), DISPATCHER)
 
     def end_all(self) -> None:
         """Loki stops, and has waited for the pending runs for as long as it may."""

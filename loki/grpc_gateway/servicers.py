@@ -6,6 +6,7 @@ from contextlib import aclosing
 import msgspec
 
 from loki.actors.role import Shell
+from loki.core.execution import new_id
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
@@ -144,7 +145,9 @@ class LokiServicer:
     async def ExecuteScript(  # noqa: N802
         self, request: service_pb2.ExecuteScriptRequest, call: Call
     ) -> service_pb2.ExecuteScriptResponse:
-        submit = await self._declared(submission(request.input, call, stream=False), call)
+        submit = await self._declared(
+            submission(request.input, call, self._new_id(), stream=False), call
+        )
         with self._runs.open(submit, call.left_s()) as run:
             finished = await run.end()
         return service_pb2.ExecuteScriptResponse(
@@ -155,7 +158,9 @@ class LokiServicer:
     async def StreamScriptExecution(  # noqa: N802
         self, request: service_pb2.StreamScriptExecutionRequest, call: Call
     ) -> None:
-        submit = await self._declared(submission(request.input, call, stream=True), call)
+        submit = await self._declared(
+            submission(request.input, call, self._new_id(), stream=True), call
+        )
         sequence = 0
         with self._runs.open(submit, call.left_s()) as run:
             await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
@@ -184,6 +189,9 @@ class LokiServicer:
         async with aclosing(self._log.records(request)) as records:
             async for record in records:
                 await call.context.write(log.response(record))
+
+    def _new_id(self) -> str:
+        return new_id(self._shell.clock.now_ns(), secrets.token_hex(10))
 
     async def _declared(self, submit: SubmitRun, call: Call) -> SubmitRun:
         """With what the header of an ad-hoc script declares. Raises: InvalidScript."""
@@ -264,7 +272,9 @@ class LokiServicer:
         return described.statistics
 
 
-def submission(given: execution_pb2.ScriptInput, call: Call, *, stream: bool) -> SubmitRun:
+def submission(
+    given: execution_pb2.ScriptInput, call: Call, run: str, *, stream: bool
+) -> SubmitRun:
     """Raises: InvalidArgument; PermissionRefused for a source without the role `adhoc`."""
     adhoc = None
     if given.WhichOneof("script") == "source":
@@ -282,7 +292,7 @@ def submission(given: execution_pb2.ScriptInput, call: Call, *, stream: bool) ->
             "input needs the name of a script, or a source", details={"field": "input.name"}
         )
     return SubmitRun(
-        run=secrets.token_hex(16),
+        run=run,
         principal=call.principal.name,
         script=given.name,
         revision=given.revision,

@@ -23,6 +23,7 @@ class Cause(Enum):
     CRASHED = "crashed"
     KILLED = "killed"
     REFUSED = "refused"  # It never started.
+    INTERRUPTED = "interrupted"  # Its dispatcher died: nobody saw its end.
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,17 +236,20 @@ class LokiServiceServicer:
     def GetExecution(self, request, context):
         """Tells of one execution, under way or ended: for a caller whose connection broke, too.
 
-        The newest executions that have ended are kept in memory, 1000 of them and 8 MiB of results;
-        a result of more than 256 KiB is not.
+        The history is on disk, within the bounds of the settings, and outlives restarts; a crash may
+        take the last second of it. A result of more than 256 KiB is not kept.
 
-        Reasons: EXECUTION_NOT_FOUND, which tells how far back the history goes.
+        Reasons: EXECUTION_NOT_FOUND, which tells how far back the history goes; CHILD_DOWN while what
+        keeps the history is away, for what is not among the newest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListExecutions(self, request, context):
-        """Lists executions, the newest first, a page at a time.
+        """Lists executions, the newest first, a page at a time. Tokens outlive restarts, too.
+
+        Reasons: CHILD_DOWN, as GetExecution.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 
 from loki.client import LokiClient, LokiClientError, Output, Result, Value
 
@@ -75,6 +74,7 @@ CLIENTS = 8
 MOST_OPEN = 400
 DEADLINE_S = 8.0
 GRACE_S = 0.5  # What this process may lag behind.
+UNKNOWN = "unknown"
 LOOK_S = 30.0  # For the execution of a call that was lost.
 EXCUSES = frozenset({"CHILD_DOWN", "RUNNER_CRASHED", "DRAINING", "TIME_BUDGET", "QUEUE_FULL"})
 """Reasons that a caller may be given in a storm: all of them say that trying again may help."""
@@ -88,7 +88,6 @@ class Failed:
     begun_s: float
     at_s: float
     error: LokiClientError
-    begun: datetime
     execution_id: str = ""
     found: str = ""  # What became of an execution whose call was lost.
 
@@ -154,12 +153,12 @@ class Load:
 
     def _call(self, kind: str, nonce: int) -> None:
         client = self._clients[nonce % CLIENTS]
-        begun, begun_s = datetime.now(UTC), time.monotonic()
+        begun_s = time.monotonic()
         ids: list[str] = []
         try:
             value = self._value(client, kind, nonce, ids)
         except LokiClientError as error:
-            failed = Failed(kind, begun_s, time.monotonic(), error, begun, *ids)
+            failed = Failed(kind, begun_s, time.monotonic(), error, *ids)
             self._took(begun_s)
             if failed.is_lost and failed.execution_id:
                 failed.found = found(client, failed, nonce)
@@ -202,11 +201,7 @@ class Load:
 
 
 def found(client: LokiClient, failed: Failed, nonce: int) -> str:
-    """What became of an execution whose caller lost it; what begins with "!" must not be.
-
-    It may be unknown only where the history says that it begins later: a dispatcher that died took
-    its history along.
-    """
+    """What became of an execution whose caller lost it; what begins with "!" must not be."""
     pause = threading.Event()
     end_s = time.monotonic() + LOOK_S
     while time.monotonic() < end_s:
@@ -216,9 +211,7 @@ def found(client: LokiClient, failed: Failed, nonce: int) -> str:
             if error.code_name == "UNAVAILABLE":
                 pause.wait(error.retry_after_s or 0.1)
                 continue
-            since = datetime.fromisoformat(error.details.get("since", "1970-01-01T00:00:00Z"))
-            late = since > failed.begun - timedelta(seconds=1)
-            return "forgotten" if late else f"!unknown, though the history begins at {since}"
+            return UNKNOWN if error.reason == "EXECUTION_NOT_FOUND" else f"!{error}"
         if record.state == "failed":
             return f"failed ({record.cause})"
         if record.state == "finished":

@@ -41,7 +41,7 @@ from tests.e2e.census import (
     zombies,
 )
 from tests.e2e.follower import Follower
-from tests.e2e.load import DEADLINE_S, EXCUSES, GRACE_S, TOOLS, Failed, Load, Tally, pages
+from tests.e2e.load import DEADLINE_S, EXCUSES, GRACE_S, TOOLS, UNKNOWN, Failed, Load, Tally, pages
 from tests.generator.storm import Hit, Storm, plan
 
 DURATION_S = float(os.environ.get("LOKI_STORM_S", "30"))
@@ -90,6 +90,14 @@ class Toll:
             failed.begun_s - AWAY_S <= each.at_s <= failed.at_s
             for each in self.struck
             if each.hit.target == "gateway" or each.hit.is_blow
+        )
+
+    def took_history(self, failed: Failed) -> bool:
+        """Whether the dispatcher, or all of Loki, may have died before this was on the disk."""
+        return any(
+            abs(failed.begun_s - each.at_s) <= AWAY_S
+            for each in self.struck
+            if each.hit.target == "dispatcher" or each.hit.is_blow
         )
 
 
@@ -188,6 +196,7 @@ def assert_answers(tally: Tally, toll: Toll) -> None:
     assert untold == []
     assert [f for f in tally.failed if f.is_lost and not toll.took_gateway(f)] == []
     assert [f.found for f in tally.failed if f.found.startswith("!")] == []
+    assert [f for f in tally.failed if f.found == UNKNOWN and not toll.took_history(f)] == []
 
 
 def assert_nothing_left(server: LokiServer, strangers: set[int]) -> None:

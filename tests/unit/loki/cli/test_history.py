@@ -54,16 +54,19 @@ FAILED: dict[str, Any] = {
 
 def test_a_list_has_a_row_for_each(client: Any, loki: Callable[..., Any]) -> None:
     refused = record("x3", **FAILED | {"cause": "refused", "started": None, "attempts": 0})
-    client.records = [record("x1"), record("x2", **WAITING), refused]
+    lost = record("x4", **FAILED | {"cause": "interrupted", "usage": Usage(wall_ms=0.0)})
+    client.records = [record("x1"), record("x2", **WAITING), refused, lost]
     result = loki("executions", "--script", "av*", "--state", "failed")
     rows = [line.split() for line in result.stdout.splitlines() if "average" in line]
-    assert [row[0] for row in rows] == ["x1", "x2", "x3"]
+    assert [row[0] for row in rows] == ["x1", "x2", "x3", "x4"]
     assert rows[0][2] == "finished"
     assert rows[0][-3:] == ["12.3", "ms", "1"]
     assert rows[1][2] == "queued"
     assert "ms" not in rows[1]
     assert rows[2][2:4] == ["failed", "(refused)"]
     assert "ms" not in rows[2]
+    assert rows[3][2:4] == ["failed", "(interrupted)"]
+    assert "ms" not in rows[3]  # Nobody knows how long it took.
     assert client.calls[0] == ("executions", "av*", "failed")
 
 

@@ -12,6 +12,7 @@ from loki.core.execution import (
     cpu_failure,
     ended_by_death,
     mentioned,
+    new_id,
     time_failure,
     without_result,
 )
@@ -49,6 +50,12 @@ def test_s_2_1_2_arguments_are_checked_and_completed() -> None:
 def test_a_missing_argument_is_refused() -> None:
     with pytest.raises(InvalidArgument):
         admit(submit(), DOUBLE, default_limits=Limits(), ceiling=CEILING, adhoc_permissions={})
+
+
+def test_ids_of_later_executions_come_later_and_are_of_one_length() -> None:
+    ids = [new_id(ns, "00ff") for ns in (0, 10**6, 1_795_827_010_000_000_000, 2**62)]
+    assert ids == sorted(set(ids))
+    assert {len(each) for each in ids} == {16}
 
 
 def test_limits_stay_under_the_ceiling() -> None:

@@ -140,6 +140,7 @@ def test_a_lost_dispatcher_ends_what_has_not_ended(shell, table) -> None:
     with pytest.raises(RunFailed) as raised:
         play(scene())
     assert raised.value.code is ErrorCode.RUNNER_CRASHED
+    assert raised.value.finished.cause is Cause.INTERRUPTED  # As the history will say.
     assert (raised.value.finished.run, raised.value.finished.script) == ("q", "average")
     assert shell.sent(CancelRun) == []
 
