@@ -6,6 +6,8 @@ from loki.errors import InvalidArgument, ResourceLimitExceeded
 from loki.messages.value import INT64, NIL, Packed, ScriptValue, pack, unpack
 
 MAX_KEY_BYTES = 1024
+MAX_KEYS = 5000
+"""Of one reading."""
 AFTER_ALL_UTF8 = b"\xff"
 
 
@@ -106,11 +108,45 @@ def _alike(one: ScriptValue, other: ScriptValue) -> bool:
             return type(one) is type(other) and one == other
 
 
-def keys(connection: sqlite3.Connection, namespace: str, prefix: str = "") -> tuple[str, ...]:
-    """In the order of their UTF-8 bytes."""
+def keys(
+    connection: sqlite3.Connection,
+    namespace: str,
+    prefix: str = "",
+    limit: int = MAX_KEYS,
+    after: str = "",
+) -> tuple[str, ...]:
+    """The first `limit` that begin with `prefix` and come after `after`.
+
+    Sorted by their UTF-8 bytes.
+    """
     start = prefix.encode()
     rows = connection.execute(
-        "SELECT key FROM keyvalue WHERE namespace = ? AND key >= ? AND key < ? ORDER BY key",
-        (namespace, start, start + AFTER_ALL_UTF8),
+        "SELECT key FROM keyvalue WHERE namespace = ? AND key >= ? AND key < ? AND key > ? "
+        "ORDER BY key LIMIT ?",
+        (namespace, start, start + AFTER_ALL_UTF8, after.encode(), limit),
     )
     return tuple(row[0].decode() for row in rows)
+
+
+def checked_limit(limit: int | None) -> int:
+    """How many keys to read; one more than `MAX_KEYS` tells that there are too many.
+
+    Raises: InvalidArgument.
+    """
+    if limit is None:
+        return MAX_KEYS + 1
+    if not 1 <= limit <= MAX_KEYS:
+        raise InvalidArgument(
+            f"limit is {limit}; 1 to {MAX_KEYS} are allowed", details={"field": "limit"}
+        )
+    return limit
+
+
+def checked_keys(found: tuple[str, ...]) -> tuple[str, ...]:
+    """Raises: ResourceLimitExceeded for more than fit into a message, of `MAX_KEY_BYTES` each."""
+    if len(found) > MAX_KEYS:
+        raise ResourceLimitExceeded(
+            f"there are more than {MAX_KEYS} keys; ask for pages: {{limit = {MAX_KEYS}}}, and then "
+            "the same with after = the last key of the page before"
+        )
+    return found

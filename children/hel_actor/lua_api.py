@@ -157,10 +157,35 @@ _STORAGE_FUNCTIONS = (
                 required=False,
                 doc="Only keys that begin with it",
             ),
+            LuaParameter(
+                name="options",
+                type=LuaType.OBJECT,
+                required=False,
+                doc="{limit = keys at most, of 1 to 5000; after = only keys that come after this "
+                "one: the last key of a page asks for the next}",
+            ),
         ),
         returns=LuaType.ARRAY,
         permission=STORAGE,
-        doc="The stored keys, sorted.",
+        doc="The stored keys, sorted. A page with fewer keys than its limit is the last one. Fails "
+        "with QUOTA for more than 5000 keys without a limit.",
+    ),
+    LuaFunction(
+        name="storage_batch",
+        request="ChangeStored",
+        parameters=(
+            LuaParameter(
+                name="changes",
+                type=LuaType.ARRAY,
+                doc="1000 at most, each like one call: {op = 'set', key, value}, {op = 'remove', "
+                "key}, {op = 'cas', key, expected, value} or {op = 'increment', key, by}",
+            ),
+        ),
+        returns=LuaType.OBJECT,
+        permission=STORAGE,
+        doc="Makes many changes as one, in order: all are made, also in a power cut, or none. "
+        "{done, failed}: where a cas did not find what it expected, done is false and failed its "
+        "number, from 1.",
     ),
 )
 

@@ -135,10 +135,41 @@ class RemoveStored(Request[KeyRemoved]):
     key: str
 
 
+class KeyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last table of a call that lists keys."""
+
+    limit: int | None = None  # 1 or more keys; None is all of them, or a failure.
+    after: str = ""  # Only keys that come after it, which need not exist.
+
+
 class ListStored(Request[KeysListed]):
     """Script -> Hel: the keys that begin with `prefix`. Reply: KeysListed."""
 
     prefix: str | None = None  # None and "" are all of them.
+    options: KeyOptions | None = None
+
+
+class StoredChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of several changes of stored values."""
+
+    op: str  # "set", "remove", "cas" or "increment"; see the calls of that kind.
+    key: str
+    value: Packed = NIL
+    expected: Packed = NIL
+    by: int = 1
+
+
+class BatchStored(Message):
+    """Whether all was done; else nothing was."""
+
+    done: bool
+    failed: int | None  # Which change, from 1, did not find what it expected.
+
+
+class ChangeStored(Request[BatchStored]):
+    """Script -> Hel: change many stored values, all of them or none. Reply: BatchStored."""
+
+    changes: tuple[StoredChange, ...]
 
 
 class GetCached(Request[ValueFound]):

@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
-from hel_actor import keyvalue
-from hel_actor.answer import or_raised
+from hel_actor import batch, keyvalue
+from hel_actor.answer import following, or_raised
 from hel_actor.database import Database
 from hel_actor.messages import (
     AddToStored,
+    BatchStored,
+    ChangeStored,
     GetStored,
+    KeyOptions,
     KeyRemoved,
     KeysListed,
     ListStored,
@@ -24,10 +27,12 @@ from hel_actor.messages import (
 from hel_actor.namespace import key_place, may_store
 from hel_actor.tally import Tally
 from loki.child import Run, RunHandler
-from loki.errors import ErrorCode
+from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Done, Failure, Message
 
 T = TypeVar("T")
+
+ALL_KEYS = KeyOptions()
 
 
 class Stored:
@@ -46,6 +51,7 @@ class Stored:
             AddToStored: self._add,
             RemoveStored: self._remove,
             ListStored: self._list,
+            ChangeStored: self._change,
         }
 
     def _get(self, request: GetStored, run: Run) -> "Future[ValueFound]":
@@ -93,13 +99,21 @@ class Stored:
             run, lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
         )
 
-    def _changing(self, run: Run, change: Callable[[sqlite3.Connection], T]) -> "Future[T]":
+    def _change(self, request: ChangeStored, run: Run) -> "Future[BatchStored]":
+        namespace = may_store(run)
+        batch.check(request.changes, self._max_value_bytes)
+        return self._changing(
+            run, lambda database: batch.perform(database, namespace, request.changes)
+        )
+
+    def _changing(
+        self, run: Run, change: Callable[[sqlite3.Connection], T | LokiError]
+    ) -> "Future[T]":
         return or_raised(self._database.submit(self._tally.within(run, change)))
 
     def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
         namespace = may_store(run)
-        return self._database.submit(
-            lambda database: KeysListed(
-                keys=keyvalue.keys(database, namespace, request.prefix or "")
-            )
-        )
+        options = request.options or ALL_KEYS
+        wanted = (request.prefix or "", keyvalue.checked_limit(options.limit), options.after)
+        found = self._database.submit(lambda database: keyvalue.keys(database, namespace, *wanted))
+        return following(found, lambda keys: KeysListed(keys=keyvalue.checked_keys(keys)))

@@ -25,7 +25,7 @@ class Tally:
         self._coming: Mapping[str, Usage] | None = None
 
     def within(
-        self, run: Run, change: Callable[[sqlite3.Connection], T]
+        self, run: Run, change: Callable[[sqlite3.Connection], T | LokiError]
     ) -> Callable[[sqlite3.Connection], T | LokiError]:
         """`change`, which is undone and refused where the run's namespace grew too large by it."""
         account = account_of(run, self._quota_mb)
@@ -33,7 +33,7 @@ class Tally:
         def changed(connection: sqlite3.Connection) -> T | LokiError:
             before = usage.of(connection, account.namespace).size_bytes
             connection.execute("SAVEPOINT change")
-            result: T | LokiError = change(connection)
+            result = change(connection)
             after = usage.of(connection, account.namespace).size_bytes
             refusal = self._ledger.claim(account, Part.DATABASE, before, after)
             if refusal is not None:

@@ -1,4 +1,4 @@
-"""What scripts keep, as their authors meet it: limits of the disk."""
+"""What scripts keep, as their authors meet it: limits of the disk, and many values at once."""
 
 from collections.abc import Iterator
 
@@ -37,6 +37,28 @@ local ok, refused = pcall(function() hel:fs_write("c", "x") end)
 hel:fs_delete("a")
 hel:fs_write("c", "x")
 return refused.code .. " " .. refused.message""" }
+
+[[tools]]
+name = "swap"
+return_type = "object"
+permissions = { storage = true }
+parameters = [{ name = "expected", type = "integer" }]
+script = { inline = """
+hel:storage_cas("left", nil, 1)
+local done = hel:storage_batch{
+  { op = "set", key = "right", value = { list = {1, 2} } },
+  { op = "cas", key = "left", expected = params.expected, value = 2 },
+}
+return { done = done.done, failed = done.failed, keys = hel:storage_keys("", { limit = 9 }) }""" }
+
+[[tools]]
+name = "mistake"
+return_type = "string"
+permissions = { storage = true }
+script = { inline = """
+local _, unknown = pcall(hel.storage_batch, hel, {{ op = "set", key = "k", value = 1, when = 1 }})
+local _, missing = pcall(hel.storage_batch, hel, {{ op = "set", key = "k" }})
+return unknown.message .. "; " .. missing.message""" }
 
 [[tools]]
 name = "through"
@@ -79,3 +101,21 @@ def test_s_5_2_4_without_one_that_of_all_scripts_holds_and_can_be_caught(
         "DISK_BUDGET 'fill_and_clear' keeps 2097152 bytes and asks for 4096 more, but may keep "
         "2097152 in all; delete something, or raise [children_config.hel] quota_mb, which is 2"
     )
+
+
+def test_s_8_3_1_a_batch_is_done_or_tells_what_it_did_not_find(client: LokiClient) -> None:
+    assert client.execute("swap", {"expected": 7}).value == {
+        "done": False,
+        "failed": 2,
+        "keys": ["left"],
+    }
+    assert client.execute("swap", {"expected": 1}).value == {
+        "done": True,
+        "keys": ["left", "right"],
+    }
+
+
+def test_a_mistake_in_a_batch_is_named(client: LokiClient) -> None:
+    told = client.execute("mistake").value
+    assert "unknown field `when` - at `$.changes[0]`" in told
+    assert "change 1: a value is missing; op = 'remove' removes one" in told
