@@ -26,8 +26,8 @@ supervision: $(INSTALLED_DEV) ## Random lives of random supervision trees: a mil
 storm: $(INSTALLED_DEV) ## SIGKILLs on everything, under load, from a random seed: make storm SECONDS=3600
 	LOKI_STORM_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_storm.py
 
-kills: $(INSTALLED_DEV) ## Kill Loki while it appends to a time series: make kills ROUNDS=1000
-	LOKI_KILL_ROUNDS=$(or $(ROUNDS),100) $(BIN)/python -m pytest tests/e2e/test_series_kill.py
+kills: $(INSTALLED_DEV) ## Kill Loki, or Hel alone, while all stores are written: make kills ROUNDS=10000
+	LOKI_KILL_ROUNDS=$(or $(ROUNDS),100) $(BIN)/python -m pytest -s tests/e2e/test_store_kill.py
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
 	$(BIN)/ruff format --check .

@@ -166,7 +166,8 @@ class Database:
     def _transact(self, batch: list[Operation]) -> list[Any]:
         connection = self._opened()
         try:
-            connection.execute("BEGIN")
+            # SQLite does not wait for others where a transaction has read before it changes.
+            connection.execute("BEGIN IMMEDIATE")
             before = connection.total_changes
             results = [operation.perform(connection) for operation in batch]
             if connection.total_changes != before:

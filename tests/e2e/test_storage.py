@@ -1,7 +1,10 @@
 """Data of scripts as their authors meet it: many runs at once, one store."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -36,12 +39,32 @@ hel:fs_append('log.txt', 'two;')
 local about = hel:fs_stat('log.txt')
 return { text = hel:fs_read('log.txt'), type = about.type, size = about.size_bytes }\"\"\" }
 permissions = { files = "rw" }
+
+[[tools]]
+name = "look"
+return_type = "array"
+script = { inline = "return hel:fs_list_dir('.')" }
+permissions = { files = "r" }
+
+[[tools]]
+name = "store"
+return_type = "void"
+script = { inline = "hel:storage_set('held', 1)" }
+permissions = { storage = true }
+limits = { max_execution_time_ms = 20000 }
 """
+PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
-def client() -> Iterator[LokiClient]:
-    with LokiServer(tools=TOOLS) as server, server.client() as connected:
+def server() -> Iterator[LokiServer]:
+    with LokiServer(tools=TOOLS) as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with server.client() as connected:
         yield connected
 
 
@@ -65,3 +88,23 @@ def test_s_8_3_1_one_of_many_gets_what_nobody_has(client: LokiClient) -> None:
 def test_s_8_2_1_a_file_grows_and_is_described(client: LokiClient) -> None:
     grown = client.execute("log").value
     assert grown == {"text": "one;two;", "type": "file", "size": 8}
+
+
+def test_s_8_1_1_a_store_that_others_hold_up_is_no_hang(
+    server: LokiServer, client: LokiClient
+) -> None:
+    """Heartbeats are answered meanwhile, as are calls that do not need it."""
+    client.execute("store")
+    before = next(c for c in client.get_children_status() if c.name == "hel")
+    holder = sqlite3.connect(server.state_dir / "hel.sqlite", isolation_level=None)
+    with ThreadPoolExecutor(1) as pool, closing(holder):
+        holder.execute("BEGIN IMMEDIATE")
+        waits = pool.submit(client.execute, "store")
+        end_s = time.monotonic() + 3.0  # Longer than a part may be silent.
+        while time.monotonic() < end_s:
+            client.execute("look")
+        assert not waits.done()
+        holder.execute("ROLLBACK")
+        waits.result(PATIENCE_S)
+    after = next(c for c in client.get_children_status() if c.name == "hel")
+    assert (after.pid, after.restarts) == (before.pid, before.restarts)
