@@ -12,6 +12,7 @@ from loki.cli import (
     library,
     log,
     lua_api,
+    series,
     serve,
     status,
 )
@@ -43,3 +44,4 @@ for command in (
     status.version,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+app.add_typer(series.app, name="series")

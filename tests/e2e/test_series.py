@@ -1,0 +1,94 @@
+"""Time series from a script to the command line and the client, through a whole Loki."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from loki.client import LokiClient, SeriesQuery
+from loki.testing import LokiServer
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+ROWS, START = 100_000, 1_700_000_000
+TOOLS = """
+[[tools]]
+name = "log"
+return_type = "integer"
+permissions = { series = true }
+limits = { max_execution_time_ms = 60000 }
+script = { path = "log.lua" }
+"""
+SCRIPT = """
+local ROWS, START, AT_ONCE = 100000, 1700000000, 10000
+for first = 0, ROWS - 1, AT_ONCE do
+  local values, times = {}, {}
+  for i = 1, AT_ONCE do values[i], times[i] = first + i - 1, START + first + i - 1 end
+  hel:series_append_all("numbers", values, times)
+end
+hel:series_describe("numbers", { unit = "m", place = "roof" })
+return hel:series_info("numbers").rows
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
+    folder = tmp_path_factory.mktemp("tools")
+    (folder / "tools.toml").write_text(TOOLS)
+    (folder / "log.lua").write_text(SCRIPT)
+    with LokiServer(tools=folder / "tools.toml") as server, server.client() as client:
+        assert client.execute("log").value == ROWS
+        yield server
+
+
+def client(server: LokiServer) -> LokiClient:
+    return server.client()
+
+
+def test_the_command_line_shows_draws_and_exports(loki: Run, tmp_path: Path) -> None:
+    (listed,) = json.loads(loki("series", "list", "--json").stdout)
+    assert (listed["script"], listed["name"], listed["rows"]) == ("log", "numbers", ROWS)
+    assert listed["attributes"] == {"unit": "m", "place": "roof"}
+    shown = loki("series", "show", "numbers", "--last", "2", "--json").stdout.splitlines()
+    assert [json.loads(line)["value"] for line in shown] == [ROWS - 2, ROWS - 1]
+    assert "log/numbers in m" in loki("series", "plot", "numbers").stdout
+    lines = loki("series", "export", "log/numbers").stdout.splitlines()
+    assert len(lines) == ROWS + 1
+    assert lines[-1] == "2023-11-16T01:59:59.000000Z,99999.0,0"
+    done = loki("series", "export", "numbers", "-o", "numbers.parquet")
+    assert done.stdout == "numbers.parquet: 100,000 rows\n"
+    values = pyarrow.parquet.read_table(tmp_path / "numbers.parquet")["value"]
+    assert values.to_pylist() == list(range(ROWS))
+
+
+def test_a_client_reads_all_in_batches_and_the_last_ones(server: LokiServer) -> None:
+    with client(server) as connected:
+        with connected.series.read("log", "numbers") as batches:
+            values = [list(batch.values) for batch in batches]
+        assert [value for batch in values for value in batch] == list(range(ROWS))
+        assert len(values) > 3
+        query = SeriesQuery(limit=50_000, newest=True)
+        with connected.series.read("log", "numbers", query) as batches:
+            values = [list(batch.values) for batch in batches]
+        assert [value for batch in values for value in batch] == list(range(ROWS - 50_000, ROWS))
+
+
+def test_windows_are_as_a_script_would_see_them(server: LokiServer) -> None:
+    with client(server) as connected:
+        (everything,) = connected.series.aggregate("log", "numbers", "p50")
+        assert (everything.value, everything.count) == ((ROWS - 1) / 2, ROWS)
+        hours = connected.series.aggregate("log", "numbers", "count", every_s=3600)
+        assert sum(hour.count for hour in hours) == ROWS
+        assert {hour.count for hour in hours[1:-1]} == {3600}
+
+
+def test_reading_ends_with_whoever_reads(server: LokiServer) -> None:
+    """One that leaves in the middle leaves nothing that another would wait for."""
+    with client(server) as connected:
+        for _ in range(20):
+            with connected.series.read("log", "numbers") as batches:
+                assert len(next(batches)) > 0
+        assert connected.series.aggregate("log", "numbers", "count")[0].count == ROWS
