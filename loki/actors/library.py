@@ -113,6 +113,7 @@ class Library(Role):
         self._from_files: dict[str, Script] = {}
         self._told: tuple[ConfigRejected, ...] = ()
         self._serving = False
+        self._next_whole: asyncio.Task[None] | None = None
         self._order = asyncio.Lock()  # Of what the Dispatcher hears: a whole library is no news.
 
     @property
@@ -172,14 +173,15 @@ class Library(Role):
             self._announcer.tell(fact)
         return [each.problem for each in news]
 
-    def _read_again(self, before: Registered) -> None:
-        """The registry read all that the keeper has."""
+    def _read_again(self, before: Registered | None) -> None:
+        """The registry read all that the keeper has; `before` is None for the first time."""
         self._record.keep()
-        if not self._serving:
+        if not self._serving or before == self._registry.now:
             return
         for problem in self._tell_clashes():
             self.shell.log.warning("%s", problem)
-        for fact in registry.changes({**before.scripts, **self._from_files}, self._scripts):
+        old = before.scripts if before else {}
+        for fact in registry.changes({**old, **self._from_files}, self._scripts):
             self._announcer.tell(fact)
         self._publish_soon()
 
@@ -198,26 +200,34 @@ class Library(Role):
         """In parts that fit into messages; the last one tells the Dispatcher to forget others.
 
         But not before the registered ones were read: it knows them from another Library, perhaps.
+        Whoever asks while this has yet to begin gets the same.
         """
-        async with self._order:
-            await self._publish_each_part()
+        if self._next_whole is None:
+            self._next_whole = asyncio.create_task(self._publish_each_part())
+        await asyncio.shield(self._next_whole)
 
     async def _publish_each_part(self) -> None:
-        whole, scripts = self._registry.known, tuple(self._scripts.values())
-        self._compile_missing(scripts)
-        *parts, last = library.parts(scripts, self._bytecode, PART_BYTES)
-        for part in parts:
-            await self._publish(PublishScripts(changed=part))
-        others = tuple(script.name for part in parts for script in part)
-        await self._publish(PublishScripts(changed=last, complete=whole, others=others))
+        async with self._order:
+            self._next_whole = None
+            whole, scripts = self._registry.known, tuple(self._scripts.values())
+            await self._compile_missing(scripts)
+            *parts, last = library.parts(scripts, self._bytecode, PART_BYTES)
+            for part in parts:
+                await self._publish(PublishScripts(changed=part))
+            others = tuple(script.name for part in parts for script in part)
+            await self._publish(PublishScripts(changed=last, complete=whole, others=others))
 
     def _compile(self, script: Script) -> None:
         self._bytecode[script.revision] = self._engine.compile(script)
 
-    def _compile_missing(self, scripts: Iterable[Script]) -> None:
-        """Bytecode never comes from a file: another process, another version of Lua made it."""
+    async def _compile_missing(self, scripts: Iterable[Script]) -> None:
+        """Bytecode never comes from a file: another process, another version of Lua made it.
+
+        Thousands take seconds, in which heartbeats and calls are answered.
+        """
         for script in scripts:
             if script.revision not in self._bytecode:
+                await asyncio.sleep(0)
                 with contextlib.suppress(CompilationError):  # Its runs will say what is wrong.
                     self._compile(script)
 
@@ -227,7 +237,7 @@ class Library(Role):
         self._bytecode = {r: code for r, code in self._bytecode.items() if r in current}
 
     async def _publish(self, message: PublishScripts) -> None:
-        self._compile_missing(message.changed)
+        await self._compile_missing(message.changed)
         self._forget_bytecode()
         bytecode = {
             script.revision: self._bytecode[script.revision]

@@ -36,9 +36,13 @@ class Registry:
     """Registered scripts, as the keeper had them when it was asked last."""
 
     def __init__(
-        self, shell: Shell, keeper: str, file: ScriptFile, changed: Callable[[Registered], None]
+        self,
+        shell: Shell,
+        keeper: str,
+        file: ScriptFile,
+        changed: Callable[[Registered | None], None],
     ) -> None:
-        """`changed` is told what was there before, whenever all was read; it must not raise."""
+        """`changed` is told what was known before, whenever all was read; it must not raise."""
         self.now = Registered()
         self.known = not keeper  # Whether all was ever read.
         self.changing = asyncio.Lock()  # Whoever reads or changes something holds it.
@@ -95,7 +99,8 @@ class Registry:
         except BaseException:
             self._in_doubt = True
             raise
-        before, self.now, self.known = self.now, now, True
+        before = self.now if self.known else None
+        self.now, self.known = now, True
         self._changed(before)
 
     async def _read(self) -> Registered:

@@ -125,6 +125,7 @@ def test_s_3_1_5_validate_only_changes_nothing(shelf: Shelf) -> None:
 
 def test_s_3_1_6_every_change_is_published_to_the_dispatcher(shelf: Shelf) -> None:
     async def test(library: Library) -> None:
+        await shelf.shell.settle()
         old = (await register(library, "mine")).script
         new = (await register(library, "mine", "return 3", expected_revision=old.revision)).script
         assert new.revision != old.revision
@@ -289,3 +290,33 @@ def test_a_whole_library_does_not_undo_a_change_that_comes_meanwhile(
     shelf.tools.write_text(FILE)
     monkeypatch.setattr("loki.actors.library.PART_BYTES", 1)  # Each script is a part.
     shelf.open(test)
+
+
+def test_whoever_asks_for_all_at_once_gets_it_once(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        await shelf.shell.settle()
+        before = len(shelf.published())
+        await asyncio.gather(*(ask(library, SendScripts()) for _ in range(5)))
+        assert len(shelf.published()) == before + 1
+        await ask(library, SendScripts())
+        assert len(shelf.published()) == before + 2
+
+    shelf.open(test)
+
+
+def test_others_are_answered_while_many_scripts_are_compiled(shelf: Shelf) -> None:
+    """A heartbeat that waits for all of them would be one of a hung library."""
+
+    async def first(library: Library) -> None:
+        for number in range(20):
+            await register(library, f"t{number}")
+
+    async def second(library: Library) -> None:
+        answered = 0
+        while not library._publishing.done():
+            await asyncio.sleep(0)
+            answered += 1
+        assert answered > 20
+
+    shelf.open(first)
+    shelf.open(second)

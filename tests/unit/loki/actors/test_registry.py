@@ -18,7 +18,7 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
-from loki.messages.registry import DropScript, KeepScript, StoredScript
+from loki.messages.registry import DropScript, KeepScript, ReadScripts, StoredScript
 from loki.messages.script import Origin, Script
 from tests.unit.loki.actors.shelf import FILE, Shelf, ask, nothing, register
 
@@ -169,6 +169,19 @@ def test_a_slow_keeper_does_not_hold_up_the_files(
     monkeypatch.setattr("loki.actors.library.PATIENCE_S", 0.01)
     shelf.shell.held = asyncio.Event()
     assert shelf.open(test).tools == ("from_file",)
+
+
+def test_the_same_database_is_no_news(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        await registered(library)
+        await shelf.shell.settle()
+        told, published = len(shelf.told()), len(shelf.published())
+        library.lost("hel", 2)
+        await shelf.shell.settle()
+        assert len(shelf.shell.sent(ReadScripts)) == 2
+        assert (len(shelf.told()), len(shelf.published())) == (told, published)
+
+    shelf.open(test)
 
 
 def test_another_database_is_read_when_the_keeper_is_back(shelf: Shelf) -> None:
