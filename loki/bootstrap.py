@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,7 +16,8 @@ from loki.actors.library import LANGUAGE, folder_of, rules_of, tools_of
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
-from loki.child import Child
+from loki.child import BackupContents, Child, Restore
+from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
@@ -150,14 +151,18 @@ def _part(loaded: LoadedSettings, name: str) -> Part:
         raise ConfigurationError(
             f"{loaded.path or 'settings'}: children: '{name}' is no child: {error}"
         ) from error
-    module, _, attribute = child.config.partition(":")
-    model = getattr(importlib.import_module(module), attribute)
-    section = loaded.child(child.name, model)
+    section = loaded.child(child.name, _named(child.config))
     if section.missed_heartbeats is not None:
         child = replace(child, missed_heartbeats=section.missed_heartbeats)
     values = section.own.model_dump(mode="json") | {"state_dir": str(loaded.state_dir)}
     config = msgspec.Raw(msgspec.msgpack.encode(values))
     return Part(child, section.enabled, config, str(values.get("backend", "")))
+
+
+def _named(path: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def check(setup: Setup) -> "Checked":
@@ -256,6 +261,23 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
         log_file=log_file,
     )
     return keeper.run()
+
+
+def restore(setup: Setup, archive: IO[bytes], agreed: Callable[[BackupContents], None]) -> str:
+    """Put a backup back while no Loki runs here; see `loki.child.Restore`.
+
+    Raises: ConfigurationError where one runs, or nothing keeps data; LokiError.
+    """
+    parts = [part for part in setup.parts if part.child.restore and part.enabled]
+    if not parts:
+        raise ConfigurationError("the settings switch off the child that keeps data")
+    os.umask(0o077)
+    instance = Instance(setup.instance_dir)
+    try:
+        act: Restore = _named(parts[0].child.restore)
+        return act(bytes(parts[0].config), archive, agreed, SystemClock())
+    finally:
+        instance.release()
 
 
 def start_logging(level: str, file: LogFile) -> None:

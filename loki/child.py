@@ -4,13 +4,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, ClassVar, TypeAlias
+from typing import IO, Any, ClassVar, Protocol, TypeAlias
 
 from loki.actors.promise import keep
 from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
 from loki.core.manifest import limit_place, place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
+from loki.messages.backup import BackupContents
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
 from loki.messages.lua_module import (
@@ -23,6 +24,7 @@ from loki.messages.lua_module import (
 )
 
 __all__ = [
+    "BackupContents",
     "Child",
     "ChildRole",
     "Clock",
@@ -32,6 +34,7 @@ __all__ = [
     "LuaType",
     "PermissionKey",
     "PermissionShape",
+    "Restore",
     "Run",
     "RunHandler",
     "ServiceHandler",
@@ -54,12 +57,32 @@ class Child:
     """Whether Loki is of no use without it. Else, where it keeps failing, the rest runs on."""
     keeps: bool = False
     """Whether it keeps what Loki itself must not forget; one child at most does."""
+    restore: str = ""
+    """Of one that keeps: "package.module:function", a `Restore` for when no Loki runs."""
     missed_heartbeats: int = 3
     """So many heartbeats in a row without an answer, and it counts as hung; 0 never does."""
 
     @property
     def name(self) -> str:
         return self.module.name
+
+
+class Restore(Protocol):
+    """Lets a backup take the place of what a child keeps, while that does not run."""
+
+    def __call__(
+        self,
+        config: bytes,
+        archive: IO[bytes],
+        agreed: Callable[[BackupContents], None],
+        clock: Clock,
+        /,
+    ) -> str:
+        """Where the old data is now, beneath the state directory.
+
+        `config` is what its process would get; `agreed` is told of a sound archive, and raises
+        where nothing is to be changed. Raises: LokiError; nothing was changed then.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,4 +9,5 @@ CHILD = Child(
     config="hel_actor.config:HelConfig",
     vital=True,
     keeps=True,
+    restore="hel_actor.upkeep:restore",
 )

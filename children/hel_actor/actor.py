@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from hel_actor import journal
+from hel_actor import journal, swap
 from hel_actor.backup import Backups
 from hel_actor.cache import Cache
 from hel_actor.cached import Cached
@@ -19,6 +19,7 @@ from hel_actor.ledger import Ledger
 from hel_actor.migration import MIGRATIONS
 from hel_actor.recorder import Recorder
 from hel_actor.registered import Registered
+from hel_actor.restore import Receiver, Restores
 from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.snapshot import Photographer
@@ -34,6 +35,8 @@ MB = 1024 * KB
 
 CLOSE_POLL_S = 0.01
 MEND_LOOK_S = 0.5
+RESTORE_GRACE_S = 2.0
+RESTORED = "shutdown: a restored backup takes the place of its data"
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -64,6 +67,7 @@ class Hel(ChildRole):
         super().__init__(shell, config)
         settings = msgspec.msgpack.decode(config, type=Settings)
         state = Path(settings.state_dir)
+        restored = swap.finish(state)  # Before anything is opened.
         max_value_bytes = settings.max_value_kb * KB
         cache = Cache(shell.clock, settings.cache_entries, settings.cache_mb * MB)
         self._cached = Cached(shell, cache, max_value_bytes)
@@ -91,6 +95,8 @@ class Hel(ChildRole):
             lambda act: self._database.submit(lambda _: act()),
             self._recorder.alone,
         )
+        receiver = Receiver(state, shell.clock)
+        self._restores = Restores(shell, receiver, restored, self._end_restored)
 
     @property
     def trouble(self) -> str:
@@ -127,6 +133,7 @@ class Hel(ChildRole):
             **self._historian.services(),
             **self._viewer.services(),
             **self._backups.services(),
+            **self._restores.services(),
         }
 
     def release(self, run: Run) -> None:
@@ -135,11 +142,17 @@ class Hel(ChildRole):
     def lost(self, peer: str, pid: int) -> None:
         super().lost(peer, pid)
         self._backups.lost(peer)
+        self._restores.lost(peer)
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         """What waits is done first: each thread works in order."""
         self._historian.close()
-        closing = (self._backups.close(), self._recorder.close(), self._files.close())
+        closing = (
+            self._backups.close(),
+            self._restores.close(),
+            self._recorder.close(),
+            self._files.close(),
+        )
         give_up_s = self.shell.clock.monotonic_s() + grace_s
 
         def look() -> None:
@@ -150,6 +163,10 @@ class Hel(ChildRole):
                 self.shell.later(CLOSE_POLL_S, look)
 
         look()
+
+    def _end_restored(self) -> None:
+        """Whoever supervises it starts it again, and then it does what was decided."""
+        self.finish(RESTORE_GRACE_S, lambda: self.shell.end(RESTORED))
 
 
 def _bounds(settings: Settings) -> Bounds:

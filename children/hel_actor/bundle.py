@@ -121,39 +121,45 @@ def _padding(size_bytes: int) -> bytes:
     return bytes(-size_bytes % tarfile.BLOCKSIZE)
 
 
-class Ledger:
-    """The entries of one archive, counted; they themselves wait in a file, not in memory."""
+class Tally:
+    """What the manifest says of all entries together."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self) -> None:
         self._sum = hashlib.sha256()
         self.entries = 0
         self.size_bytes = 0
 
-    def add(self, entry: Entry) -> None:
-        self._file.write(msgspec.json.encode(entry) + b"\n")
-        self.count(entry)
+    @property
+    def sha256(self) -> str:
+        return self._sum.hexdigest()
 
     def count(self, entry: Entry) -> None:
-        """Without keeping it."""
         self._sum.update(entry.line())
         self.entries += 1
         self.size_bytes += entry.size_bytes
+
+
+class Ledger(Tally):
+    """The entries of one archive; they wait in a file, for memory may be too small for them."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
 
     @classmethod
     def beside(cls, folder: Path) -> "Ledger":
         """One whose file nobody sees, on the disk of `folder`. Raises: OSError."""
         return cls(tempfile.TemporaryFile(dir=folder))
 
-    def close(self) -> None:
-        self._file.close()
-
-    @property
-    def sha256(self) -> str:
-        return self._sum.hexdigest()
+    def add(self, entry: Entry) -> None:
+        self._file.write(msgspec.json.encode(entry) + b"\n")
+        self.count(entry)
 
     def read(self) -> Iterator[Entry]:
         """All that were added, from the first."""
         self._file.seek(0)
         for line in self._file:
             yield msgspec.json.decode(line, type=Entry)
+
+    def close(self) -> None:
+        self._file.close()

@@ -104,7 +104,7 @@ class Recorder:
         return self._worker.submit(closed)
 
     def alone(self, act: Callable[[], T]) -> "Future[T]":
-        """Do something while no file of any series changes, and none is read."""
+        """Do something while no file of any series changes."""
         return self._worker.submit(act)
 
     def _append_one(self, request: AppendSample, run: Run) -> "Future[SampleAppended]":

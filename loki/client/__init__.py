@@ -4,7 +4,7 @@
 ...     print(client.execute("average", {"sensor": "t1", "n": 5}).value)
 """
 
-from loki.client.backup import BackupContents, BackupStream
+from loki.client.backup import BackupContents, BackupStream, RestoreStream
 from loki.client.client import LokiClient
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
@@ -42,6 +42,7 @@ __all__ = [
     "LokiClientError",
     "Output",
     "Progress",
+    "RestoreStream",
     "Result",
     "Row",
     "Rows",

@@ -1,11 +1,17 @@
-"""A device's backup as it comes in: what is in it, then its bytes."""
+"""A device's backup as it comes in, and as it goes back."""
 
-from collections.abc import Iterator
+import queue
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import IO, Any
 
+from loki.client.error import LokiClientError
 from loki.client.server_stream import ServerStream
 from loki.v1 import backup_pb2
+
+PIECE_BYTES = 256 * 1024
+Request = backup_pb2.RestoreBackupRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,54 @@ class BackupStream(ServerStream, Iterator[bytes]):
         piece = self.read().piece
         self.sent_bytes = piece.sent_bytes
         return bytes(piece.data)
+
+
+class RestoreStream(ServerStream):
+    """Leaving the `with` block, or `cancel`, before `restore` changes nothing on the device."""
+
+    def __init__(self, open_call: Callable[[Iterator[Request]], Any], archive: IO[bytes]) -> None:
+        """`archive` is read in another thread, as fast as the device takes it."""
+        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._broken: Exception | None = None
+        self.sent_bytes = 0
+        super().__init__(open_call(self._requests(archive)))
+
+    def _requests(self, archive: IO[bytes]) -> Iterator[Request]:
+        yield Request(begin=backup_pb2.RestoreBegin())
+        try:
+            while data := archive.read(PIECE_BYTES):
+                yield Request(data=data)
+                self.sent_bytes += len(data)
+        except (OSError, ValueError) as error:  # ValueError: it was closed.
+            self._broken = error
+            return
+        yield Request(check=backup_pb2.RestoreCheck())
+        if self._answers.get():
+            yield Request(confirm=backup_pb2.RestoreConfirm())
+
+    def checked(self) -> BackupContents:
+        """Waits until the device has all of it and found it sound; nothing is changed by then.
+
+        Raises: LokiClientError; OSError where the archive could not be read.
+        """
+        try:
+            return contents_of(self.read().checked)
+        except LokiClientError:
+            if self._broken is not None:
+                raise self._broken from None
+            raise
+
+    def restore(self) -> str:
+        """Put it in place; the folder on the device that has what was there before.
+
+        Raises: LokiClientError.
+        """
+        self._answers.put(True)
+        return str(self.read().restored.kept_aside)
+
+    def cancel(self) -> None:
+        super().cancel()
+        self._answers.put(False)
 
 
 def contents_of(contents: backup_pb2.BackupContents) -> BackupContents:

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import grpc
 
-from loki.client.backup import BackupStream
+from loki.client.backup import BackupStream, RestoreStream
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
@@ -265,6 +265,13 @@ class LokiClient:
         Iterating raises LokiClientError.
         """
         return BackupStream(self._backups.CreateBackup(backup_pb2.CreateBackupRequest()))
+
+    def restore_backup(self, archive: IO[bytes]) -> RestoreStream:
+        """Send a backup back; it takes the place of all that the device keeps once it is told to.
+
+        The stream's methods raise LokiClientError.
+        """
+        return RestoreStream(self._backups.RestoreBackup, archive)
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         try:

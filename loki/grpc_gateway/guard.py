@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -61,6 +61,14 @@ class Malformed:
     reason: str
 
 
+MAKERS = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+"""By whether the client streams, and whether the server does."""
+
+
 class Guard:
     """Wraps behaviours into handlers. Nothing that they raise reaches gRPC as it is."""
 
@@ -85,11 +93,12 @@ class Guard:
         """Raises: AttributeError for a behaviour that `needs` no role."""
         role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
 
-        async def serve(request: object, context: ServicerContext) -> object:
-            return await self._serve(behaviour, role, request, context)
+        checked = _each if method.client_streaming else _whole
 
-        kinds = grpc.unary_stream_rpc_method_handler, grpc.unary_unary_rpc_method_handler
-        make: Any = kinds[0] if method.server_streaming else kinds[1]
+        async def serve(request: Any, context: ServicerContext) -> object:
+            return await self._serve(lambda call: behaviour(checked(request), call), role, context)
+
+        make: Any = MAKERS[method.client_streaming, method.server_streaming]
         handler: grpc.RpcMethodHandler[Any, Any] = make(
             serve,
             request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
@@ -98,15 +107,16 @@ class Guard:
         return handler
 
     async def _serve(
-        self, behaviour: Behaviour, role: ClientRole, request: object, context: ServicerContext
+        self,
+        behaviour: Callable[[Call], Awaitable[object]],
+        role: ClientRole,
+        context: ServicerContext,
     ) -> object:
         self._begin(context)
         try:
             principal = principal_of(context.peer())
             principal.require(role)
-            if isinstance(request, Malformed):
-                raise InvalidArgument(f"not a request of this method: {request.reason}")
-            return await behaviour(request, Call(principal, context))
+            return await behaviour(Call(principal, context))
         except RunFailed as error:
             status = status_of(self._hide_bug(error.failure), error.finished)
         except LokiError as error:
@@ -153,6 +163,18 @@ class Guard:
         except TimeoutError:
             return False
         return True
+
+
+def _whole(request: object) -> object:
+    """Raises: InvalidArgument for what could not be parsed."""
+    if isinstance(request, Malformed):
+        raise InvalidArgument(f"not a request of this method: {request.reason}")
+    return request
+
+
+async def _each(requests: AsyncIterator[object]) -> AsyncIterator[object]:
+    async for request in requests:
+        yield _whole(request)
 
 
 def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -43,3 +43,41 @@ class BackupPiece(_message.Message):
     data: bytes
     sent_bytes: int
     def __init__(self, data: _Optional[bytes] = ..., sent_bytes: _Optional[int] = ...) -> None: ...
+
+class RestoreBackupRequest(_message.Message):
+    __slots__ = ("begin", "data", "check", "confirm")
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    CHECK_FIELD_NUMBER: _ClassVar[int]
+    CONFIRM_FIELD_NUMBER: _ClassVar[int]
+    begin: RestoreBegin
+    data: bytes
+    check: RestoreCheck
+    confirm: RestoreConfirm
+    def __init__(self, begin: _Optional[_Union[RestoreBegin, _Mapping]] = ..., data: _Optional[bytes] = ..., check: _Optional[_Union[RestoreCheck, _Mapping]] = ..., confirm: _Optional[_Union[RestoreConfirm, _Mapping]] = ...) -> None: ...
+
+class RestoreBegin(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RestoreCheck(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RestoreConfirm(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RestoreBackupResponse(_message.Message):
+    __slots__ = ("checked", "restored")
+    CHECKED_FIELD_NUMBER: _ClassVar[int]
+    RESTORED_FIELD_NUMBER: _ClassVar[int]
+    checked: BackupContents
+    restored: RestoreDone
+    def __init__(self, checked: _Optional[_Union[BackupContents, _Mapping]] = ..., restored: _Optional[_Union[RestoreDone, _Mapping]] = ...) -> None: ...
+
+class RestoreDone(_message.Message):
+    __slots__ = ("kept_aside",)
+    KEPT_ASIDE_FIELD_NUMBER: _ClassVar[int]
+    kept_aside: str
+    def __init__(self, kept_aside: _Optional[str] = ...) -> None: ...

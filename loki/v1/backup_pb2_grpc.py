@@ -43,6 +43,11 @@ class BackupServiceStub:
                 request_serializer=loki_dot_v1_dot_backup__pb2.CreateBackupRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_backup__pb2.CreateBackupResponse.FromString,
                 _registered_method=True)
+        self.RestoreBackup = channel.stream_stream(
+                '/loki.v1.BackupService/RestoreBackup',
+                request_serializer=loki_dot_v1_dot_backup__pb2.RestoreBackupRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_backup__pb2.RestoreBackupResponse.FromString,
+                _registered_method=True)
 
 
 class BackupServiceServicer:
@@ -63,6 +68,21 @@ class BackupServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RestoreBackup(self, request_iterator, context):
+        """Puts back what an archive has: it takes the place of all that the device keeps, at once and
+        wholly, or nothing changes. What was there before stays on the device, in a folder of its own.
+
+        The client sends `begin`, the archive's bytes, and `check`. The device verifies all of it and
+        answers `checked`. Only when the client sends `confirm` then, anything is changed; the last
+        answer is `restored`. Calls of scripts fail with CHILD_DOWN for the moment that this takes.
+
+        Reasons: ARGUMENT_INVALID for what is no sound backup, or one of a newer Loki; QUOTA when
+        somebody restores one already; IO when the device has no room for it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BackupServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -70,6 +90,11 @@ def add_BackupServiceServicer_to_server(servicer, server):
                     servicer.CreateBackup,
                     request_deserializer=loki_dot_v1_dot_backup__pb2.CreateBackupRequest.FromString,
                     response_serializer=loki_dot_v1_dot_backup__pb2.CreateBackupResponse.SerializeToString,
+            ),
+            'RestoreBackup': grpc.stream_stream_rpc_method_handler(
+                    servicer.RestoreBackup,
+                    request_deserializer=loki_dot_v1_dot_backup__pb2.RestoreBackupRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_backup__pb2.RestoreBackupResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -103,6 +128,33 @@ class BackupService:
             '/loki.v1.BackupService/CreateBackup',
             loki_dot_v1_dot_backup__pb2.CreateBackupRequest.SerializeToString,
             loki_dot_v1_dot_backup__pb2.CreateBackupResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestoreBackup(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/loki.v1.BackupService/RestoreBackup',
+            loki_dot_v1_dot_backup__pb2.RestoreBackupRequest.SerializeToString,
+            loki_dot_v1_dot_backup__pb2.RestoreBackupResponse.FromString,
             options,
             channel_credentials,
             insecure,
