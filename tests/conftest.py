@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 PR_SET_CHILD_SUBREAPER = 36  # Source: prctl(2)
 DEATH_TIMEOUT_S = 3.0
 NEEDS = "needs "
 
 Need = Callable[..., None]
+
+# A busy machine is no reason to fail: no test is timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

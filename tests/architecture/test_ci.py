@@ -26,3 +26,9 @@ def test_s_1_2_7_every_change_is_linted_tested_and_its_coverage_reported(
     assert f"\nmake {target}\n" in (ROOT / ".ci/run").read_text() + "\n"
     planned = recipe(target)
     assert [step for step in steps if step not in planned] == []
+
+
+def test_no_folder_of_tests_is_left_out() -> None:
+    planned = recipe("test").split()
+    folders = {f"tests/{f.name}" for f in (ROOT / "tests").iterdir() if any(f.rglob("test_*.py"))}
+    assert folders - set(planned) == set()

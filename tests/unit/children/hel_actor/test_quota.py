@@ -50,7 +50,7 @@ def refusal(call: Callable[[], object]) -> LokiError:
         (5, 256, "tools.toml", 5 * MB, "[tools.limits] max_disk_mb"),
         (500, 256, "tools.toml", 500 * MB, "[tools.limits] max_disk_mb"),
         (5, 256, UPLOADED, 5 * MB, "max_disk_mb in the limits of its registration"),
-        (5, 0, "a.lua", 5 * MB, "[limits] max_disk_mb in its `--- loki:` header"),
+        (5, 0, "a.lua", 5 * MB, "[limits] max_disk_mb in a `--- loki:` header at its top"),
         (0, 256, "tools.toml", 256 * MB, "[children_config.hel] quota_mb"),
         (0, 0, "tools.toml", 0, "[children_config.hel] quota_mb"),
     ],

@@ -263,7 +263,6 @@ def test_a_body_that_is_no_message_is_answered_and_harms_nobody(
 
 @settings(
     max_examples=200,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -14,7 +14,7 @@ from loki.actors.selector import LOOP, LaneSelector
 from loki.clock import FakeClock
 from loki.errors import ResourceLimitExceeded
 
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 
 
 class Driver(Protocol):

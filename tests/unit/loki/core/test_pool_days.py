@@ -215,5 +215,5 @@ class Days(RuleBasedStateMachine):
         assert len(self.alive) >= self.pool.warm + 1
 
 
-Days.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+Days.TestCase.settings = settings(max_examples=100, stateful_step_count=50)
 TestDays = Days.TestCase

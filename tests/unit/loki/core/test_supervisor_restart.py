@@ -165,7 +165,6 @@ class Lives(RuleBasedStateMachine):
 Lives.TestCase.settings = settings(
     max_examples=LIVES,
     stateful_step_count=HAPPENINGS,
-    deadline=None,
     phases=(Part.explicit, Part.reuse, Part.generate),  # A life shrinks for minutes.
 )
 TestLives = Lives.TestCase

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loki.core.engine import Call, Finished
@@ -68,13 +68,13 @@ def echo(engine):
     session.close()
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=400)
 @given(values)
 def test_s_4_2_4_values_survive_the_way_to_lua_and_back(echo, value):
     assert same(echo(value), without_nulls_in_objects(value))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.text(), values, max_size=3))
 def test_s_4_2_4_arguments_survive_as_the_result(engine, params):
     session = engine.prepare()
@@ -83,7 +83,7 @@ def test_s_4_2_4_arguments_survive_as_the_result(engine, params):
     assert same(step.value, without_nulls_in_objects(params))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_s_4_2_4_bytes_survive_where_they_are_marked(engine, data):
     session = engine.prepare()
@@ -92,7 +92,7 @@ def test_s_4_2_4_bytes_survive_where_they_are_marked(engine, data):
     assert step == Finished([data, len(data)])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=30))
 def test_lua_and_python_agree_on_utf_8(engine, data):
     session = engine.prepare()
