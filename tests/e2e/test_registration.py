@@ -180,6 +180,28 @@ def test_no_registration_is_lost_that_was_under_way_when_hel_died(
             assert client.execute(name).value == int(name[1:])
 
 
+def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar.gz"
+    with server.client() as client:
+        then = client.register_script(definition(1))
+        with client.create_backup() as backup, archive.open("wb") as file:
+            backup.contents()
+            file.writelines(backup)
+        client.register_script(definition(2), expected_revision=then.revision)
+        client.register_script(definition(3, "later"))
+        with archive.open("rb") as file, client.restore_backup(file) as stream:
+            stream.checked()
+            stream.restore()
+        until(lambda: [s.name for s in client.list_scripts()] == ["from_file", "mine"])
+        assert client.get_script("mine").revision == then.revision
+        until(lambda: client.execute("mine").value == 1)  # The dispatcher hears of it next.
+        with pytest.raises(LokiClientError) as unknown:
+            client.execute("later")
+        assert unknown.value.reason == "SCRIPT_NOT_FOUND"
+        (kept,) = client.list_script_revisions("mine")
+        assert kept.current
+
+
 def test_what_an_earlier_version_kept_is_taken_over(state_dir: Path) -> None:
     old = Script(
         name="old",

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from loki.actors.library import Library
-from loki.errors import ErrorCode, LokiError, ScriptNotFound, ServiceUnavailable
+from loki.errors import ErrorCode, IoError, LokiError, ScriptNotFound, ServiceUnavailable
 from loki.messages.envelope import Done
 from loki.messages.event import ConfigRejected, ScriptChange
 from loki.messages.library import (
@@ -225,20 +225,23 @@ def test_what_was_read_is_served_while_the_keeper_is_away(shelf: Shelf) -> None:
     shelf.open(test)
 
 
+@pytest.mark.parametrize("error", [ServiceUnavailable("hel ended"), IoError("fsync failed")])
 @pytest.mark.parametrize("lost", ["request", "answer"])
-def test_a_change_whose_answer_got_lost_is_looked_up(shelf: Shelf, lost: str) -> None:
-    """The keeper died at it: before it was done, or after."""
+def test_a_change_whose_answer_got_lost_is_looked_up(
+    shelf: Shelf, lost: str, error: LokiError
+) -> None:
+    """The keeper, or its disk, failed at it: before it was done, or after."""
     keep = shelf.shell.answers[KeepScript]
 
     def die(request: KeepScript) -> Done:
         shelf.shell.answers[KeepScript] = keep
         if lost == "answer":
             keep(request)
-        raise ServiceUnavailable("hel ended before it answered")
+        raise error
 
     async def test(library: Library) -> None:
         shelf.shell.answers[KeepScript] = die
-        with pytest.raises(ServiceUnavailable, match="ended before it answered"):
+        with pytest.raises(type(error), match=error.message):
             await register(library, "mine")
         await shelf.shell.settle()
         assert await names(library) == ["from_file", *shelf.keeper.names()]
