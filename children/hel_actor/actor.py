@@ -27,6 +27,8 @@ from hel_actor.stored import Stored
 from hel_actor.tally import Tally
 from hel_actor.turns import Turns
 from hel_actor.viewer import Viewer
+from hel_actor.watched import Watched
+from hel_actor.watchers import Watchers
 from loki.child import ChildRole, Run, RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 
@@ -72,7 +74,8 @@ class Hel(ChildRole):
         cache = Cache(shell.clock, settings.cache_entries, settings.cache_mb * MB)
         self._cached = Cached(shell, cache, max_value_bytes)
         self.ledger = ledger = Ledger()
-        tally = Tally(ledger, settings.quota_mb)
+        watchers = Watchers()
+        tally = Tally(ledger, watchers, settings.quota_mb)
         jail = Jail(state / "files", settings.max_file_kb * KB)
         self._files = Files(shell, jail, ledger, settings.quota_mb)
         worker = shell.worker("database")
@@ -80,6 +83,7 @@ class Hel(ChildRole):
             state / "hel.sqlite", MIGRATIONS, worker, shell.clock, shell.log, witness=tally
         )
         self._stored = Stored(self._database, tally, max_value_bytes)
+        self._watched = Watched(shell, self._database, watchers)
         self._registered = Registered(self._database, settings.revisions_per_script)
         self._configured = Configured(self._database)
         self._historian = Historian(shell, self._database, _bounds(settings))
@@ -122,6 +126,7 @@ class Hel(ChildRole):
         return {
             **self._files.calls(),
             **self._stored.calls(),
+            **self._watched.calls(),
             **self._cached.calls(),
             **self._recorder.calls(),
         }
@@ -138,6 +143,7 @@ class Hel(ChildRole):
 
     def release(self, run: Run) -> None:
         self._recorder.release(run)
+        self._watched.release(run)
 
     def lost(self, peer: str, pid: int) -> None:
         super().lost(peer, pid)

@@ -15,6 +15,8 @@ def following(promise: "Future[T]", then: Callable[[T], U]) -> "Future[U]":
     answer: Future[U] = Future()
 
     def kept(done: "Future[T]") -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
         try:
             answer.set_result(then(done.result()))
         except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.

@@ -187,6 +187,32 @@ _STORAGE_FUNCTIONS = (
         "{done, failed}: where a cas did not find what it expected, done is false and failed its "
         "number, from 1.",
     ),
+    LuaFunction(
+        name="storage_watch",
+        request="WatchStored",
+        parameters=(
+            LuaParameter(
+                name="prefix",
+                type=LuaType.STRING,
+                required=False,
+                doc="Only keys that begin with it",
+            ),
+            LuaParameter(
+                name="options",
+                type=LuaType.OBJECT,
+                required=False,
+                doc="{since = the revision of the call before; without it, changes from now on "
+                "count; timeout_ms = how long to wait at most, 0 or more; without it, as long as "
+                "the run lasts}",
+            ),
+        ),
+        returns=LuaType.OBJECT,
+        permission=STORAGE,
+        doc="Waits until stored values change, whoever changes them: {revision, changes, reset}. "
+        "Changes are {key, removed, revision}, in order, and none after timeout_ms. With the "
+        "revision as `since` of the next call no change is missed between the two. Where that is "
+        "too long ago, or before a restart, reset is true: read anew, and go on from `revision`.",
+    ),
 )
 
 _CACHE_FUNCTIONS = (

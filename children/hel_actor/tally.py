@@ -1,13 +1,14 @@
-"""Keeps the ledger right about the database: within a transaction, and after it."""
+"""Keeps ledger and watchers right about the database: within a transaction, and after it."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from hel_actor import usage
 from hel_actor.ledger import Ledger, Part
 from hel_actor.quota import account_of
 from hel_actor.usage import Usage
+from hel_actor.watchers import Changed, Watchers
 from loki.child import Run
 from loki.errors import LokiError
 
@@ -17,12 +18,14 @@ T = TypeVar("T")
 class Tally:
     """Used by the database's thread; see `database.Witness`."""
 
-    def __init__(self, ledger: Ledger, quota_mb: int) -> None:
+    def __init__(self, ledger: Ledger, watchers: Watchers, quota_mb: int) -> None:
         """`quota_mb` is what those have that have no limit of their own."""
+        self._watchers = watchers
         self._ledger = ledger
         self._quota_mb = quota_mb
         self._kept: Mapping[str, Usage] = {}
         self._coming: Mapping[str, Usage] | None = None
+        self._changed: Sequence[Changed] = ()
 
     def within(
         self, run: Run, change: Callable[[sqlite3.Connection], T | LokiError]
@@ -45,19 +48,24 @@ class Tally:
         return changed
 
     def opened(self, connection: sqlite3.Connection) -> None:
+        usage.note_changes(connection)
         self._coming = usage.of_all(connection)
         self.kept()
 
     def changed(self, connection: sqlite3.Connection) -> None:
         self._coming = usage.of_all(connection)
+        self._changed = usage.take_changes(connection)
 
     def kept(self) -> None:
         if self._coming is not None:
             self._kept, self._coming = self._coming, None
             self._load()
+            revisions = {name: each.revision for name, each in self._kept.items()}
+            self._watchers.tell(revisions, self._changed)
+            self._changed = ()
 
     def lost(self) -> None:
-        self._coming = None
+        self._coming, self._changed = None, ()
         self._load()
 
     def _load(self) -> None:

@@ -107,7 +107,37 @@ class Usage:
     revision: int = 0
 
 
+# Of one connection and of no file; what a rollback undoes was never noted here either.
+_NOTES = (
+    "CREATE TEMP TABLE IF NOT EXISTS changed (namespace TEXT, key BLOB, is_removed INTEGER)",
+    *(
+        f"""
+        CREATE TEMP TRIGGER IF NOT EXISTS note_{event} AFTER {event} ON main.keyvalue BEGIN
+            INSERT INTO changed VALUES ({row}.namespace, {row}.key, {is_removed});
+        END
+        """  # noqa: S608  # Our own words.
+        for event, row, is_removed in (
+            ("INSERT", "NEW", 0),
+            ("UPDATE", "NEW", 0),
+            ("DELETE", "OLD", 1),
+        )
+    ),
+)
 _SELECT = "SELECT namespace, keyvalue_bytes + series_bytes, revision FROM usage "
+
+
+def note_changes(connection: sqlite3.Connection) -> None:
+    """Let this connection note from now on which keys it changes. Outside of a transaction."""
+    connection.execute("PRAGMA temp_store = MEMORY")
+    for statement in _NOTES:
+        connection.execute(statement)
+
+
+def take_changes(connection: sqlite3.Connection) -> list[tuple[str, str, bool]]:
+    """(namespace, key, whether it was removed) of each change of stored values, in order."""
+    noted = connection.execute("SELECT * FROM changed ORDER BY rowid").fetchall()
+    connection.execute("DELETE FROM changed")
+    return [(namespace, key.decode(), bool(is_removed)) for namespace, key, is_removed in noted]
 
 
 def of(connection: sqlite3.Connection, namespace: str) -> Usage:

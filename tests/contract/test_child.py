@@ -61,6 +61,7 @@ SAMPLES_BY_PLACE: dict[tuple[str, str], Any] = {
     ("sensor_read", "id"): "t1",
     ("sensor_info", "id"): "t1",
     ("actuator_set", "id"): "led",
+    ("storage_watch", "options"): {"since": 1},  # Never was, so that the call need not wait.
 }
 
 

@@ -1,6 +1,7 @@
-"""What scripts keep, as their authors meet it: limits of the disk, and many values at once."""
+"""What scripts keep, as their authors meet it: limits of the disk, many values at once, changes."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -50,6 +51,26 @@ local done = hel:storage_batch{
   { op = "cas", key = "left", expected = params.expected, value = 2 },
 }
 return { done = done.done, failed = done.failed, keys = hel:storage_keys("", { limit = 9 }) }""" }
+
+[[tools]]
+name = "inbox"
+return_type = "array"
+permissions = { storage = true }
+limits = { max_execution_time_ms = 60000 }
+parameters = [
+  { name = "key", type = "string", required = false },
+  { name = "wanted", type = "integer", required = false, default = 0 },
+]
+script = { inline = """
+if params.key then hel:storage_set(params.key, true) return {} end
+local seen, keys = hel:storage_watch("mail/", { timeout_ms = 0 }).revision, {}
+loki.emit(seen)
+while #keys < params.wanted do
+  local news = hel:storage_watch("mail/", { since = seen })
+  for _, change in ipairs(news.changes) do keys[#keys + 1] = change.key end
+  seen = news.revision
+end
+return keys""" }
 
 [[tools]]
 name = "mistake"
@@ -119,3 +140,27 @@ def test_a_mistake_in_a_batch_is_named(client: LokiClient) -> None:
     told = client.execute("mistake").value
     assert "unknown field `when` - at `$.changes[0]`" in told
     assert "change 1: a value is missing; op = 'remove' removes one" in told
+
+
+def test_s_8_3_1_a_run_that_waits_is_woken_by_other_runs(
+    server: LokiServer, client: LokiClient
+) -> None:
+    with ThreadPoolExecutor(3) as threads, server.client() as others:
+        waiting = []
+        for _ in range(3):
+            stream = client.stream("inbox", {"wanted": 20})
+            stream.read()  # It knows the revision now.
+            waiting.append(threads.submit(list, stream))
+        keys = [f"mail/{number}" for number in range(20)]
+        for key in keys:
+            others.execute("inbox", {"key": key})
+            others.execute("inbox", {"key": "elsewhere"})
+        for each in waiting:
+            assert each.result(20)[-1].execution.value == keys
+
+
+def test_s_8_3_1_waiting_ends_with_the_run(client: LokiClient) -> None:
+    with pytest.raises(LokiClientError) as ended:
+        client.execute("inbox", {"wanted": 1}, timeout_s=0.5)
+    assert ended.value.reason == "CLIENT_DEADLINE"
+    assert client.execute("inbox", {"wanted": 0}).value == []

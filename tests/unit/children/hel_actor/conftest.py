@@ -23,9 +23,11 @@ class FakeTimer:
     def __init__(self, delay_s: float, action: Callable[[], None]) -> None:
         self.delay_s = delay_s
         self.action = action
+        self.cancelled = False
 
     def cancel(self) -> None:
         self.action = lambda: None
+        self.cancelled = True
 
 
 class FakeShell:

@@ -21,6 +21,14 @@ def test_what_follows_is_made_of_the_result() -> None:
     assert following(promise(20), lambda number: (number, 1)).result(0) == (20, 1)
 
 
+def test_what_nobody_waits_for_any_more_is_not_made() -> None:
+    first: Future[int] = Future()
+    answer = following(first, lambda number: pytest.fail(f"{number}"))
+    answer.cancel()
+    first.set_result(1)
+    assert answer.cancelled()
+
+
 def test_errors_are_handed_on_and_those_given_back_are_raised() -> None:
     with pytest.raises(OSError, match="torn"):
         following(promise(OSError("torn")), lambda _: None).result(0)

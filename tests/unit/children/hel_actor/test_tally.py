@@ -13,6 +13,7 @@ from hel_actor.ledger import Ledger, Part
 from hel_actor.migration import MIGRATIONS
 from hel_actor.quota import account_of
 from hel_actor.tally import Tally
+from hel_actor.watchers import Watchers
 
 from loki.child import Run
 from loki.clock import FakeClock
@@ -29,7 +30,7 @@ class World:
     def __init__(self, folder: Path, worker: ThreadPoolExecutor) -> None:
         self.ledger = Ledger()
         self.ledger.load(Part.FILES, {})
-        self.tally = Tally(self.ledger, 0)
+        self.tally = Tally(self.ledger, Watchers(), 0)
         self.database = Database(
             folder / "hel.sqlite", MIGRATIONS, worker, FakeClock(), LOG, witness=self.tally
         )
