@@ -36,9 +36,10 @@ def state_dir(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-@pytest.fixture
-def server(state_dir: Path) -> Iterator[LokiServer]:
-    with LokiServer(tools=FILE, state_dir=state_dir, environment=PATIENT) as running:
+@pytest.fixture(scope="module")
+def server() -> Iterator[LokiServer]:
+    """Each test registers scripts of its own names."""
+    with LokiServer(tools=FILE, environment=PATIENT) as running:
         yield running
 
 
@@ -119,32 +120,46 @@ def test_s_3_1_5_what_was_acknowledged_is_there_after_a_kill_of_all(state_dir: P
 def test_registrations_outlive_those_who_keep_them(
     server: LokiServer, victims: tuple[str, ...]
 ) -> None:
+    name, revision = f"of_{'_'.join(victims)}", ""
     with server.client() as client:
-        revision = ""
         for number in range(4):
             made = patiently(
                 lambda n=number, r=revision: client.register_script(
-                    definition(n), expected_revision=r
+                    definition(n, name), expected_revision=r
                 )
             )
             assert isinstance(made, script_pb2.Script)
             revision = made.revision
             for victim in victims:
                 kill(client, victim)
-            assert client.execute("mine").value == number  # The dispatcher knows it.
-        found = patiently(lambda: client.get_script("mine"))
+            assert client.execute(name).value == number  # The dispatcher knows it.
+        found = patiently(lambda: client.get_script(name))
         assert isinstance(found, script_pb2.Script)
         assert found.revision == revision
-        revisions = patiently(lambda: list(client.list_script_revisions("mine")))
+        revisions = patiently(lambda: list(client.list_script_revisions(name)))
         assert isinstance(revisions, list)
         assert len(revisions) == 4
 
 
-def test_no_registration_is_lost_that_was_under_way_when_hel_died(
-    server: LokiServer, state_dir: Path
-) -> None:
+def test_no_registration_is_lost_that_was_under_way_when_hel_died(state_dir: Path) -> None:
     """Acknowledged ones are there; of the others each is there as a whole or not at all."""
-    acknowledged, refused = set(), set()
+    with LokiServer(tools=FILE, state_dir=state_dir, environment=PATIENT) as server:
+        acknowledged, refused = registered_while_hel_dies(server, kills=8)
+        with server.client() as client:
+            there = {script.name for script in client.list_scripts("t*")}
+        assert acknowledged <= there <= acknowledged | refused
+        kill_all(server)
+    with LokiServer(tools=FILE, state_dir=state_dir) as again, again.client() as client:
+        kept = {script.name for script in client.list_scripts("t*")}
+        assert acknowledged <= kept <= acknowledged | refused
+        for name in kept:
+            assert client.execute(name).value == int(name[1:])
+
+
+def registered_while_hel_dies(server: LokiServer, kills: int) -> tuple[set[str], set[str]]:
+    """What was acknowledged, and what was refused."""
+    acknowledged: set[str] = set()
+    refused: set[str] = set()
     stop = threading.Event()
 
     def write() -> None:
@@ -163,27 +178,21 @@ def test_no_registration_is_lost_that_was_under_way_when_hel_died(
     with server.client() as client, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
         try:
-            for _ in range(8):
+            for _ in range(kills):
                 enough = len(acknowledged) + 5
                 until(lambda e=enough: writing.done() or len(acknowledged) >= e)
                 kill(client, "hel")
         finally:
             stop.set()
         writing.result(PATIENCE_S)
-        there = {script.name for script in client.list_scripts("t*")}
-        assert acknowledged <= there <= acknowledged | refused
-        kill_all(server)
-    with LokiServer(tools=FILE, state_dir=state_dir) as again, again.client() as client:
-        kept = {script.name for script in client.list_scripts("t*")}
-        assert acknowledged <= kept <= acknowledged | refused
-        for name in kept:
-            assert client.execute(name).value == int(name[1:])
+    return acknowledged, refused
 
 
 def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar.gz"
     with server.client() as client:
         then = client.register_script(definition(1))
+        names = [script.name for script in client.list_scripts()]
         with client.create_backup() as backup, archive.open("wb") as file:
             backup.contents()
             file.writelines(backup)
@@ -192,7 +201,7 @@ def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_pa
         with archive.open("rb") as file, client.restore_backup(file) as stream:
             stream.checked()
             stream.restore()
-        until(lambda: [s.name for s in client.list_scripts()] == ["from_file", "mine"])
+        until(lambda: [script.name for script in client.list_scripts()] == names)
         assert client.get_script("mine").revision == then.revision
         until(lambda: client.execute("mine").value == 1)  # The dispatcher hears of it next.
         with pytest.raises(LokiClientError) as unknown:
