@@ -16,7 +16,8 @@ from loki.messages.archive import SESSION_BITS, Kept, ListKept
 from loki.messages.execution import Cause
 from loki.messages.history import ExecutionState
 
-STEP = 1000  # Rows that are looked at, or go, in one transaction.
+STEP = 1000  # Rows that go in one transaction.
+LOOK = 250  # Rows that are looked at in one.
 CLOCK_SET_NS = 1_577_836_800 * 10**9  # 2020: an earlier time is that of a clock which is not set.
 PAGE_BYTES = 4 * 1024 * 1024
 
@@ -179,12 +180,12 @@ def look(connection: sqlite3.Connection, asked: ListKept, below: int, most: int)
     rows = connection.execute(
         "SELECT number, script, cause FROM execution "
         "WHERE number < ? AND cause <> '' ORDER BY number DESC LIMIT ?",
-        (below, STEP),
+        (below, LOOK),
     ).fetchall()
     matching = [number for number, script, cause in rows if _matches(asked, script, cause)][:most]
     if len(matching) == most:
         return Seen(tuple(matching), matching[-1])
-    return Seen(tuple(matching), rows[-1][0] if len(rows) == STEP else 0)
+    return Seen(tuple(matching), rows[-1][0] if len(rows) == LOOK else 0)
 
 
 def _matches(asked: ListKept, script: str, cause: str) -> bool:

@@ -17,7 +17,7 @@ from loki.core.history import History
 from loki.core.remembered import kept
 from loki.core.supervisor_spec import Backoff
 from loki.core.unwritten import Taken, Unwritten
-from loki.errors import ServiceUnavailable
+from loki.errors import ErrorCode, ServiceUnavailable
 from loki.messages.archive import ArchiveOpened, KeepExecutions, OpenArchive
 from loki.messages.envelope import Done, Failure, Message, Request
 
@@ -115,16 +115,23 @@ class Archivist:
         """With what changed meanwhile; at the end with all of it, at once."""
         self._busy = False
         if isinstance(reply, Failure):
-            self._failures += 1
-            self._shell.log.info("the history waits for %s: %s", self._keeper, reply.message)
-            delay_s = AGAIN.delay_s(self._failures, random.random())  # noqa: S311  # No secret.
-            self._due = self._shell.later(delay_s, self._act)
+            self._wait(reply)
             return
         self._failures = 0
         if self._closed is not None:
             self._close()
         elif self._unwritten:
             self.noted()
+
+    def _wait(self, failure: Failure) -> None:
+        """Try again later; at the end only where another one may be there by then."""
+        self._failures += 1
+        self._shell.log.info("the history waits for %s: %s", self._keeper, failure.message)
+        delay_s = AGAIN.delay_s(self._failures, random.random())  # noqa: S311  # No secret.
+        if failure.code is ErrorCode.CHILD_DOWN or self._closed is None:
+            self._due = self._shell.later(delay_s, self._act)
+        else:
+            self._leave()
 
     def close(self, grace_s: float, done: Callable[[], None]) -> None:
         """Write the rest, then call `done`, once; also where that fails for `grace_s`."""
@@ -144,7 +151,9 @@ class Archivist:
             return
         if self._unwritten:
             self._shell.log.warning(
-                "%s did not take the last %d executions", self._keeper, len(self._unwritten)
+                "%s did not take the last of the history: %d executions",
+                self._keeper,
+                len(self._unwritten),
             )
         closed, self._closed = self._closed, None
         closed()

@@ -1,11 +1,16 @@
-"""The history of executions outlives stops, crashes of all kinds, and a Hel that is away."""
+"""The history of executions outlives stops, crashes of all kinds, and a Hel that is away.
+
+LOKI_HISTORY_KILLS says how often all of Loki is killed, for a longer look than in every test run.
+"""
 
 import os
+import random
 import select
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -36,7 +41,9 @@ name = "long"
 return_type = "string"
 script = { inline = "return ('x'):rep(100 * 1024)" }
 """
+KILLS = int(os.environ.get("LOKI_HISTORY_KILLS", "3"))
 PATIENCE_S = 15.0
+MAY_BE_LOST_S = 2.0  # A second is what is promised; a busy machine may need another one to write.
 MANY = {"LOKI_SUPERVISION__INTENSITY": "100"}
 
 
@@ -226,3 +233,48 @@ def test_an_orderly_stop_ends_what_runs_and_writes_it(state_dir: Path) -> None:
             list(events)
     with serving(state_dir) as (_, client):
         assert client.get_execution(under_way).cause == "cancelled"
+
+
+class Caller(threading.Thread):
+    """Calls until Loki is gone, too seldom to fill a batch; remembers what was acknowledged."""
+
+    def __init__(self, server: LokiServer) -> None:
+        super().__init__()
+        self._server = server
+        self._pause = threading.Event()
+        self.acknowledged: list[tuple[float, str]] = []
+
+    def run(self) -> None:
+        with self._server.client() as client:
+            while True:
+                try:
+                    run = client.execute("one", timeout_s=PATIENCE_S).id
+                except LokiClientError:
+                    return
+                self.acknowledged.append((time.monotonic(), run))
+                self._pause.wait(0.02)
+
+
+@pytest.mark.timeout(120 + KILLS * 20)
+def test_nothing_older_than_its_lag_is_lost_however_often_all_is_killed(state_dir: Path) -> None:
+    chance = random.Random(3)
+    kept: list[str] = []
+    for _ in range(KILLS):
+        with LokiServer(tools=TOOLS, state_dir=state_dir) as server:
+            caller = Caller(server)
+            caller.start()
+            threading.Event().wait(MAY_BE_LOST_S + chance.uniform(0.2, 2.0))
+            pidfds = [os.pidfd_open(pid) for pid in server.pids()]
+            killed_s = time.monotonic()
+            os.kill(server.pid, signal.SIGKILL)
+            for pidfd in pidfds:
+                assert select.select([pidfd], [], [], PATIENCE_S)[0]
+                os.close(pidfd)
+            caller.join(PATIENCE_S)
+        old = [run for at_s, run in caller.acknowledged if at_s < killed_s - MAY_BE_LOST_S]
+        assert old
+        kept += old
+    with serving(state_dir) as (_, client):
+        causes = {each.id: each.cause for each in client.list_executions()}
+    assert [run for run in kept if causes.get(run) != "finished"] == []
+    assert set(causes.values()) <= {"finished", "interrupted"}

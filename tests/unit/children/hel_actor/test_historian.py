@@ -176,7 +176,7 @@ def test_a_smaller_bound_is_met_step_by_step(start: Start, monkeypatch: pytest.M
 def test_a_search_that_finds_little_looks_at_all_in_steps(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "STEP", 4)
+    monkeypatch.setattr(history, "LOOK", 4)
     bench = start()
     rare = {1, 15, 28}
     names = {True: "rare", False: "average"}

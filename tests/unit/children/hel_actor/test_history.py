@@ -209,7 +209,7 @@ def test_script_and_state_choose_the_newest(
 def test_a_search_goes_on_where_its_last_step_ended(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history, "STEP", 3)
+    monkeypatch.setattr(history, "LOOK", 3)
     kept = [row(n, script="rare" if n in (1, 8) else "average") for n in range(1, 10)]
     history.keep(connection, kept, NOTHING)
     request = ListKept(script="rare", state=None, below=100, size=5)

@@ -238,6 +238,14 @@ def test_a_keeper_that_is_away_does_not_keep_the_dispatcher(
     grace = next(each for each in desk.shell.timers if each.delay_s < 1 and not each.cancelled)
     grace.action()
     assert ended == [True]
-    assert caplog.messages == ["hel did not take the last 1 executions"]
+    assert caplog.messages == ["hel did not take the last of the history: 1 executions"]
     grace.action()
+    assert ended == [True]
+
+
+def test_a_keeper_that_cannot_write_is_not_asked_again_at_the_end(desk: Desk) -> None:
+    ended: list[bool] = []
+    desk.run("a")
+    desk.archivist.close(1.0, lambda: ended.append(True))
+    desk.kept(Failure(code=ErrorCode.IO, message="the disk is full"))
     assert ended == [True]
