@@ -13,6 +13,7 @@ from loki.child import (
 
 FILES = "files"
 STORAGE = "storage"
+SHARE = "share"
 
 _PATH = LuaParameter(
     name="path",
@@ -260,8 +261,8 @@ MODULE = LuaModule(
     name="hel",
     child="hel",
     doc="The device's data. Every script has files, stored and cached values and time series of "
-    "its own, which all its runs share and no other script sees; all ad-hoc scripts together count "
-    "as one.",
+    "its own, which all its runs share and no other script sees, unless it declares to share them; "
+    "all ad-hoc scripts together count as one.",
     functions=_FILE_FUNCTIONS + _STORAGE_FUNCTIONS + _CACHE_FUNCTIONS + SERIES_FUNCTIONS,
     permissions=(
         PermissionKey(
@@ -278,6 +279,12 @@ MODULE = LuaModule(
             name=SERIES,
             shape=PermissionShape.FLAG,
             doc="The script's own time series.",
+        ),
+        PermissionKey(
+            name=SHARE,
+            shape=PermissionShape.NAME,
+            doc="A name: in place of data of its own, the script uses those that all scripts with "
+            "this name have together: files, stored and cached values and time series.",
         ),
     ),
 )

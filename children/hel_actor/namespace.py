@@ -1,14 +1,37 @@
 """Whose data a run works on."""
 
-from hel_actor.keyvalue import checked_key
-from hel_actor.lua_api import STORAGE
-from loki.child import Run
+import re
 
-ADHOC = "-adhoc"  # No tool can have this name.
+from hel_actor.keyvalue import checked_key
+from hel_actor.lua_api import SHARE, STORAGE
+from loki.child import Run
+from loki.errors import InvalidArgument
+
+# Names of tools begin with a letter or _, so that none of them can be one of these.
+ADHOC = "-adhoc"
+SHARED = "+"
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+
+
+def shared_name(run: Run) -> str:
+    """What the run's tool shares with all others that declare the same; "" where it does not.
+
+    Raises: InvalidArgument for what is no name: a directory is called after it.
+    """
+    name = next(iter(run.allowed(SHARE)), "")
+    if name and not _NAME.fullmatch(name):
+        raise InvalidArgument(f"'{name[:80]}' cannot be shared: it is no name")
+    return name
 
 
 def space(run: Run) -> str:
-    """The namespace of a run: its tool's name. All ad-hoc scripts, declared nowhere, share one."""
+    """The namespace of a run: what it shares, else that of its tool.
+
+    All ad-hoc scripts, declared nowhere, have one together.
+    """
+    if name := shared_name(run):
+        return SHARED + name
     return run.script if run.declared_in else ADHOC
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hel_actor.namespace import space
+from hel_actor.namespace import shared_name, space
 from loki.child import Run
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
@@ -16,7 +16,7 @@ class Account:
     """What a run's changes are counted to."""
 
     namespace: str
-    script: str
+    owner: str  # For messages.
     limit_mb: int  # MiB; 0 is no limit.
     raised_by: str  # Where people set the limit.
 
@@ -26,11 +26,16 @@ class Account:
 
 
 def account_of(run: Run, quota_mb: int) -> Account:
-    """The tool's own limit holds where it has one, else that of all scripts, `quota_mb`."""
-    if run.max_disk_mb:
+    """The tool's own limit holds where it has one, else that of all scripts, `quota_mb`.
+
+    What several tools share belongs to none of them, so that the limit of none holds.
+    """
+    shared = shared_name(run)
+    if run.max_disk_mb and not shared:
         raised_by = run.place_of_limit("max_disk_mb")
-        return Account(space(run), run.script, run.max_disk_mb, raised_by)
-    return Account(space(run), run.script, quota_mb, "[children_config.hel] quota_mb")
+        return Account(space(run), f"'{run.script}'", run.max_disk_mb, raised_by)
+    owner = f"what is shared as '{shared}'" if shared else f"'{run.script}'"
+    return Account(space(run), owner, quota_mb, "[children_config.hel] quota_mb")
 
 
 def in_blocks(size_bytes: int) -> int:
@@ -41,7 +46,7 @@ def in_blocks(size_bytes: int) -> int:
 def refused(account: Account, used: int, asked: int) -> ResourceLimitExceeded:
     """`used` and `asked` are bytes: what there is, and what was to come on top."""
     return ResourceLimitExceeded(
-        f"'{account.script}' keeps {used} bytes and asks for {asked} more, but may keep "
+        f"{account.owner} keeps {used} bytes and asks for {asked} more, but may keep "
         f"{account.limit_bytes} in all; delete something, or raise {account.raised_by}, which is "
         f"{account.limit_mb}",
         code=ErrorCode.DISK_BUDGET,

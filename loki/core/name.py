@@ -1,7 +1,11 @@
 """Names that people choose: their CamelCase form, and the nearest known one to a mistyped one."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""Of a tool, and of what is named like one."""
 
 
 def camel_case(name: str) -> str:

@@ -26,6 +26,7 @@ SHAPES = {
     PermissionShape.LIST: "[...]",
     PermissionShape.FLAG: "true",
     PermissionShape.MODE: '"r" or "rw"',
+    PermissionShape.NAME: '"..."',
 }
 
 _CATS = {

@@ -51,6 +51,7 @@ class PermissionShape(Enum):
     LIST = "list"  # gpio = [17, "led"]
     FLAG = "flag"  # storage = true
     MODE = "mode"  # files = "r" or "rw"
+    NAME = "name"  # share = "greenhouse"
 
 
 class PermissionKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,6 @@
 """A tool's definition: its schema, its rules, and the script that it becomes."""
 
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias, cast
@@ -18,7 +17,7 @@ from pydantic import (
 
 from loki.core import argument
 from loki.core.limit import clamp, exceeds, override
-from loki.core.name import camel_case
+from loki.core.name import NAME, camel_case
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType
 from loki.messages.value import ScriptValue, pack
@@ -31,7 +30,6 @@ from loki.tool.rule import Rules
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_DESCRIPTION = 4096
 MAX_PARAMETERS = 64
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 ParameterType: TypeAlias = Literal[
     "string", "integer", "number", "boolean", "object", "array", "bytes"
 ]

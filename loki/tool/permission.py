@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from loki.core.call import TOOLS
-from loki.core.name import suggest
+from loki.core.name import NAME, suggest
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Permissions
 from loki.tool.problem import Breach
@@ -12,6 +12,7 @@ ALLOWED = {
     PermissionShape.LIST: 'must be a list of names, patterns or numbers, such as [17, "led"]',
     PermissionShape.FLAG: "must be true or false",
     PermissionShape.MODE: 'must be "r" or "rw"',
+    PermissionShape.NAME: "must be a name: 1 to 64 letters, digits and _, no digit first",
 }
 
 
@@ -21,7 +22,7 @@ def read_permissions(
     """The manifest in its normal form, and every rule it breaks.
 
     A key that allows nothing (`storage = false`, `gpio = []`) is left out. The normal form is
-    accepted as well as people's: a flag as ["*"], a mode as ["r"] or ["rw"].
+    accepted as well as people's: a flag as ["*"], a mode as ["r"] or ["rw"], a name as [name].
     """
     keys = known_keys(modules)
     allowed: Permissions = {}
@@ -61,6 +62,8 @@ def _entries(key: PermissionKey, value: object) -> tuple[str, ...] | None:
             return (mode,)
         case PermissionShape.MODE, [("r" | "rw") as mode]:
             return (mode,)
+        case PermissionShape.NAME, (str() as name) | [str() as name]:
+            return (name,) if NAME.fullmatch(name) else None
     return None
 
 

@@ -234,7 +234,8 @@ def test_names_are_unique_and_sayable(child: Child) -> None:
 
 def test_permission_keys_are_documented_and_used(child: Child) -> None:
     used = {function.permission for function in child.module.functions} - {""}
-    assert used == {key.name for key in child.module.permissions}
+    guarding = [k for k in child.module.permissions if k.shape is not PermissionShape.NAME]
+    assert used == {key.name for key in guarding}  # A name says with whom, not whether.
     assert all(key.doc for key in child.module.permissions)
 
 
@@ -341,6 +342,7 @@ ALLOWED = {
     PermissionShape.LIST: ("*", "http://127.0.0.1:*/"),
     PermissionShape.FLAG: ("*",),
     PermissionShape.MODE: ("rw",),
+    PermissionShape.NAME: ("sample",),
 }
 
 
@@ -372,6 +374,8 @@ def is_written_as(shape: PermissionShape, value: object) -> bool:
             return value is True
         case PermissionShape.MODE:
             return value in ("r", "rw")
+        case PermissionShape.NAME:
+            return isinstance(value, str)
 
 
 def as_permissions(toml: dict[str, Any]) -> dict[str, tuple[str, ...]]:

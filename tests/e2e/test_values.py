@@ -1,4 +1,4 @@
-"""What scripts keep, as their authors meet it: limits of the disk, many values at once, changes."""
+"""What scripts keep, as their authors meet it: limits, batches, changes, sharing."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -71,6 +71,34 @@ while #keys < params.wanted do
   seen = news.revision
 end
 return keys""" }
+
+[[tools]]
+name = "grow"
+return_type = "integer"
+permissions = { storage = true, files = "rw", series = true, share = "greenhouse" }
+script = { inline = """
+hel:fs_write("plan.txt", "water at noon")
+hel:cache_set("seen", "tomatoes")
+hel:series_append("moisture", 0.5)
+return hel:storage_increment("waterings")""" }
+
+[[tools]]
+name = "visit"
+return_type = "object"
+permissions = { storage = true, files = "r", series = true, share = "greenhouse" }
+script = { inline = """
+return {
+  plan = hel:fs_read("plan.txt"), seen = hel:cache_get("seen"),
+  waterings = hel:storage_get("waterings"), series = hel:series_names(),
+}""" }
+
+[[tools]]
+name = "greenhouse"
+return_type = "integer"
+permissions = { storage = true, files = "r", series = true }
+script = { inline = """
+assert(hel:cache_get("seen") == nil)
+return #hel:storage_keys() + #hel:fs_list_dir(".") + #hel:series_names()""" }
 
 [[tools]]
 name = "mistake"
@@ -164,3 +192,14 @@ def test_s_8_3_1_waiting_ends_with_the_run(client: LokiClient) -> None:
         client.execute("inbox", {"wanted": 1}, timeout_s=0.5)
     assert ended.value.reason == "CLIENT_DEADLINE"
     assert client.execute("inbox", {"wanted": 0}).value == []
+
+
+def test_s_8_3_1_tools_that_share_have_everything_together(client: LokiClient) -> None:
+    assert client.execute("grow").value == 1
+    assert client.execute("visit").value == {
+        "plan": "water at noon",
+        "seen": "tomatoes",
+        "waterings": 1,
+        "series": ["moisture"],
+    }
+    assert client.execute("greenhouse").value == 0  # Its name is that of what they share.

@@ -17,6 +17,7 @@ EXAMPLES = {
     PermissionShape.LIST: '["..."]',
     PermissionShape.FLAG: "true",
     PermissionShape.MODE: '"rw"',
+    PermissionShape.NAME: '"..."',
 }
 
 

@@ -62,6 +62,20 @@ def test_s_5_2_4_the_tools_own_limit_holds_else_that_of_all(
     assert (account.limit_bytes, account.raised_by) == (limit_bytes, raised_by)
 
 
+def test_s_5_2_4_what_several_tools_share_has_the_limit_of_all(start: Start) -> None:
+    bench = start(quota_mb=2, max_file_kb=2048)
+    one, two = (
+        Run("r1", name, "local", 1, "a.toml", ALL | {"share": ("data",)}, max_disk_mb=1)
+        for name in ("one", "two")
+    )
+    bench.call(write("a", 3 * MB // 2), one)
+    error = refusal(lambda: bench.call(write("b", MB), two))
+    assert error.message == (
+        "what is shared as 'data' keeps 1572864 bytes and asks for 1048576 more, but may keep "
+        "2097152 in all; delete something, or raise [children_config.hel] quota_mb, which is 2"
+    )
+
+
 @pytest.mark.parametrize(("size", "taken"), [(0, 0), (1, 4096), (4096, 4096), (4097, 8192)])
 def test_files_take_whole_blocks(size: int, taken: int) -> None:
     assert in_blocks(size) == taken
@@ -176,7 +190,7 @@ def some_change(chance: random.Random) -> Message:
     )()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_s_5_2_4_the_count_is_that_of_a_recount_whatever_happened(start: Start, seed: int) -> None:
     chance = random.Random(seed)
     limits = [run(1)] * 20 + [run()]
@@ -186,7 +200,7 @@ def test_s_5_2_4_the_count_is_that_of_a_recount_whatever_happened(start: Start, 
         "max_value_kb": 512,
     }
     bench, refusals = start(**settings), 0
-    for step in range(300):
+    for step in range(150):
         try:
             bench.call(some_change(chance), chance.choice(limits))
         except LokiError as error:
@@ -194,7 +208,7 @@ def test_s_5_2_4_the_count_is_that_of_a_recount_whatever_happened(start: Start, 
         bench.shell.workers["series"].submit(lambda: None).result(20)
         bench.shell.workers["database"].submit(lambda: None).result(20)
         assert bench.hel.ledger.used_bytes("tool") == taken(bench.state_dir)
-        if step % 100 == 99:
+        if step % 50 == 49:
             bench.close()
             bench = start(**settings)
     assert refusals

@@ -7,6 +7,7 @@ SHAPES = {
     "gpio": PermissionShape.LIST,
     "files": PermissionShape.MODE,
     "storage": PermissionShape.FLAG,
+    "share": PermissionShape.NAME,
 }
 MODULE = LuaModule(
     name="hel",
@@ -29,6 +30,8 @@ MODULE = LuaModule(
         ("files", ["rw"], ("rw",)),
         ("storage", True, ("*",)),
         ("storage", ["*"], ("*",)),
+        ("share", "green_house", ("green_house",)),
+        ("share", ["a" * 64], ("a" * 64,)),
     ],
 )
 def test_s_2_3_1_permissions_get_their_normal_form(
@@ -59,7 +62,15 @@ def test_s_2_3_1_what_allows_nothing_is_left_out(key: str, written: object) -> N
         ("storage", "true", "true or false"),
         ("storage", 1, "true or false"),
         ("storage", ["counter"], "true or false"),
-        ("gpoi", [17], "did you mean 'gpio'? (known: files, gpio, storage, tools)"),
+        ("share", "", "must be a name"),
+        ("share", "a" * 65, "must be a name"),
+        ("share", "green-house", "must be a name"),
+        ("share", "1a", "must be a name"),
+        ("share", "a\n", "must be a name"),
+        ("share", "../a", "must be a name"),
+        ("share", True, "must be a name"),
+        ("share", ["a", "b"], "must be a name"),
+        ("gpoi", [17], "did you mean 'gpio'? (known: files, gpio, share, storage, tools)"),
     ],
 )
 def test_s_2_3_1_wrong_permissions_are_refused(key: str, written: object, text: str) -> None:
