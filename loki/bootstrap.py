@@ -10,15 +10,16 @@ from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
-from loki import __version__, tree
+from loki import __version__, checkup, tree
 from loki.actors.keeper import Keeper
 from loki.actors.library import LANGUAGE, folder_of, rules_of, tools_of
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
-from loki.child import BackupContents, Child, Restore
+from loki.child import BackupContents, Child, Examine, Finding, Restore
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
+from loki.core import state_folder
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
@@ -278,6 +279,19 @@ def restore(setup: Setup, archive: IO[bytes], agreed: Callable[[BackupContents],
         return act(bytes(parts[0].config), archive, agreed, SystemClock())
     finally:
         instance.release()
+
+
+def examine(setup: Setup, *, deep: bool) -> tuple[Finding, ...]:
+    """How the data of this device fare, whether a Loki runs or not; nothing is changed.
+
+    Raises: OSError for what may not be looked at.
+    """
+    found = [*state_folder.findings(checkup.look(setup.instance_dir))]
+    for part in setup.parts:
+        if part.child.doctor:
+            act: Examine = _named(part.child.doctor)
+            found += act(bytes(part.config), deep)
+    return tuple(found)
 
 
 def start_logging(level: str, file: LogFile) -> None:

@@ -14,6 +14,7 @@ from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavaila
 from loki.messages.backup import BackupContents
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
+from loki.messages.finding import Finding, Need
 from loki.messages.lua_module import (
     LuaFunction,
     LuaModule,
@@ -28,10 +29,13 @@ __all__ = [
     "Child",
     "ChildRole",
     "Clock",
+    "Examine",
+    "Finding",
     "LuaFunction",
     "LuaModule",
     "LuaParameter",
     "LuaType",
+    "Need",
     "PermissionKey",
     "PermissionShape",
     "Restore",
@@ -59,12 +63,21 @@ class Child:
     """Whether it keeps what Loki itself must not forget; one child at most does."""
     restore: str = ""
     """Of one that keeps: "package.module:function", a `Restore` for when no Loki runs."""
+    doctor: str = ""
+    """Of one with data: "package.module:function", an `Examine` of them."""
     missed_heartbeats: int = 3
     """So many heartbeats in a row without an answer, and it counts as hung; 0 never does."""
 
     @property
     def name(self) -> str:
         return self.module.name
+
+
+class Examine(Protocol):
+    """Says how a child's data fares, whether it runs or not, and changes nothing."""
+
+    def __call__(self, config: bytes, deep: bool, /) -> tuple[Finding, ...]:
+        """`config` is what its process would get. Raises: OSError for what it may not read."""
 
 
 class Restore(Protocol):

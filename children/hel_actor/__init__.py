@@ -10,4 +10,5 @@ CHILD = Child(
     vital=True,
     keeps=True,
     restore="hel_actor.upkeep:restore",
+    doctor="hel_actor.doctor:examine",
 )

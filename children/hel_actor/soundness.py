@@ -31,7 +31,7 @@ def bring_forward(path: Path) -> str:
         if problem:
             return problem
         migrate(connection, MIGRATIONS)
-        if columns(connection) != _of_ours(len(MIGRATIONS), columns):
+        if shape(connection) != shape():
             return "its tables are not those of Loki"
         connection.execute("PRAGMA journal_mode = DELETE")
     return ""
@@ -59,6 +59,13 @@ def programs(connection: sqlite3.Connection) -> frozenset[tuple[str, str, str]]:
     return frozenset(
         (kind, name, sql) for kind, name, sql in found if kind not in ("table", "index")
     )
+
+
+def shape(connection: sqlite3.Connection | None = None) -> dict[str, tuple[str, ...]]:
+    """Table -> its columns; without a connection, as they should be."""
+    if connection is None:
+        return _of_ours(len(MIGRATIONS), columns)
+    return columns(connection)
 
 
 def columns(connection: sqlite3.Connection) -> dict[str, tuple[str, ...]]:

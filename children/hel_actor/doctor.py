@@ -1,0 +1,50 @@
+"""Says how Hel's data fares, without Hel and beside it."""
+
+from pathlib import Path
+
+import msgspec
+
+from hel_actor import diagnosis, observation
+from hel_actor.history import Bounds
+from hel_actor.series import DAY_NS
+from hel_actor.snapshot import DATABASE, FILES, SERIES
+from loki.child import Finding, Need
+
+MB = 1024 * 1024
+
+
+class Place(msgspec.Struct, frozen=True):
+    """As much of Hel's settings as this needs."""
+
+    state_dir: str
+    history_rows: int
+    history_days: int
+    history_mb: int
+
+
+def examine(config: bytes, deep: bool) -> tuple[Finding, ...]:
+    """Changes nothing; with `deep` SQLite reads every row and index. Raises: OSError.
+
+    Where Hel runs, something may be on its way between database and files just then. So what is
+    not well is looked at twice, and told only if both looks agree.
+    """
+    settings = msgspec.msgpack.decode(config, type=Place)
+    first = _look(settings, deep)
+    if all(each.need is Need.NOBODY for each in first):
+        return first
+    again = set(_look(settings, deep))
+    return tuple(each for each in first if each.need is Need.NOBODY or each in again)
+
+
+def _look(settings: Place, deep: bool) -> tuple[Finding, ...]:
+    state = Path(settings.state_dir)
+    if not state.is_dir():
+        return ()
+    bounds = Bounds(settings.history_rows, settings.history_days * DAY_NS, settings.history_mb * MB)
+    database, series = observation.database(state / DATABASE, bounds, deep=deep)
+    findings = [*diagnosis.of_database(database)]
+    if database.history is not None:  # Else nothing is known of the series.
+        findings += diagnosis.of_series(series, observation.groups(state / SERIES))
+    findings += diagnosis.of_jail(observation.jail(state / FILES))
+    findings += diagnosis.of_leftovers(observation.leftovers(state))
+    return tuple(findings)

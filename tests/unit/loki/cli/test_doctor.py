@@ -1,0 +1,56 @@
+"""doctor: a line for each finding, and an exit code for scripts."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loki.cli.doctor import line
+from loki.messages.finding import Finding, Need
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> str:
+    path = tmp_path / "loki.toml"
+    path.write_text('state_dir = "state"\n')
+    return str(path)
+
+
+def test_a_device_that_never_ran_is_well(loki: Callable[..., Any], settings: str) -> None:
+    result = loki("doctor", "--config", settings)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("ok     ")
+    assert "is not there yet" in result.stdout
+    assert not Path(settings).with_name("state").exists()
+
+
+def test_what_is_not_well_is_exit_code_1(loki: Callable[..., Any], settings: str) -> None:
+    state = Path(settings).with_name("state")
+    state.mkdir(mode=0o700)
+    (state / "hel.sqlite").write_bytes(b"no database at all" * 100)
+    result = loki("doctor", "--config", settings, "--deep")
+    assert result.exit_code == 1
+    assert "look   hel.sqlite: cannot be read: file is not a database -> " in result.stdout
+    told = [
+        json.loads(each)
+        for each in loki("doctor", "--config", settings, "--json").stdout.splitlines()
+    ]
+    assert [each["subject"] for each in told if each["need"] == "look"] == ["hel.sqlite"]
+    assert set(told[0]) == {"need", "subject", "text", "remedy"}
+
+
+def test_what_cannot_be_looked_at_is_exit_code_2(loki: Callable[..., Any], settings: str) -> None:
+    result = loki("doctor", "--config", f"{settings}.other")
+    assert (result.exit_code, result.stdout) == (2, "")
+    Path(settings).write_text("grpc_port = 'x'\n")
+    assert loki("doctor", "--config", settings).exit_code == 2
+    Path(settings).write_text(f'state_dir = "{"x" * 300}"\n')
+    result = loki("doctor", "--config", settings)
+    assert (result.exit_code, "File name too long" in result.stderr) == (2, True)
+
+
+def test_lines_are_as_wide_as_they_need() -> None:
+    assert line(Finding(Need.ITSELF, "a", "b", "c")) == "mends  a: b -> c"
+    assert line(Finding(Need.NOBODY, "a", "b")) == "ok     a: b"
