@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from hel_actor.migration import Migration
+from hel_actor.room import is_low, most_pages
 from hel_actor.sqlite_file import Connect, SqliteFile, code_of, connect
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
@@ -97,6 +98,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
         self._reading = threading.Lock()  # Of the reader; no other thread keeps it for long.
+        self._low = False  # Whether the disk is nearly full.
         self._trusted = True  # Until an fsync fails.
         self._trouble = ""
         self._failures = 0  # Of attempts to be well again, in a row.
@@ -150,21 +152,39 @@ class Database:
         elif batch:
             self._change(batch)
 
-    def _change(self, batch: list[Operation]) -> None:
+    def _change(self, batch: list[Operation], *, again: bool = True) -> None:
         try:
             results = self._transact(batch)
         except Exception as error:  # noqa: BLE001  # The promises carry it to the shell.
             self._witness.lost()
-            failure = self._failure(error)
-            for operation in batch:
-                operation.promise.set_exception(failure)
+            if again and code_of(error) == sqlite3.SQLITE_FULL:
+                self._change_each(batch)
+            else:
+                self._fail(batch, error)
         else:
             self._witness.kept()
             for operation, result in zip(batch, results, strict=True):
                 operation.promise.set_result(result)
 
+    def _change_each(self, batch: list[Operation]) -> None:
+        """On a full disk the log makes room once; then what is small may fit, each by itself."""
+        try:
+            self._fold_log(self._opened())
+        except (sqlite3.Error, OSError, LokiError) as error:
+            self._fail(batch, error)
+        else:
+            for operation in batch:
+                self._change([operation], again=False)
+
+    def _fail(self, batch: list[Operation], error: Exception) -> None:
+        failure = self._failure(error)
+        for operation in batch:
+            operation.promise.set_exception(failure)
+
     def _transact(self, batch: list[Operation]) -> list[Any]:
         connection = self._opened()
+        self._require_in_place()
+        self._mind_room(connection)
         try:
             # SQLite does not wait for others where a transaction has read before it changes.
             connection.execute("BEGIN IMMEDIATE")
@@ -176,10 +196,33 @@ class Database:
         except Exception:
             self._undo(connection)
             raise
+        self._require_in_place()
+        if self._low:
+            self._fold_after_commit(connection)
+        return results
+
+    def _require_in_place(self) -> None:
+        """What is written into a file without its name is lost with the last who has it open."""
         if not self._file.in_place():
             self._close()
             raise FileNotFoundError(None, "its file was removed or replaced while it was open")
-        return results
+
+    def _mind_room(self, connection: sqlite3.Connection) -> None:
+        """See `room`."""
+        free_bytes = self._file.free_bytes()
+        low, before = is_low(free_bytes), self._low
+        self._low = low
+        if low or before:
+            most = most_pages(*self._file.pages(connection), free_bytes)
+            connection.execute(f"PRAGMA max_page_count = {most}")
+
+    def _fold_after_commit(self, connection: sqlite3.Connection) -> None:
+        """What was committed is on the disk, whatever happens here."""
+        try:
+            self._fold_log(connection)
+        except sqlite3.Error as error:
+            self._log.error("%s: %s", self._file.path, error)
+            self._distrust(str(error))
 
     def _look(self, operation: Operation) -> None:
         """Answer what changes nothing."""
@@ -248,7 +291,11 @@ class Database:
         if not self._trusted:
             connection.execute("PRAGMA query_only = ON")
             return connection
-        self._fold_log(connection)
+        try:
+            self._fold_log(connection)
+        except sqlite3.Error:
+            connection.close()
+            raise
         if self._trouble:
             self._well()
         return connection
@@ -264,12 +311,11 @@ class Database:
         return connection
 
     def _fold_log(self, connection: sqlite3.Connection) -> None:
-        """A process before this one may have met a failed fsync: what it wrote is written anew."""
+        """All that is in it is written anew, also what the kernel may have dropped (see above)."""
         try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         except sqlite3.Error as error:  # On a full disk the log just stays.
             if code_of(error) in FAILED_FSYNC:
-                connection.close()
                 raise
 
     def _cannot_open(self, error: Exception) -> None:

@@ -95,6 +95,16 @@ class SqliteFile:
         except OSError:
             return False
 
+    def free_bytes(self) -> int:
+        """On its disk."""
+        return self._storage.free_bytes(self.path.parent)
+
+    def pages(self, connection: sqlite3.Connection) -> tuple[int, int]:
+        """How many there are as the connection sees it, and the bytes of each."""
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        return int(pages), int(page_bytes)
+
     def copy(self, connection: sqlite3.Connection) -> Path:
         """All that the connection sees, in a file of its own that is on the disk and was checked.
 
@@ -106,7 +116,8 @@ class SqliteFile:
                 target.execute("PRAGMA journal_mode = OFF")
                 connection.backup(target)
             self._storage.sync_file(copy)
-            self._require_whole(copy, _size_bytes(connection))
+            pages, page_bytes = self.pages(connection)
+            self._require_whole(copy, pages * page_bytes)
         except Exception:
             with suppress(OSError):  # It takes space; else it goes when the file is opened.
                 self._remove_copy()
@@ -165,13 +176,6 @@ class SqliteFile:
 def code_of(error: Exception) -> int:
     """SQLite's extended result code; 0 where the error is not SQLite's own."""
     return int(getattr(error, "sqlite_errorcode", 0))
-
-
-def _size_bytes(connection: sqlite3.Connection) -> int:
-    """Of what the connection sees, as a file."""
-    (pages,) = connection.execute("PRAGMA page_count").fetchone()
-    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
-    return int(pages * page_bytes)
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -26,6 +26,9 @@ class Storage(Protocol):
     def write(self, path: Path, content: bytes) -> None:
         """Make or overwrite a file; its content, not yet its name, is on the disk after that."""
 
+    def free_bytes(self, folder: Path) -> int:
+        """What is free for us on the disk that has it."""
+
     def rename(self, path: Path, target: Path) -> None: ...
 
     def sync_file(self, path: Path) -> None:
@@ -64,6 +67,10 @@ class Disk:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+    def free_bytes(self, folder: Path) -> int:
+        status = os.statvfs(folder)
+        return status.f_bavail * status.f_frsize
 
     def rename(self, path: Path, target: Path) -> None:
         path.rename(target)

@@ -11,7 +11,7 @@ import pytest
 
 from loki.client import LokiClientError
 from loki.testing import LokiServer
-from tests.conftest import ended
+from tests.conftest import Need, ended
 
 TOOLS = """
 [[tools]]
@@ -29,11 +29,10 @@ WITHIN_S = 10.0
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def small_disk(tmp_path: Path, need: Need) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.skip(f"needs a disk of its own to fill: {done.stderr.strip()}")
+    need("mount", f"a disk of its own to fill: {done.stderr.strip()}", here=done.returncode == 0)
     yield tmp_path
     subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
 

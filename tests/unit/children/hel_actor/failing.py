@@ -59,9 +59,10 @@ class Fuse:
 
 
 class FailingDisk(Fuse):
-    """The real disk, but for one operation."""
+    """The real disk, but for one operation, and with `free` bytes if that is set."""
 
     _disk = Disk()
+    free: int | None = None
 
     def make_directory(self, path: Path) -> None:
         self.do(lambda: self._disk.make_directory(path))
@@ -69,6 +70,9 @@ class FailingDisk(Fuse):
     def write(self, path: Path, content: bytes) -> None:
         half = content[: len(content) // 2]
         self.do(lambda: self._disk.write(path, content), half=lambda: self._disk.write(path, half))
+
+    def free_bytes(self, folder: Path) -> int:
+        return self._disk.free_bytes(folder) if self.free is None else self.free
 
     def rename(self, path: Path, target: Path) -> None:
         self.do(lambda: self._disk.rename(path, target))

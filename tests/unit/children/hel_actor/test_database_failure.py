@@ -4,6 +4,7 @@ import errno
 import logging
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from hel_actor import keyvalue
 from hel_actor.database import pause_s
+from hel_actor.room import LOW_BYTES
 
 from loki.errors import IoError
 from tests.unit.children.hel_actor.database_world import (
@@ -36,13 +38,46 @@ def world(tmp_path: Path, worker: ThreadPoolExecutor) -> Iterator[World]:
 
 def test_a_full_disk_is_an_error_of_one_call(world: World) -> None:
     world.do(put("k", b"old"))
-    Bad.codes.append(sqlite3.SQLITE_FULL)
+    Bad.codes.extend([sqlite3.SQLITE_FULL] * 2)
     with pytest.raises(IoError, match="changed nothing"):
         world.do(put("k", b"new"))
     assert world.database.trouble == ""
     assert world.do(get("k")) == b"old"
     world.do(put("k", b"new"))
     assert world.do(get("k")) == b"new"
+
+
+def test_on_a_full_disk_what_is_large_does_not_fail_what_is_small(
+    world: World, worker: ThreadPoolExecutor
+) -> None:
+    world.do(put("k", b"old"))
+    world.disk.free = LOW_BYTES // 2
+    go, busy = threading.Event(), threading.Event()
+    worker.submit(lambda: (busy.set(), go.wait(20)))
+    assert busy.wait(20)
+    large = world.database.submit(put("large", bytes(LOW_BYTES)))
+    small = world.database.submit(put("k", b"new"))
+    go.set()
+    with pytest.raises(IoError, match="full"):
+        large.result(20)
+    small.result(20)
+    assert stored(world.path) == {b"k": b"new"}
+    world.disk.free = 0
+    world.do(lambda c: keyvalue.remove(c, "tool", "k"))
+    with pytest.raises(IoError, match="full"):
+        world.do(put("k", bytes(20_000)))
+    world.disk.free = None
+    world.do(put("large", bytes(LOW_BYTES)))
+    assert stored(world.path) == {b"large": bytes(LOW_BYTES)}
+
+
+def test_the_log_stays_small_while_the_disk_is_nearly_full(world: World) -> None:
+    log = Path(f"{world.path}-wal")
+    world.disk.free = LOW_BYTES - 1
+    for number in range(100):
+        world.do(put(f"k{number}", b"v" * 10_000))
+    assert log.stat().st_size < 200_000
+    assert len(stored(world.path)) == 100
 
 
 def test_s_8_3_2_after_a_failed_fsync_only_what_changes_nothing_is_answered(world: World) -> None:
@@ -88,8 +123,14 @@ def test_the_copy_is_tried_at_growing_distances(world: World) -> None:
     assert [pause_s(n) for n in (1, 2, 3, 7, 8, 900)] == [1, 2, 4, 60, 60, 60]
 
 
-@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO])
-@pytest.mark.parametrize("how", [Failure.BEFORE, Failure.AFTER])
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [
+        (Failure.BEFORE, errno.ENOSPC),  # After it there is none: a commit that is done fits.
+        (Failure.BEFORE, errno.EIO),
+        (Failure.AFTER, errno.EIO),
+    ],
+)
 def test_s_8_3_2_values_are_whole_whichever_statement_fails(
     tmp_path: Path, worker: ThreadPoolExecutor, how: Failure, code: int
 ) -> None:
