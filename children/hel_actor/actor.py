@@ -17,16 +17,14 @@ from hel_actor.history import Bounds
 from hel_actor.jail import Jail
 from hel_actor.ledger import Ledger
 from hel_actor.migration import MIGRATIONS
-from hel_actor.recorder import Recorder
 from hel_actor.registered import Registered
 from hel_actor.restore import Receiver, Restores
 from hel_actor.series import DAY_NS, S_NS, Retention
-from hel_actor.series_store import Keeping, SeriesStore
+from hel_actor.series_parts import SeriesParts
+from hel_actor.series_store import Keeping
 from hel_actor.snapshot import Photographer
 from hel_actor.stored import Stored
 from hel_actor.tally import Tally
-from hel_actor.turns import Turns
-from hel_actor.viewer import Viewer
 from hel_actor.watched import Watched
 from hel_actor.watchers import Watchers
 from loki.child import ChildRole, Run, RunHandler, ServiceHandler, Shell
@@ -87,17 +85,15 @@ class Hel(ChildRole):
         self._registered = Registered(self._database, settings.revisions_per_script)
         self._configured = Configured(self._database)
         self._historian = Historian(shell, self._database, _bounds(settings))
-        store = self._series_store(settings)
-        worker = shell.worker("series")
-        turns = Turns(worker)
         quota = journal.Quota(settings.series_per_script, settings.series_chunk_rows)
-        self._recorder = Recorder(shell, self._database, store, worker, turns, quota, tally)
-        self._viewer = Viewer(shell.clock, store, turns)
+        self._series = SeriesParts(
+            shell, self._database, state / "series", _keeping(settings), quota, tally
+        )
         self._backups = Backups(
             shell,
             Photographer(state, shell.clock, shell.log),
             lambda act: self._database.submit(lambda _: act()),
-            self._recorder.alone,
+            self._series.recorder.alone,
         )
         receiver = Receiver(state, shell.clock)
         self._restores = Restores(shell, receiver, restored, self._end_restored)
@@ -111,24 +107,13 @@ class Hel(ChildRole):
         self._database.mend()
         self.shell.later(MEND_LOOK_S, self.started)
 
-    def _series_store(self, settings: Settings) -> SeriesStore:
-        state, shell = Path(settings.state_dir), self.shell
-        return SeriesStore(
-            self._database.reading,
-            self._database.submit,
-            state / "series",
-            _keeping(settings),
-            shell.clock,
-            shell.log,
-        )
-
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
             **self._files.calls(),
             **self._stored.calls(),
             **self._watched.calls(),
             **self._cached.calls(),
-            **self._recorder.calls(),
+            **self._series.calls(),
         }
 
     def services(self) -> Mapping[type[Message], ServiceHandler]:
@@ -136,13 +121,13 @@ class Hel(ChildRole):
             **self._registered.services(),
             **self._configured.services(),
             **self._historian.services(),
-            **self._viewer.services(),
+            **self._series.services(),
             **self._backups.services(),
             **self._restores.services(),
         }
 
     def release(self, run: Run) -> None:
-        self._recorder.release(run)
+        self._series.recorder.release(run)
         self._watched.release(run)
 
     def lost(self, peer: str, pid: int) -> None:
@@ -156,7 +141,7 @@ class Hel(ChildRole):
         closing = (
             self._backups.close(),
             self._restores.close(),
-            self._recorder.close(),
+            self._series.recorder.close(),
             self._files.close(),
         )
         give_up_s = self.shell.clock.monotonic_s() + grace_s

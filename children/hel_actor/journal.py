@@ -44,6 +44,8 @@ class Appended:
     before: int
     after: int
     chunk_rows: int
+    due_ns: int | None = None
+    """A row of this time or later completes a window of a coarser series; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def describe(
     connection: sqlite3.Connection, namespace: str, name: str, attributes: str, quota: Quota
 ) -> Series | LokiError:
     """Replace the attributes of a series, which is made where there is none."""
-    series = find(connection, namespace, name) or _make(connection, namespace, name, quota)
+    series = found_or_made(connection, namespace, name, quota)
     if isinstance(series, LokiError):
         return series
     connection.execute(
@@ -104,16 +106,16 @@ def append(
     connection: sqlite3.Connection, namespace: str, name: str, batch: Batch, quota: Quota
 ) -> Appended | LokiError:
     """Append rows to a series, which is made where there is none. An error changed nothing."""
-    series = find(connection, namespace, name)
-    if series is None:
-        made = _make(connection, namespace, name, quota)
-        if isinstance(made, LokiError):
-            return made
-        series = made
+    series = found_or_made(connection, namespace, name, quota)
+    return series if isinstance(series, LokiError) else insert(connection, series, batch)
+
+
+def insert(connection: sqlite3.Connection, series: Series, batch: Batch) -> Appended | LokiError:
+    """Append rows to a series. An error changed nothing."""
     if series.waiting + len(batch.rows) > most_waiting(series.chunk_rows):
         return ResourceLimitExceeded(
-            f"'{name}' takes no more rows for now: {series.waiting} wait for their files, which "
-            "cannot be written that fast, or not at all: then the log says why"
+            f"'{series.name}' takes no more rows for now: {series.waiting} wait for their files, "
+            "which cannot be written that fast, or not at all: then the log says why"
         )
     known = _known(connection, series, batch.sequence)
     if isinstance(known, LokiError):
@@ -121,7 +123,21 @@ def append(
     rows = () if known else batch.rows
     _insert(connection, series, rows)
     after = series.waiting + len(rows)
-    return Appended(series.id, len(rows), series.waiting, after, series.chunk_rows)
+    due_ns = _due_ns(connection, series)
+    return Appended(series.id, len(rows), series.waiting, after, series.chunk_rows, due_ns)
+
+
+def found_or_made(
+    connection: sqlite3.Connection, namespace: str, name: str, quota: Quota
+) -> Series | LokiError:
+    return find(connection, namespace, name) or _make(connection, namespace, name, quota)
+
+
+def _due_ns(connection: sqlite3.Connection, series: Series) -> int | None:
+    (due_ns,) = connection.execute(
+        "SELECT min(done_ns + every_ns) FROM series_downsampling WHERE source = ?", (series.id,)
+    ).fetchone()
+    return None if due_ns is None else int(due_ns)
 
 
 def _make(

@@ -334,6 +334,37 @@ class DescribeSeries(Request[Done]):
     attributes: dict[str, bool | int | float | str]
 
 
+class DownsampleSeries(Request[Done]):
+    """Script -> Hel: keep one number of each window of a series in another one, from now on."""
+
+    name: str
+    into: str
+    every_s: float
+    statistic: str | None = None  # None is "mean".
+
+
+class DownsamplingEnded(Message):
+    """Whether there was such a coarser series."""
+
+    existed: bool
+
+
+class EndDownsampling(Request[DownsamplingEnded]):
+    """Script -> Hel: let a series stay as it is. Reply: DownsamplingEnded."""
+
+    name: str
+    into: str
+
+
+class CoarserSeries(msgspec.Struct, frozen=True, kw_only=True):
+    """A series that is made of another one."""
+
+    into: str
+    every_s: float
+    statistic: str
+    until: float | None  # It has the windows that end then or before; None is none yet.
+
+
 class SeriesSummary(Message):
     """What a series has; the times are those of its first and last row, in seconds since 1970."""
 
@@ -342,6 +373,7 @@ class SeriesSummary(Message):
     newest: float | None
     size_bytes: int  # Of its files; rows that wait in the journal are not counted.
     attributes: Packed
+    downsampled: tuple[CoarserSeries, ...] = ()
 
 
 class SummarizeSeries(Request[SeriesSummary]):

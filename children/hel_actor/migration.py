@@ -168,4 +168,16 @@ MIGRATIONS: tuple[Migration, ...] = (
         )
         """,
     ),
+    (
+        """
+        CREATE TABLE series_downsampling (
+            source INTEGER NOT NULL,
+            target INTEGER NOT NULL UNIQUE,  -- Rows of two sources would be mixed up.
+            every_ns INTEGER NOT NULL,
+            statistic TEXT NOT NULL,
+            done_ns INTEGER NOT NULL,  -- The windows that end here or before are in the target.
+            PRIMARY KEY (source, target)
+        ) WITHOUT ROWID
+        """,
+    ),
 )

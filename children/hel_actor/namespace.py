@@ -1,11 +1,14 @@
 """Whose data a run works on."""
 
 import re
+from importlib.util import find_spec
 
 from hel_actor.keyvalue import checked_key
 from hel_actor.lua_api import SHARE, STORAGE
+from hel_actor.series import checked_name
+from hel_actor.series_api import SERIES
 from loki.child import Run
-from loki.errors import InvalidArgument
+from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable
 
 # Names of tools begin with a letter or _, so that none of them can be one of these.
 ADHOC = "-adhoc"
@@ -44,3 +47,27 @@ def may_store(run: Run) -> str:
 def key_place(run: Run, key: str) -> tuple[str, str]:
     """Namespace and key. Raises: PermissionRefused; InvalidArgument."""
     return may_store(run), checked_key(key)
+
+
+def may_record(run: Run) -> str:
+    """The namespace whose series a run may use.
+
+    Raises: PermissionRefused; ServiceUnavailable without zarr.
+    """
+    run.require(SERIES, "time series", "series = true")
+    require_zarr()
+    return space(run)
+
+
+def series_place(run: Run, name: str) -> tuple[str, str]:
+    """Namespace and name. Raises: PermissionRefused; ServiceUnavailable; InvalidArgument."""
+    return may_record(run), checked_name(name)
+
+
+def require_zarr() -> None:
+    """Raises: ServiceUnavailable where it is not installed."""
+    if find_spec("zarr") is None:
+        raise ServiceUnavailable(
+            "time series need zarr, which is not installed: pip install 'loki[series]'",
+            code=ErrorCode.UNSUPPORTED,
+        )

@@ -1,13 +1,15 @@
 """The calls about time series: checked here, journalled by the database, the rest in a thread."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from threading import Event, Lock
+from threading import Event
 from typing import TypeVar
 
-from hel_actor import catalogue, journal, series
+from hel_actor import catalogue, downsampling, journal, series
 from hel_actor.answer import following, raised
+from hel_actor.custodian import Custodian
 from hel_actor.database import Database
 from hel_actor.messages import (
     Aggregated,
@@ -15,6 +17,7 @@ from hel_actor.messages import (
     AppendOptions,
     AppendSample,
     AppendSamples,
+    CoarserSeries,
     DescribeSeries,
     ListSeries,
     ReadOptions,
@@ -28,22 +31,17 @@ from hel_actor.messages import (
     SeriesSummary,
     SummarizeSeries,
 )
-from hel_actor.namespace import space
+from hel_actor.namespace import may_record, series_place
 from hel_actor.query import Queries, Steps
-from hel_actor.series_api import SERIES
 from hel_actor.series_store import Reading, SeriesStore, existing
 from hel_actor.tally import Tally
 from hel_actor.turns import Turns
-from hel_actor.viewer import require_zarr
-from loki.child import Run, RunHandler, Shell, run_over
+from loki.child import Clock, Run, RunHandler, run_over
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message
 from loki.messages.value import pack
 
 T = TypeVar("T")
-
-RETRY_AFTER_S = 5.0
-"""A full disk is not asked, and complained of, with every row."""
 
 NO_OPTIONS = AppendOptions()
 ALL_ROWS = ReadOptions()
@@ -54,17 +52,18 @@ class Recorder:
 
     def __init__(
         self,
-        shell: Shell,
+        clock: Clock,
         database: Database,
         store: SeriesStore,
         worker: Executor,
         turns: Turns,
+        custodian: Custodian,
         quota: journal.Quota,
         tally: Tally,
     ) -> None:
         """`worker` is the series' own thread, in which `turns` are taken."""
-        self._clock = shell.clock
-        self._log = shell.log
+        self._clock = clock
+        self._custodian = custodian
         self._worker = worker
         self._database = database
         self._store = store
@@ -72,10 +71,7 @@ class Recorder:
         self._queries = Queries(store)
         self._quota = quota
         self._over: dict[str, Event] = {}  # Of runs with queries; set when the run is over.
-        self._due: set[int] = set()  # Series that are looked at soon.
-        self._lock = Lock()
         self._tally = tally
-        self._again_s = 0.0  # When to try files again, on the monotonic clock.
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -125,13 +121,20 @@ class Recorder:
         times: Sequence[float | None],
         options: AppendOptions | None,
     ) -> "Future[int]":
-        place = _place(run, name)
+        place = series_place(run, name)
         batch = self._batch(values, times, options or NO_OPTIONS)
         append = self._tally.within(
             run,
             lambda database: journal.append(database, *place, batch, self._quota),
         )
-        return following(self._database.submit(append), self._appended)
+        newest_ns = max((time_ns for time_ns, *_ in batch.rows), default=series.MIN_NS)
+
+        def appended(result: journal.Appended | LokiError) -> int:
+            done = raised(result)
+            self._custodian.appended(done, newest_ns)
+            return done.rows
+
+        return following(self._database.submit(append), appended)
 
     def _batch(
         self, values: Sequence[float], times: Sequence[float | None], options: AppendOptions
@@ -153,40 +156,8 @@ class Recorder:
         ]
         return journal.Batch(rows, options.sequence)
 
-    def _appended(self, appended: journal.Appended | LokiError) -> int:
-        result = raised(appended)
-        rested = self._clock.monotonic_s() >= self._again_s
-        if rested and series.worth_a_look(result.before, result.after, result.chunk_rows):
-            self._look(result.series)
-        return result.rows
-
-    def _look(self, series_id: int) -> None:
-        """Let its rows become files, if they may. The database's thread asks for it, too."""
-        with self._lock:
-            due = series_id in self._due
-            self._due.add(series_id)
-        if not due:
-            self._worker.submit(self._checkpoint, series_id)
-
-    def _checkpoint(self, series_id: int) -> None:
-        with self._lock:
-            self._due.discard(series_id)  # Rows that come from now on may not be seen.
-        if self._logged(lambda: self._store.checkpoint(series_id)):
-            self._look(series_id)  # Behind all who wait.
-
-    def _logged(self, act: Callable[[], T]) -> T | None:
-        """What nobody waits for; None where it failed."""
-        try:
-            return act()
-        except LokiError:
-            self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
-            self._log.warning("rows that come in %g s or later try again", RETRY_AFTER_S)
-        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
-            self._log.exception("the files of a time series could not be written")
-        return None
-
     def _read(self, request: ReadSeries, run: Run) -> "Future[SamplesRead]":
-        place = _place(run, request.name)
+        place = series_place(run, request.name)
         options = request.options or ALL_ROWS
         reading = Reading(
             series.span(request.from_, request.to), _checked_limit(options.limit), options.newest
@@ -209,7 +180,7 @@ class Recorder:
         )
 
     def _aggregate(self, request: AggregateSeries, run: Run) -> "Future[SeriesAggregated]":
-        place = _place(run, request.name)
+        place = series_place(run, request.name)
         within = series.span(request.from_, request.to)
         statistic = series.checked_statistic(request.statistic or "mean")
 
@@ -231,12 +202,11 @@ class Recorder:
         return self._turns.ask(steps, lambda: run_over() if over.is_set() else None)
 
     def _describe(self, request: DescribeSeries, run: Run) -> "Future[Done]":
-        place = _place(run, request.name)
+        place = series_place(run, request.name)
         attributes = series.checked_attributes(request.attributes)
 
         def described(result: journal.Series | LokiError) -> Done:
-            known = raised(result)
-            self._worker.submit(self._logged, lambda: self._store.describe(known.id))
+            self._custodian.describe(raised(result).id)
             return Done()
 
         promise = self._database.submit(
@@ -245,38 +215,17 @@ class Recorder:
         return following(promise, described)
 
     def _summarize(self, request: SummarizeSeries, run: Run) -> "Future[SeriesSummary]":
-        place = _place(run, request.name)
+        place = series_place(run, request.name)
 
-        def summarized() -> SeriesSummary:
-            found = self._store.look(
-                lambda reader: catalogue.entry(reader, existing(reader, *place))
-            )
-            return SeriesSummary(
-                rows=found.rows,
-                oldest=None if found.oldest_ns is None else series.seconds(found.oldest_ns),
-                newest=None if found.newest_ns is None else series.seconds(found.newest_ns),
-                size_bytes=found.size_bytes,
-                attributes=pack(json.loads(found.attributes)),
-            )
-
-        return self._worker.submit(summarized)
+        return self._worker.submit(
+            lambda: self._store.look(lambda reader: _summary(reader, *place))
+        )
 
     def _list(self, _: ListSeries, run: Run) -> "Future[SeriesListed]":
-        namespace = _permitted(run)
+        namespace = may_record(run)
         return self._database.submit(
             lambda database: SeriesListed(names=journal.names(database, namespace))
         )
-
-
-def _permitted(run: Run) -> str:
-    """The run's namespace. Raises: PermissionRefused; ServiceUnavailable without zarr."""
-    run.require(SERIES, "time series", "series = true")
-    require_zarr()
-    return space(run)
-
-
-def _place(run: Run, name: str) -> tuple[str, str]:
-    return _permitted(run), series.checked_name(name)
 
 
 def _checked_limit(limit: int | None) -> int | None:
@@ -285,3 +234,28 @@ def _checked_limit(limit: int | None) -> int | None:
             f"limit is {limit}; 1 to {series.MAX_ROWS} are allowed", details={"field": "limit"}
         )
     return limit
+
+
+def _summary(reader: sqlite3.Connection, namespace: str, name: str) -> SeriesSummary:
+    known = existing(reader, namespace, name)
+    found = catalogue.entry(reader, known)
+    return SeriesSummary(
+        rows=found.rows,
+        oldest=_seconds(found.oldest_ns),
+        newest=_seconds(found.newest_ns),
+        size_bytes=found.size_bytes,
+        attributes=pack(json.loads(found.attributes)),
+        downsampled=tuple(
+            CoarserSeries(
+                into=journal.by_id(reader, rule.target).name,
+                every_s=rule.every_ns / series.S_NS,
+                statistic=rule.statistic,
+                until=None if rule.done_ns == series.MIN_NS else series.seconds(rule.done_ns),
+            )
+            for rule in downsampling.rules(reader, known.id)
+        ),
+    )
+
+
+def _seconds(time_ns: int | None) -> float | None:
+    return None if time_ns is None else series.seconds(time_ns)

@@ -249,6 +249,31 @@ def superfluous(
     return min(count, len(chunks))
 
 
+def droppable(
+    chunks: Sequence[Chunk],
+    chunk_rows: int,
+    waiting: int,
+    now_ns: int,
+    keep: Retention,
+    done_ns: int,
+) -> int:
+    """How many of the first chunks go, where coarser series have what is before `done_ns`.
+
+    Those whose rows are not there yet stay; but only up to a quarter beyond the limits: where the
+    coarser series cannot be written, this one must not fill the disk.
+    """
+    wanted = superfluous(chunks, chunk_rows, waiting, now_ns, keep)
+    done = next((n for n, each in enumerate(chunks) if each.newest_ns >= done_ns), len(chunks))
+    if wanted <= done:
+        return wanted
+    stretched = Retention(
+        keep.age_ns + keep.age_ns // 4,
+        keep.rows + keep.rows // 4,
+        keep.size_bytes + keep.size_bytes // 4,
+    )
+    return max(done, superfluous(chunks, chunk_rows, waiting, now_ns, stretched))
+
+
 def needed(chunks: Iterable[Chunk], within: Span) -> tuple[Chunk, ...]:
     """Those that may have a row in this span, by number."""
     return tuple(
@@ -299,12 +324,7 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
     if every_s is None:
         start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
         return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
-    every_ns = _nanoseconds(every_s) if math.isfinite(every_s) else 0
-    if every_ns < US_NS:
-        raise InvalidArgument(
-            f"every_s is {every_s:g}; it is a number of seconds above 0",
-            details={"field": "every_s"},
-        )
+    every_ns = checked_every_ns(every_s)
     origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
     start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
     count = (newest_ns - start_ns) // every_ns + 1
@@ -315,6 +335,22 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
             details={"field": "every_s"},
         )
     return Windows(start_ns, every_ns, count)
+
+
+def checked_every_ns(every_s: float) -> int:
+    """The length of a window. Raises: InvalidArgument for what is none."""
+    every_ns = _nanoseconds(every_s) if math.isfinite(every_s) else 0
+    if not US_NS <= every_ns < MAX_NS // 2:
+        raise InvalidArgument(
+            f"every_s is {every_s:g}; it is a number of seconds above 0",
+            details={"field": "every_s"},
+        )
+    return every_ns
+
+
+def window_of(time_ns: int, every_ns: int) -> int:
+    """Where the window begins that this time is in; windows begin at multiples since 1970."""
+    return time_ns // every_ns * every_ns
 
 
 def checked_statistic(statistic: str) -> str:

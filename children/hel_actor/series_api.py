@@ -9,6 +9,7 @@ _NAME = LuaParameter(
     type=LuaType.STRING,
     doc="1 to 64 letters, digits and _ . - ; a series is made by the first row",
 )
+_INTO = LuaParameter(name="into", type=LuaType.STRING, doc="Name of the coarser series")
 _STATISTIC = LuaParameter(
     name="statistic",
     type=LuaType.STRING,
@@ -121,13 +122,41 @@ FUNCTIONS = (
         "`units` of the value.",
     ),
     LuaFunction(
+        name="series_downsample",
+        request="DownsampleSeries",
+        parameters=(
+            _NAME,
+            _INTO,
+            LuaParameter(
+                name="every_s", type=LuaType.NUMBER, unit="s", doc="How long each window is"
+            ),
+            _STATISTIC,
+        ),
+        permission=SERIES,
+        doc="From now on keeps one number of each window of a series in another one, also of the "
+        "rows that are there; to be said once, and may be said again. A window is kept when no "
+        "row may come for it any more (series_late_s), and before its rows are forgotten.",
+    ),
+    LuaFunction(
+        name="series_downsample_end",
+        request="EndDownsampling",
+        parameters=(
+            _NAME,
+            LuaParameter(name="into", type=LuaType.STRING, doc="Of the coarser one"),
+        ),
+        returns=LuaType.BOOLEAN,
+        permission=SERIES,
+        doc="Keeps no more windows in that series, which stays. False where it was not so.",
+    ),
+    LuaFunction(
         name="series_info",
         request="SummarizeSeries",
         parameters=(_NAME,),
         returns=LuaType.OBJECT,
         permission=SERIES,
-        doc="{rows, oldest, newest, size_bytes, attributes}: times in s since 1970, UTC, and nil "
-        "without rows; bytes of the files. Fails with NOT_FOUND where there is no such series.",
+        doc="{rows, oldest, newest, size_bytes, attributes, downsampled}: times in s since 1970, "
+        "UTC, and nil without rows; bytes of the files; coarser series as {into, every_s, "
+        "statistic, until}. Fails with NOT_FOUND where there is no such series.",
     ),
     LuaFunction(
         name="series_names",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor import journal, series
+from hel_actor import downsampling, journal, series
 from hel_actor.series import Chunk, Retention, Span
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
@@ -126,13 +126,14 @@ class SeriesStore:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
         if self._stopping:
             return
-        known, chunks = self._chunks(series_id)
-        count = series.superfluous(
+        known, chunks, done_ns = self._chunks(series_id)
+        count = series.droppable(
             chunks,
             known.chunk_rows,
             known.waiting,
             self._clock.now_ns(),
             self._keeping.retention,
+            done_ns,
         )
         if count:
             self._recovered.discard(series_id)
@@ -140,10 +141,13 @@ class SeriesStore:
             self._submit(lambda database: journal.drop(database, known, first)).result()
             self._place(replace(known, dropped=first))
 
-    def _chunks(self, series_id: int) -> tuple[journal.Series, tuple[Chunk, ...]]:
-        def found(reader: sqlite3.Connection) -> tuple[journal.Series, tuple[Chunk, ...]]:
+    def _chunks(self, series_id: int) -> tuple[journal.Series, tuple[Chunk, ...], int]:
+        """A series, its chunks, and how far its coarser series have come."""
+
+        def found(reader: sqlite3.Connection) -> tuple[journal.Series, tuple[Chunk, ...], int]:
             known = journal.by_id(reader, series_id)
-            return known, journal.chunks(reader, known, EVERYTHING.within)
+            chunks = journal.chunks(reader, known, EVERYTHING.within)
+            return known, chunks, downsampling.done_ns(reader, series_id)
 
         return self.look(found)
 
@@ -169,7 +173,7 @@ class SeriesStore:
         self._recovered.discard(series_id)
         if self._stopping:
             return
-        known, chunks = self._chunks(series_id)
+        known, chunks, _ = self._chunks(series_id)
         if chunks:  # Else they get them with their first chunk.
             self._place(known)
 

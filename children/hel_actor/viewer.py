@@ -3,11 +3,11 @@
 import json
 from collections.abc import Mapping
 from concurrent.futures import Future
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from hel_actor import catalogue, series
 from hel_actor.catalogue import PlaceName
+from hel_actor.namespace import require_zarr
 from hel_actor.query import Block, Cursor, Queries, Steps
 from hel_actor.series import Span
 from hel_actor.series_store import SeriesStore
@@ -110,15 +110,6 @@ class Viewer:
             return ServiceUnavailable("the caller's time is over", code=ErrorCode.CLIENT_DEADLINE)
 
         return refusal
-
-
-def require_zarr() -> None:
-    """Raises: ServiceUnavailable where it is not installed."""
-    if find_spec("zarr") is None:
-        raise ServiceUnavailable(
-            "time series need zarr, which is not installed: pip install 'loki[series]'",
-            code=ErrorCode.UNSUPPORTED,
-        )
 
 
 def _place_of(page: str) -> PlaceName:

@@ -47,7 +47,19 @@ function stores.series(n)
     values[i] = (n - 1) * 5 + i - 1
     times[i] = START + values[i]
   end
+  if n == 1 then
+    hel:series_downsample('numbers', 'fives', 5, 'sum')
+  end
   return hel:series_append_all('numbers', values, times, { sequence = n })
+end
+
+local function check_fives(last)
+  local fives = hel:series_read('fives')
+  for i, row in ipairs(fives) do
+    assert(i == 1 or row.time == fives[i - 1].time + 5, 'a window is missing, or there twice')
+    assert(row.value == 5 * (row.time - START) + 10, 'a window is wrong')
+  end
+  return #fives > 0 and fives[#fives].time >= last.time - 9
 end
 
 local found = {}
@@ -69,11 +81,12 @@ function found.series()
   for i = 2, #rows do assert(rows[i].value == rows[i - 1].value + 1, 'a row is missing') end
   for _, row in ipairs(rows) do assert(row.time == START + row.value, 'a row is wrong') end
   assert(hel:series_aggregate('numbers', nil, nil, 'count')[1].value == #rows)
+  local complete = check_fives(rows[#rows])
   local following = math.tointeger(rows[#rows].value) + 1
   assert(following % 5 == 0, 'half of a call was appended')
   assert(stores.series(following // 5) == 0, 'a repeated call appended its rows again')
   assert(rows[1].value == 0 or following - rows[1].value > 900, 'more was forgotten than should be')
-  return { calls = following // 5 }
+  return { calls = following // 5, complete = params.last == 0 and complete or nil }
 end
 
 if params.first == 0 then return found[params.store]() end

@@ -87,14 +87,18 @@ class World:
             total += count
         return total
 
+    @property
+    def queries(self) -> Queries:
+        return Queries(self.store)
+
     def times(self, within: Span = ALL, **options: int) -> list[int]:
-        rows = answer(Queries(self.store).read("tool", "t", Reading(within, **options)))
+        rows = answer(self.queries.read("tool", "t", Reading(within, **options)))
         assert rows.values.tolist() == [time / 4 for time in rows.times.tolist()]
         assert rows.qualities.tolist() == [time % 5 for time in rows.times.tolist()]
         return rows.times.tolist()
 
     def aggregate(self, within: Span, statistic: str, every_s: float | None) -> "list[Result]":
-        return answer(Queries(self.store).aggregate("tool", "t", within, statistic, every_s))
+        return answer(self.queries.aggregate("tool", "t", within, statistic, every_s))
 
     def waiting(self) -> int:
         return self.database.submit(lambda db: journal.by_id(db, 1).waiting).result(20)

@@ -1,6 +1,5 @@
 """The calls about time series, through Hel's role with its threads."""
 
-import logging
 import math
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 import xarray
-from hel_actor import viewer
+from hel_actor import namespace
 from hel_actor.messages import (
     AggregateSeries,
     AppendOptions,
@@ -203,7 +202,7 @@ def test_the_permission_is_its_own(start: Start) -> None:
 def test_without_zarr_the_refusal_says_what_to_install(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(viewer, "find_spec", lambda name: None)
+    monkeypatch.setattr(namespace, "find_spec", lambda name: None)
     with pytest.raises(ServiceUnavailable, match=r"pip install 'loki\[series\]'") as refused:
         start().call(ListSeries(), run())
     assert refused.value.code is ErrorCode.UNSUPPORTED
@@ -240,41 +239,6 @@ def test_queries_of_a_run_that_is_over_are_given_up(start: Start) -> None:
     assert len(others.result(20).samples) == 3
     bench.hel.release(other)
     assert len(values(bench)) == 3, "a later run of that id is another one"
-
-
-def test_a_failed_checkpoint_is_logged_and_tried_again(
-    start: Start, caplog: pytest.LogCaptureFixture
-) -> None:
-    bench = start(series_chunk_rows=16, series_late_s=1)
-    blocker = bench.state_dir / "series"
-    blocker.write_bytes(b"")  # No directory can be made there.
-    bench.call(append_all(40), run())
-    settled(bench)
-    assert "stay in the journal" in caplog.text or "cannot be put in order" in caplog.text
-    assert values(bench) == [float(n) for n in range(40)]
-    blocker.unlink()
-    bench.call(append_all(10, first=40), run())
-    settled(bench)
-    assert not blocker.exists(), "it tries again at once, and with every row of a full disk"
-    bench.shell.clock.advance(5.0)
-    bench.call(append_all(10, first=50), run())
-    settled(bench)
-    assert (bench.state_dir / "series/tool/t/time/c/1").exists()
-    assert values(bench) == [float(n) for n in range(60)]
-
-
-def test_a_bug_in_a_checkpoint_is_in_the_log(
-    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(self: object, series_id: int) -> int:
-        raise RuntimeError("3 rows left")
-
-    monkeypatch.setattr("hel_actor.series_store.SeriesStore.checkpoint", broken)
-    bench = start(series_chunk_rows=16)
-    with caplog.at_level(logging.ERROR):
-        bench.call(append_all(40), run())
-        settled(bench)
-    assert "3 rows left" in caplog.text
 
 
 @pytest.mark.parametrize("error", [IoError("no"), RuntimeError("a bug")])

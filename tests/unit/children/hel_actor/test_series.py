@@ -227,6 +227,30 @@ def test_where_there_are_no_files_nothing_goes() -> None:
     assert series.superfluous([], 10, 99, 10**9, Retention(1, 1, 1)) == 0
 
 
+TEN_ROWS = [Chunk(n, 10 * n, 10 * n + 9, 100) for n in range(8)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "done", "count"),
+    [
+        (64, 80, 2),  # As without coarser series: sixteen rows too many, and a sixteenth.
+        (64, 20, 2),
+        (64, 19, 1),
+        (64, 0, 0),
+        (60, 0, 1),  # A quarter beyond the limit, and then no more.
+        (40, 0, 4),
+        (40, 35, 4),
+        (40, 75, 5),
+        (80, 0, 0),
+    ],
+)
+def test_s_8_5_3_rows_stay_until_the_coarser_series_have_them(
+    rows: int, done: int, count: int
+) -> None:
+    keep = Retention(10**9, rows, 10**9)
+    assert series.droppable(TEN_ROWS, 10, 0, 100, keep, done) == count
+
+
 CHUNKS = (Chunk(0, 0, 9), Chunk(1, 10, 19), Chunk(2, 5, 29))  # The last one holds a late row.
 
 
@@ -307,10 +331,15 @@ def test_windows(
     assert series.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
 
 
-@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9])
+@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12])
 def test_a_window_has_a_length(every_s: float) -> None:
     with pytest.raises(InvalidArgument, match="every_s"):
         series.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
+
+
+@pytest.mark.parametrize(("time_ns", "start_ns"), [(0, 0), (9, 0), (10, 10), (-1, -10), (-10, -10)])
+def test_windows_begin_at_multiples_since_1970(time_ns: int, start_ns: int) -> None:
+    assert series.window_of(time_ns, 10) == start_ns
 
 
 def test_there_are_not_too_many_windows() -> None:

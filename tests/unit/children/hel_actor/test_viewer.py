@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hel_actor import viewer
+from hel_actor import namespace, viewer
 from hel_actor.messages import AppendSamples, DescribeSeries
 
 from loki.child import Run
@@ -160,6 +160,6 @@ def test_what_its_caller_no_longer_waits_for_is_given_up(start: Start) -> None:
 def test_without_zarr_the_refusal_says_what_to_install(
     start: Start, monkeypatch: pytest.MonkeyPatch, request_type: Any
 ) -> None:
-    monkeypatch.setattr(viewer, "find_spec", lambda name: None)
+    monkeypatch.setattr(namespace, "find_spec", lambda name: None)
     with pytest.raises(ServiceUnavailable, match=r"pip install 'loki\[series\]'"):
         asked(start(), request_type(script="tool", name="t", timeout_s=20.0))
