@@ -5,7 +5,8 @@ import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
-from hel_actor.jail import Jail, Room
+from hel_actor import page
+from hel_actor.jail import MAX_NAMES, Jail, Room
 from hel_actor.ledger import Ledger
 from hel_actor.lua_api import FILES
 from hel_actor.messages import (
@@ -17,6 +18,7 @@ from hel_actor.messages import (
     EntryDescribed,
     FileContent,
     ListDirectory,
+    ListOptions,
     ReadFile,
     WriteFile,
 )
@@ -27,6 +29,8 @@ from loki.child import Run, RunHandler, Shell
 from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
 from loki.messages.value import Packed, pack, unpack
+
+ALL_NAMES = ListOptions()
 
 
 class Files:
@@ -89,13 +93,22 @@ class Files:
 
     def _delete(self, request: DeleteEntry, run: Run) -> "Future[Done]":
         _may_write(run)
-        return self._changing(run, lambda home, room: self._jail.delete(home, request.path, room))
+        recursive = request.options is not None and request.options.recursive
+        return self._changing(
+            run,
+            lambda home, room: self._jail.delete(home, request.path, room, recursive=recursive),
+        )
 
     def _list(self, request: ListDirectory, run: Run) -> "Future[DirectoryListed]":
         _may_read(run)
-        return self._worker.submit(
-            lambda: DirectoryListed(names=self._jail.list_directory(space(run), request.path))
-        )
+        options = request.options or ALL_NAMES
+        limit, home = page.wanted(options.limit, MAX_NAMES), space(run)
+
+        def listed() -> DirectoryListed:
+            names = self._jail.list_directory(home, request.path, limit, options.after)
+            return DirectoryListed(names=page.whole(names, MAX_NAMES, "names"))
+
+        return self._worker.submit(listed)
 
     def _create_directory(self, request: CreateDirectory, run: Run) -> "Future[Done]":
         _may_write(run)

@@ -9,31 +9,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from hel_actor import removal
+from hel_actor.complaint import REASONS, MissingFolder, naming
 from hel_actor.quota import BLOCK_BYTES, in_blocks
-from hel_actor.resolver import Refusal, Resolver, best_resolver, parse
+from hel_actor.resolver import DIRECTORY, Refusal, Resolver, best_resolver, parse
 from hel_actor.storage import make_lasting
 from hel_actor.syscall import Kernel, Syscalls
 from hel_actor.tree import walk
-from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
+from loki.errors import ResourceLimitExceeded
 
-SHOWN = 200  # Characters of a path in messages.
+MAX_NAMES = 10_000
+"""Of one listing."""
 UNFINISHED = ".unfinished"
 """Holds files until they are whole. Outside of every script's directory, so none can see it."""
 
-DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY  # A FIFO must not hold up the open.
-
-REASONS = {
-    errno.ENOENT: "does not exist",
-    errno.ELOOP: "leads through a symbolic link",
-    errno.EXDEV: "leads to another file system",
-    errno.ENOTDIR: "has a part that is not a directory",
-    errno.EISDIR: "is a directory",
-    errno.ENOTEMPTY: "is a directory that is not empty",
-    errno.EEXIST: "exists and is not a directory",
-    errno.ENXIO: "is not a regular file",
-    errno.ENOSPC: "does not fit: the disk is full",
-}
 
 Room: TypeAlias = Callable[[int], None]
 """Told by how many bytes the namespace grows, before it does: then it may raise. Or shrank."""
@@ -41,16 +31,6 @@ Room: TypeAlias = Callable[[int], None]
 
 def endless(_: int) -> None:
     """There is room for everything."""
-
-
-class MissingFolder(Refusal):
-    """What is put into a folder does not make it."""
-
-    def __init__(self, folder: str) -> None:
-        super().__init__(
-            f"lies in {folder[:SHOWN]!r}, which does not exist; make that folder with "
-            "hel:fs_create_dir"
-        )
 
 
 class Jail:
@@ -91,7 +71,7 @@ class Jail:
         unfinished = self._open_or_make(UNFINISHED)
         try:
             for name in self._syscalls.names(unfinished):
-                self._syscalls.unlink(unfinished, name)
+                self._remove(unfinished, os.fsencode(name))
         except OSError:
             os.close(unfinished)
             raise
@@ -106,7 +86,7 @@ class Jail:
 
     def read(self, namespace: str, path: str) -> bytes:
         with (
-            _naming("read", path),
+            naming("read", path),
             self._at(namespace) as home,
             self._opened(home, parse(path), READ) as descriptor,
         ):
@@ -123,7 +103,7 @@ class Jail:
 
     def write(self, namespace: str, path: str, content: bytes, room: Room = endless) -> None:
         """Make or replace a file, wholly or not at all, and durably."""
-        with _naming("write", path), self._changing(namespace) as home:
+        with naming("write", path), self._changing(namespace) as home:
             self._require_size(len(content))
             with self._folder(home, parse(path)) as (directory, name):
                 self._replace(directory, name, content, room)
@@ -133,7 +113,7 @@ class Jail:
 
         The file is written anew: a process that is killed in the middle leaves no half record.
         """
-        with _naming("append to", path), self._changing(namespace) as home:
+        with naming("append to", path), self._changing(namespace) as home:
             relative = parse(path)
             before = self._content(home, relative)
             self._require_size(len(before) + len(content))
@@ -150,7 +130,7 @@ class Jail:
 
     def describe(self, namespace: str, path: str) -> os.stat_result:
         with (
-            _naming("describe", path),
+            naming("describe", path),
             self._at(namespace) as home,
             self._opened(home, parse(path), READ) as descriptor,
         ):
@@ -159,14 +139,23 @@ class Jail:
                 _require_file(status)
             return status
 
-    def delete(self, namespace: str, path: str, room: Room = endless) -> None:
-        """Delete a file or an empty directory, durably."""
+    def delete(
+        self, namespace: str, path: str, room: Room = endless, *, recursive: bool = False
+    ) -> None:
+        """Delete a file or an empty directory, durably; with `recursive`, one with all in it.
+
+        Such a directory is gone at once, and then what was in it. Where that fails half-way, the
+        IoError says so, and the rest goes when the jail is opened again.
+        """
         with (
-            _naming("delete", path),
+            naming("delete", path),
             self._changing(namespace) as home,
             self._parent(home, parse(path)) as (directory, name),
         ):
             status = os.lstat(name, dir_fd=directory)
+            if recursive and stat.S_ISDIR(status.st_mode):
+                self._delete_tree(directory, name, room)
+                return
             if stat.S_ISDIR(status.st_mode):
                 self._syscalls.remove_directory(directory, name)
             else:
@@ -175,18 +164,42 @@ class Jail:
             room(-_taken(status))
             self._syscalls.sync(directory)
 
-    def list_directory(self, namespace: str, path: str) -> tuple[str, ...]:
-        """Sorted names, without those that are not UTF-8: no script could say them."""
+    def _delete_tree(self, directory: int, name: bytes, room: Room) -> None:
+        with self._opened(directory, name, DIRECTORY) as root:
+            taken = BLOCK_BYTES + sum(_taken(each.status) for each in walk(self._resolver, root))
+        temporary = secrets.token_hex(8)
+        self._syscalls.rename(directory, name, self._unfinished, temporary)
+        room(-taken)
+        self._syscalls.sync(directory)
+        try:
+            self._remove(self._unfinished, temporary.encode())
+        except OSError as error:
+            raise Refusal(
+                "is gone, but some of what was in it takes space until Loki is started again: "
+                f"{error.strerror}"
+            ) from error
+
+    def _remove(self, parent: int, name: bytes) -> None:
+        removal.remove(self._resolver, self._syscalls, parent, name)
+
+    def list_directory(
+        self, namespace: str, path: str, limit: int = MAX_NAMES, after: str = ""
+    ) -> tuple[str, ...]:
+        """The first `limit` names after `after`, sorted by their code points.
+
+        Without those that are not UTF-8: no script could say them.
+        """
         with (
-            _naming("list", path),
+            naming("list", path),
             self._at(namespace) as home,
             self._opened(home, parse(path), DIRECTORY) as directory,
         ):
-            return tuple(sorted(filter(_is_utf8, self._syscalls.names(directory))))
+            names = filter(_is_utf8, self._syscalls.names(directory))
+            return tuple(sorted(name for name in names if name > after)[:limit])
 
     def create_directory(self, namespace: str, path: str, room: Room = endless) -> None:
         """Make a directory and its missing parents, durably. An existing one is fine."""
-        with _naming("create", path), self._changing(namespace) as home:
+        with naming("create", path), self._changing(namespace) as home:
             relative = parse(path)
             names = relative.split(b"/") if relative != b"." else []
             for end in range(1, len(names) + 1):
@@ -310,26 +323,6 @@ class Jail:
                 f"a file may have {self._max_file_bytes} bytes, not more; "
                 "see max_file_kb under [children_config.hel]"
             )
-
-
-@contextmanager
-def _naming(action: str, path: str) -> Iterator[None]:
-    """Turn refusals into errors that name the path as the script wrote it, never the host's."""
-    shown = path[:SHOWN].encode(errors="backslashreplace").decode()
-    try:
-        yield
-    except Refusal as refusal:
-        missing = isinstance(refusal, MissingFolder)
-        code = ErrorCode.NOT_FOUND if missing else ErrorCode.IO
-        raise _error(action, shown, str(refusal), code) from None
-    except OSError as error:
-        code = ErrorCode.NOT_FOUND if error.errno == errno.ENOENT else ErrorCode.IO
-        reason = REASONS.get(error.errno or 0, f"failed: {error.strerror}")
-        raise _error(action, shown, reason, code) from error
-
-
-def _error(action: str, shown: str, reason: str, code: ErrorCode) -> IoError:
-    return IoError(f"cannot {action} {shown!r}: it {reason}", code=code, details={"path": shown})
 
 
 def _require_file(status: os.stat_result) -> None:

@@ -126,27 +126,3 @@ def keys(
         (namespace, start, start + AFTER_ALL_UTF8, after.encode(), limit),
     )
     return tuple(row[0].decode() for row in rows)
-
-
-def checked_limit(limit: int | None) -> int:
-    """How many keys to read; one more than `MAX_KEYS` tells that there are too many.
-
-    Raises: InvalidArgument.
-    """
-    if limit is None:
-        return MAX_KEYS + 1
-    if not 1 <= limit <= MAX_KEYS:
-        raise InvalidArgument(
-            f"limit is {limit}; 1 to {MAX_KEYS} are allowed", details={"field": "limit"}
-        )
-    return limit
-
-
-def checked_keys(found: tuple[str, ...]) -> tuple[str, ...]:
-    """Raises: ResourceLimitExceeded for more than fit into a message, of `MAX_KEY_BYTES` each."""
-    if len(found) > MAX_KEYS:
-        raise ResourceLimitExceeded(
-            f"there are more than {MAX_KEYS} keys; ask for pages: {{limit = {MAX_KEYS}}}, and then "
-            "the same with after = the last key of the page before"
-        )
-    return found

@@ -66,17 +66,36 @@ _FILE_FUNCTIONS = (
     LuaFunction(
         name="fs_delete",
         request="DeleteEntry",
-        parameters=(_PATH,),
+        parameters=(
+            _PATH,
+            LuaParameter(
+                name="options",
+                type=LuaType.OBJECT,
+                required=False,
+                doc="{recursive = true} for a directory with all in it",
+            ),
+        ),
         permission=FILES,
-        doc="Deletes a file or an empty directory. Fails with NOT_FOUND where there is none.",
+        doc="Deletes a file or an empty directory; with `recursive`, a whole one, which is gone at "
+        "once. Fails with NOT_FOUND where there is none.",
     ),
     LuaFunction(
         name="fs_list_dir",
         request="ListDirectory",
-        parameters=(_PATH,),
+        parameters=(
+            _PATH,
+            LuaParameter(
+                name="options",
+                type=LuaType.OBJECT,
+                required=False,
+                doc="{limit = names at most, of 1 to 10000; after = only names that come after "
+                "this one: the last name of a page asks for the next}",
+            ),
+        ),
         returns=LuaType.ARRAY,
         permission=FILES,
-        doc="The names in a directory, sorted.",
+        doc="The names in a directory, sorted. A page with fewer names than its limit is the last "
+        "one. Fails with QUOTA for more than 10000 names without a limit.",
     ),
     LuaFunction(
         name="fs_create_dir",

@@ -21,6 +21,13 @@ class DirectoryListed(Message):
     names: tuple[str, ...]
 
 
+class ListOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last table of a call that lists names or keys."""
+
+    limit: int | None = None  # 1 or more of them; None is all, or a failure.
+    after: str = ""  # Only those that come after it, which need not exist.
+
+
 class ReadFile(Request[FileContent]):
     """Script -> Hel. Reply: FileContent."""
 
@@ -53,16 +60,24 @@ class DescribeEntry(Request[EntryDescribed]):
     path: str
 
 
+class DeleteOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The last table of a call that deletes."""
+
+    recursive: bool = False  # Whether a directory goes with all in it.
+
+
 class DeleteEntry(Request[Done]):
     """Script -> Hel: delete a file, or an empty directory."""
 
     path: str
+    options: DeleteOptions | None = None
 
 
 class ListDirectory(Request[DirectoryListed]):
     """Script -> Hel. Reply: DirectoryListed."""
 
     path: str
+    options: ListOptions | None = None
 
 
 class CreateDirectory(Request[Done]):
@@ -135,18 +150,11 @@ class RemoveStored(Request[KeyRemoved]):
     key: str
 
 
-class KeyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The last table of a call that lists keys."""
-
-    limit: int | None = None  # 1 or more keys; None is all of them, or a failure.
-    after: str = ""  # Only keys that come after it, which need not exist.
-
-
 class ListStored(Request[KeysListed]):
     """Script -> Hel: the keys that begin with `prefix`. Reply: KeysListed."""
 
     prefix: str | None = None  # None and "" are all of them.
-    options: KeyOptions | None = None
+    options: ListOptions | None = None
 
 
 class StoredChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,8 +10,12 @@ import errno
 import os
 from typing import Protocol
 
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
 MAX_PATH_BYTES = 4096
 MAX_NAME_BYTES = 255
+MAX_DEPTH = 100
+"""Names in one path. Work on a tree grows with the square of its depth."""
 
 # Source: openat2(2), linux/openat2.h.
 SYS_OPENAT2 = 437
@@ -54,6 +58,8 @@ def parse(path: str) -> bytes:
     names = [name for name in raw.split(b"/") if name not in (b"", b".")]
     if b".." in names:
         raise Refusal("must not contain '..'")
+    if len(names) > MAX_DEPTH:
+        raise Refusal(f"is deeper than {MAX_DEPTH} folders")
     if any(len(name) > MAX_NAME_BYTES for name in names):
         raise Refusal(f"has a name longer than {MAX_NAME_BYTES} bytes")
     return b"/".join(names) or b"."

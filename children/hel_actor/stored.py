@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
-from hel_actor import batch, keyvalue
+from hel_actor import batch, keyvalue, page
 from hel_actor.answer import following, or_raised
 from hel_actor.database import Database
 from hel_actor.messages import (
@@ -13,9 +13,9 @@ from hel_actor.messages import (
     BatchStored,
     ChangeStored,
     GetStored,
-    KeyOptions,
     KeyRemoved,
     KeysListed,
+    ListOptions,
     ListStored,
     RemoveStored,
     SetStored,
@@ -32,7 +32,7 @@ from loki.messages.envelope import Done, Failure, Message
 
 T = TypeVar("T")
 
-ALL_KEYS = KeyOptions()
+ALL_KEYS = ListOptions()
 
 
 class Stored:
@@ -114,6 +114,12 @@ class Stored:
     def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
         namespace = may_store(run)
         options = request.options or ALL_KEYS
-        wanted = (request.prefix or "", keyvalue.checked_limit(options.limit), options.after)
+        wanted = (
+            request.prefix or "",
+            page.wanted(options.limit, keyvalue.MAX_KEYS),
+            options.after,
+        )
         found = self._database.submit(lambda database: keyvalue.keys(database, namespace, *wanted))
-        return following(found, lambda keys: KeysListed(keys=keyvalue.checked_keys(keys)))
+        return following(
+            found, lambda keys: KeysListed(keys=page.whole(keys, keyvalue.MAX_KEYS, "keys"))
+        )

@@ -24,7 +24,9 @@ class Syscalls(Protocol):
     def sync(self, descriptor: int) -> None:
         """After that a file's content is on the disk, or the names in a directory are."""
 
-    def rename(self, parent: int, name: str, new_parent: int, new_name: bytes) -> None: ...
+    def rename(
+        self, parent: int, name: str | bytes, new_parent: int, new_name: str | bytes
+    ) -> None: ...
 
     def unlink(self, parent: int, name: str | bytes) -> None: ...
 
@@ -58,7 +60,9 @@ class Kernel:
     def sync(self, descriptor: int) -> None:
         os.fsync(descriptor)
 
-    def rename(self, parent: int, name: str, new_parent: int, new_name: bytes) -> None:
+    def rename(
+        self, parent: int, name: str | bytes, new_parent: int, new_name: str | bytes
+    ) -> None:
         os.rename(name, new_name, src_dir_fd=parent, dst_dir_fd=new_parent)
 
     def unlink(self, parent: int, name: str | bytes) -> None:

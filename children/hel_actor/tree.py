@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hel_actor.resolver import Resolver
+from hel_actor.resolver import DIRECTORY, Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ def walk(resolver: Resolver, root: int) -> Iterator[Entry]:
     while folders:
         folder = folders.pop()
         try:
-            descriptor = resolver(root, folder, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = resolver(root, folder, DIRECTORY)
         except OSError:
             continue
         try:

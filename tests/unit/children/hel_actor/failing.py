@@ -128,7 +128,9 @@ class FailingSyscalls(Fuse):
     def sync(self, descriptor: int) -> None:
         self.do(lambda: self._kernel.sync(descriptor))
 
-    def rename(self, parent: int, name: str, new_parent: int, new_name: bytes) -> None:
+    def rename(
+        self, parent: int, name: str | bytes, new_parent: int, new_name: str | bytes
+    ) -> None:
         self.do(lambda: self._kernel.rename(parent, name, new_parent, new_name))
 
     def unlink(self, parent: int, name: str | bytes) -> None:

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from hel_actor import files
 from hel_actor.messages import (
     AppendToFile,
     CreateDirectory,
     DeleteEntry,
+    DeleteOptions,
     DescribeEntry,
     ListDirectory,
+    ListOptions,
     ReadFile,
     SetStored,
     WriteFile,
@@ -50,6 +53,36 @@ def test_s_8_2_2_directories(start: Start) -> None:
     bench.call(CreateDirectory(path="notes/deep"), run())
     bench.call(WriteFile(path="notes/b", content=text("")), run())
     assert bench.call(ListDirectory(path="notes"), run()).names == ("b", "deep")
+
+
+def test_s_8_2_2_names_by_pages(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = start()
+    for name in "cab":
+        bench.call(WriteFile(path=name, content=text("")), run())
+    options = ListOptions(limit=2)
+    assert bench.call(ListDirectory(path=".", options=options), run()).names == ("a", "b")
+    options = ListOptions(limit=2, after="b")
+    assert bench.call(ListDirectory(path=".", options=options), run()).names == ("c",)
+    monkeypatch.setattr(files, "MAX_NAMES", 2)
+    with pytest.raises(ResourceLimitExceeded, match="more than 2 names; ask for pages"):
+        bench.call(ListDirectory(path="."), run())
+
+
+def test_s_8_2_1_a_whole_folder_is_deleted_and_its_room_is_free(start: Start) -> None:
+    bench = start(quota_mb=1)
+    bench.call(CreateDirectory(path="d/e"), run())
+    for name in ("d/a", "d/e/b"):
+        bench.call(WriteFile(path=name, content=text("x" * 500_000)), run())
+    with pytest.raises(IoError, match="not empty"):
+        bench.call(DeleteEntry(path="d"), run())
+    with pytest.raises(ResourceLimitExceeded):
+        bench.call(WriteFile(path="f", content=text("x" * 1_000_000)), run())
+    recursive = DeleteOptions(recursive=True)
+    with pytest.raises(PermissionRefused):
+        bench.call(DeleteEntry(path="d", options=recursive), run(files=("r",)))
+    bench.call(DeleteEntry(path="d", options=recursive), run())
+    assert bench.hel.ledger.used_bytes("tool") == 0
+    bench.call(WriteFile(path="f", content=text("x" * 1_000_000)), run())
 
 
 def test_max_file_kb_is_in_kib(start: Start) -> None:

@@ -10,7 +10,7 @@ from hel_actor.migration import MIGRATIONS, migrate
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded
+from loki.errors import ErrorCode, InvalidArgument
 from loki.messages.value import NIL, ScriptValue, pack
 
 
@@ -82,18 +82,6 @@ def test_s_8_3_1_pages_of_keys_are_all_keys_once(table: sqlite3.Connection) -> N
     assert found == [name for name in names if name.startswith("a/")]
     assert keyvalue.keys(table, "tool", "a/", 7, "a/zzz") == ()
     assert keyvalue.keys(table, "tool", "b/", 1, "a") == ("b/0",)
-
-
-def test_s_8_3_1_no_reading_has_more_keys_than_a_message_holds() -> None:
-    assert keyvalue.checked_limit(None) == keyvalue.MAX_KEYS + 1
-    assert keyvalue.checked_limit(keyvalue.MAX_KEYS) * (keyvalue.MAX_KEY_BYTES + 5) < 8 * 2**20
-    for limit in (0, -1, keyvalue.MAX_KEYS + 1):
-        with pytest.raises(InvalidArgument, match="1 to 5000"):
-            keyvalue.checked_limit(limit)
-    assert keyvalue.checked_keys(("a",) * 5000) == ("a",) * 5000
-    with pytest.raises(ResourceLimitExceeded, match="ask for pages") as refused:
-        keyvalue.checked_keys(("a",) * 5001)
-    assert refused.value.code is ErrorCode.QUOTA
 
 
 VALUES: list[ScriptValue] = [None, True, 1, 1.0, 0, "1", b"1", [], [1], {}, {"a": 1}, {"a": 1.0}]

@@ -59,6 +59,7 @@ def test_s_8_2_3_paths_that_stay_inside_are_served(path: str, parsed: bytes) -> 
         ("n" * 256, "name longer than 255"),
         ("ü" * 128, "name longer than 255"),
         ("a/" * 2048 + "b", "longer than 4096"),
+        ("a/" * 100 + "b", "deeper than 100 folders"),
     ],
 )
 def test_s_8_2_3_paths_that_could_lead_out_are_refused(path: str, why: str) -> None:

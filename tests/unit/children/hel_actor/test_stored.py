@@ -6,7 +6,7 @@ from hel_actor.messages import (
     BatchStored,
     ChangeStored,
     GetStored,
-    KeyOptions,
+    ListOptions,
     ListStored,
     RemoveStored,
     SetStored,
@@ -74,10 +74,10 @@ def test_s_8_3_1_keys_by_pages(start: Start) -> None:
         assert bench.call(ChangeStored(changes=moved), run()).done
     with pytest.raises(ResourceLimitExceeded, match="5000 keys"):
         bench.call(ListStored(), run())
-    page = ListStored(options=KeyOptions(limit=2, after="000998"))
+    page = ListStored(options=ListOptions(limit=2, after="000998"))
     assert bench.call(page, run()).keys == ("000999", "100000")
     with pytest.raises(InvalidArgument, match="limit is 0"):
-        bench.call(ListStored(options=KeyOptions(limit=0)), run())
+        bench.call(ListStored(options=ListOptions(limit=0)), run())
 
 
 def test_s_8_3_1_a_batch_needs_permission_and_room(start: Start) -> None:

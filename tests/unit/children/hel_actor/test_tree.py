@@ -43,7 +43,7 @@ def test_links_are_not_followed(way: resolver.Resolver, tmp_path: Path) -> None:
 
 
 def test_depth_needs_no_descriptors(way: resolver.Resolver, tmp_path: Path) -> None:
-    depth = 300
+    depth = 150
     at = os.open(tmp_path, os.O_RDONLY)
     for _ in range(depth):
         os.mkdir("d", dir_fd=at)
@@ -52,7 +52,7 @@ def test_depth_needs_no_descriptors(way: resolver.Resolver, tmp_path: Path) -> N
         at = deeper
     os.close(at)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (120, hard))
     try:
         assert len(paths(way, tmp_path)) == depth
     finally:
