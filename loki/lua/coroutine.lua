@@ -42,9 +42,10 @@ local function unwrapped(co, ok, ...)
   if ok then
     return ...
   end
-  local _, message = closed(co)
-  if message == nil then
-    message = (...)
+  local message = (...)
+  if status(co) == "dead" then
+    local closing, other = closed(co)
+    message = not closing and other or message
   end
   error(message, type(message) == "string" and 2 or 0)
 end

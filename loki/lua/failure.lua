@@ -109,4 +109,19 @@ local function describe(e)
   failure.details = record and late.codec.encode(record.details, "details")
 end
 
-return { raise = raise, refuse = refuse, block = block, describe = describe }
+-- Which level of `error`, called where this is, a script means by `level`: it does not see our frames.
+local function level_of(level)
+  local real = 2
+  local info = getinfo(real + 1, "S")
+  while info do
+    level = info.source == own_source and level or level - 1
+    if level == 0 then
+      break
+    end
+    real = real + 1
+    info = getinfo(real + 1, "S")
+  end
+  return real
+end
+
+return { level = level_of, raise = raise, refuse = refuse, block = block, describe = describe }

@@ -34,15 +34,17 @@ end
 
 function env.error(message, level)
   if mathtype(level) == "integer" and level > 0 then
-    level = level + 1
+    level = level > 2 and late.failure.level(level) or level + 1
   end
   error(unforged(message), level or 2)
 end
 
 function env.assert(...)
   local passed, message = ...
-  if passed or select("#", ...) == 0 then
-    return assert(...)
+  if passed then
+    return ...
+  elseif select("#", ...) == 0 then
+    error("bad argument #1 to 'assert' (value expected)", 2)
   elseif select("#", ...) == 1 then
     message = "assertion failed!"
   end
@@ -82,6 +84,8 @@ end
 function env.pcall(...)
   if callable((...)) then
     return protected(false, ...)
+  elseif select("#", ...) == 0 then
+    error("bad argument #1 to 'pcall' (value expected)", 2)
   end
   return pcall(...) -- Lua says what it is instead.
 end

@@ -82,49 +82,90 @@ end
 -- Second, what comes during it. Once a regular error unwinds, or `coroutine.close` does, a hook
 -- sees each call, and with it what each `__close` handler is told: the error so far.
 
-local UNNOTED = setmetatable({}, { __close = rawequal }) -- Of C, for speed.
+-- Both need room, for C calls and on the stack, or a regular error could not be told from the other.
+-- So a frame without it, which only an overflow can lead to, overflows before the script's code runs.
+local function room(_, size)
+  return size and pack(
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  )
+end
+
+local UNNOTED = setmetatable({}, { __close = rawequal, __index = room }) -- Of C, for speed.
 local note_meta = { __close = function(note) note.regular = true end }
 
 local function framed(note, f, ...)
   local value <close> = UNNOTED
+  local _ = UNNOTED[false]
   note.peek = function() return value end
   return f(...)
 end
 
-local function told(level)
-  local parameters = getinfo(level + 1, "u")
-  local index = 2
-  if parameters.isvararg and parameters.nparams < 2 then
-    index = parameters.nparams - 2 -- Lua counts what has no name backwards.
+-- What the function at `level`, which has just been called, got as its argument `index`.
+local function argument(level, called, index)
+  local name, value
+  if called.isvararg and index > called.nparams then -- Lua counts what has no name backwards.
+    name, value = getlocal(level + 1, called.nparams - index)
   end
-  local _, e = getlocal(level + 1, index)
-  return e
+  if not name then -- Or it is of C.
+    name, value = getlocal(level + 1, index)
+  end
+  return value
+end
+
+-- Whether the function at `level` is a `__close` handler that is told of OUT_OF_MEMORY. Where that is
+-- called through `__call`, what is called instead comes before its arguments, once for each step.
+local function told(level)
+  local called = getinfo(level + 1, "fu")
+  local f, index = called.func, 1
+  while true do
+    local value = argument(level + 1, called, index)
+    local meta = metatable_of(value)
+    if not meta then
+      return false
+    elseif rawequal(rawget(meta, "__close"), f) then
+      if rawequal(argument(level + 1, called, index + 1), OUT_OF_MEMORY) then
+        return true
+      end
+    end
+    if not rawequal(rawget(meta, "__call"), f) then
+      return false
+    end
+    f, index = value, index + 1
+  end
 end
 
 -- The hook. Only `__close` handlers are called by `xpcall` itself, and by nobody in a coroutine that
 -- is closed.
 local function watch()
   local by = getinfo(3, "f")
-  if (not by or by.func == xpcall) and rawequal(told(2), OUT_OF_MEMORY) then
+  if (not by or by.func == xpcall) and told(2) then
     stopped = stopped or "memory"
   end
 end
 
+-- `hearing`: its handler began, and nothing watches yet. Only memory can run out then.
 local function new_note()
-  local note = { peek = false, handler = false, regular = false, watched = false }
+  local note = { peek = false, handler = false, regular = false, watched = false, hearing = false }
   setmetatable(note, note_meta)
   function note.hear(e)
-    if note.handler then
-      e = note.handler(e)
+    if note.hearing then
+      stopped = stopped or "memory"
     end
-    if note.peek then
+    note.hearing = not gethook()
+    if note.peek and getinfo(2, "f").func ~= framed then
       setupvalue(note.peek, 1, note)
     else
-      note.regular = true -- The script's code has yet to begin.
+      note.regular = true -- The script's code has yet to begin, or ended.
     end
-    if not gethook() then
-      note.watched = true
+    if note.hearing then
       sethook(watch, "c")
+      note.watched, note.hearing = true, false
+    end
+    if note.handler then
+      e = note.handler(e)
     end
     return e
   end
@@ -132,14 +173,16 @@ local function new_note()
 end
 
 local notes, free = {}, 0 -- For use again.
+local entered = 0 -- Protected calls that have yet to be left, or never will.
 
 local function left(note, ok, ...)
-  if ok then
+  entered = entered - 1
+  if ok and not note.regular then
     free = free + 1
     notes[free], note.peek = note, false
-  elseif note.watched or not gethook() then
+  elseif note.watched or not gethook() then -- It failed, or a compiler within it did.
     sethook()
-    if not note.regular and not rawequal((...), IN_HANDLER) then
+    if not ok and (note.hearing or not note.regular) and not rawequal((...), IN_HANDLER) then
       stopped = stopped or "memory"
     end
   end
@@ -152,6 +195,7 @@ local function protected(handler, f, ...)
   local note = notes[free] or new_note()
   free = free > 0 and free - 1 or 0
   note.handler = handler
+  entered = entered + 1
   return left(note, xpcall(framed, note.hear, note, f, ...))
 end
 
@@ -179,12 +223,13 @@ local late = setmetatable({}, {
 local answer, answer_failed
 
 -- A `__close` handler that memory ran out for may also wait, and never come to an end. Lua collects
--- all garbage before it gives up, so that this is looked for only after a collection.
-local collected = setmetatable({ {} }, { __mode = "v" })
+-- all garbage before it gives up, so that each coroutine looks for this only after a collection.
+local looked = setmetatable({}, { __mode = "kv" }) -- Coroutine -> garbage.
 
 local function unmask()
-  if not collected[1] then
-    collected[1] = {}
+  local co = running()
+  if not looked[co] and (entered > 1 or co == root) then -- The script's code is in one.
+    looked[co] = {}
     late.unwinding()
   end
 end

@@ -102,12 +102,12 @@ end
 
 -- Under these names late parts see it, as it is once a script runs.
 function shared()
-  return await, byte, caught, char, clock, close, codepoints, concat, create, env, error, failure,
-    find, format, framed, gethook, getinfo, getmetatable, halt, isyieldable, late, load, loaded,
-    match, mathtype, misfit, modules, next, output, over, own_source, pack, packed, pcall,
-    protected, rawequal, rawget, rawlen, resume, root, running, select, services, sethook,
-    setmetatable, status, stop, sub, tostring, type, unforged, unpack, waiting, watch, xpcall,
-    yield, REFUSED, STOP, TAG, WEAK
+  return await, byte, callable, caught, char, clock, close, codepoints, concat, create, env,
+    error, failure, find, format, framed, gethook, getinfo, getlocal, getmetatable, halt,
+    isyieldable, late, load, loaded, match, mathtype, metatable_of, misfit, modules, next,
+    note_meta, output, over, own_source, pack, packed, pcall, protected, rawequal, rawget, rawlen,
+    resume, root, running, select, services, sethook, setmetatable, status, stop, sub, tostring,
+    type, unforged, unpack, waiting, watch, xpcall, yield, REFUSED, STOP, TAG, WEAK
 end
 
 do

@@ -5,12 +5,16 @@ local function script_xpcall(...)
   if type(handler) ~= "function" then
     misfit("function", 2, "xpcall", ...)
   end
-  return protected(function(e)
+  local function handle(e)
     if over() then
       return STOP
     end
     return (unforged(handler(e)))
-  end, f, select(3, ...))
+  end
+  if callable(f) then
+    return protected(handle, f, select(3, ...))
+  end
+  return caught(xpcall(f, handle)) -- Lua says what it is instead.
 end
 
 return { xpcall = script_xpcall }

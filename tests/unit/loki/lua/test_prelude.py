@@ -114,3 +114,26 @@ def test_late_parts_take_nothing_from_what_a_script_may_change(play):
     return {ok, e(), board:ping(), loki.bytes('x'), loki.array()}
     """
     assert play(spoil, 5).value == [True, 1, 5, b"x", []]
+
+
+HIDING = (
+    "for _ = 1, 300 do hog = {hog} end local meta, told = {} local mask = setmetatable({}, meta) "
+    "meta.__close = function(_, e) hog, told = nil, e error('mine', 0) end "
+)
+PROTECTED = {
+    "pcall": "pcall(function() local c <close> = mask error('r', 0) end)",
+    "xpcall": "xpcall(function() local c <close> = mask error('r', 0) end, tostring)",
+    "in a coroutine": "coroutine.wrap(function() pcall(function() local c <close> = mask "
+    "error('r', 0) end) end)()",
+}
+
+
+@pytest.mark.parametrize("source", PROTECTED.values(), ids=PROTECTED)
+def test_memory_may_run_out_while_an_error_is_heard(engine, source):
+    """What the `__close` handler is told tells whether it did; it frees what all else needs."""
+    heap_bytes, step = 20 * KIB, None
+    while heap_bytes < 64 * KIB and not isinstance(step, Finished):
+        step, _ = run(engine, f"{HIDING}{source} return told", heap_bytes)
+        heap_bytes += 16
+        assert isinstance(step, Finished) or step.code is ErrorCode.MEMORY_BUDGET, step
+    assert step == Finished("r")

@@ -82,6 +82,11 @@ GREEDY = f"local greedy = setmetatable({{}}, {{__close = function() {HOG} end}})
         f"function() local c <close> = mask {HOG} end) end}}) error('r') end)",
         f"pcall(function() local c <close> = mask load(('('):rep(500)) {HOG} end)",
         f"error(setmetatable({{}}, {{__tostring = function() local c <close> = mask {HOG} end}}))",
+        # A compiler that lacks room tells the message handler, although nothing unwinds then.
+        "pcall(load, ('('):rep(500)) coroutine.wrap(function() pcall(function()"
+        f" local c <close> = mask {HOG} end) end)()",
+        f"local co co = coroutine.wrap(function() pcall(co) pcall(function() local c <close> = mask"
+        f" {HOG} end) end) co()",
     ],
 )
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
@@ -112,7 +117,54 @@ def test_s_5_3_1_no_close_handler_waits_for_ever_with_the_end_for_memory(play, w
     assert failed.code is ErrorCode.MEMORY_BUDGET
 
 
+CALLED = {
+    "of C": "math.floor",
+    "through __call": "setmetatable({}, {__call = fails})",
+    "through two": "setmetatable({}, {__call = setmetatable({}, {__call = fails})})",
+    "of any number": "setmetatable({}, {__call = function(_, ...) fails() end})",
+    "of C through __call": "setmetatable({}, {__call = math.floor})",
+    "and what it is called through": "setmetatable({}, {__call = fails, __close = fails})",
+}
+
+
+@pytest.mark.parametrize("handler", CALLED.values(), ids=CALLED)
+@pytest.mark.parametrize(
+    "source",
+    [
+        "pcall(function() local a <close> = mask local b <close> = greedy error('r') end)",
+        "local co = coroutine.create(function() local a <close> = mask local b <close> = greedy"
+        " coroutine.yield() end) coroutine.resume(co) coroutine.close(co)",
+    ],
+)
+def test_what_a_close_handler_is_told_is_seen_however_it_is_called(play, source, handler):
+    mask = (
+        "local function fails() hog = nil local n = nil return n.n end "
+        f"local mask = setmetatable({{}}, {{__close = {handler}}}) "
+    )
+    failed = play(f"{mask}{GREEDY} {source}", max_memory_mb=4).failed
+    assert failed.code is ErrorCode.MEMORY_BUDGET
+
+
+@pytest.mark.parametrize("first", ["coroutine.yield()", "board:ping()"])
+def test_no_other_coroutine_looks_in_the_place_of_the_one_that_waits(play, first):
+    source = (
+        "local meta = {} local mask = setmetatable({}, meta) meta.__close = function() hog = nil"
+        f" coroutine.wrap(function() {first} end)() coroutine.yield() end coroutine.wrap(function()"
+        f" pcall(function() local c <close> = mask {HOG} end) end)() return 'survived'"
+    )
+    assert play(source, max_memory_mb=4).failed.code is ErrorCode.MEMORY_BUDGET
+
+
 OVERFLOW = "local function f() return 1 + f() end"
+FAILING = (
+    "local c = setmetatable({}, {__close = function() error('mine', 0) end}) "
+    "local function fail() local a <close> = c error('x') end "
+    "local function nested() local a <close> = c "
+    "local ok, e = pcall(string.gsub, 'x', 'x', nested) "
+    "if not ok then error(e, 0) end return 'x' end "
+    "local function wrapped() return pcall(function() local a <close> = c "
+    "return coroutine.wrap(wrapped)() end) end "
+)
 
 
 @pytest.mark.parametrize(
@@ -149,6 +201,30 @@ OVERFLOW = "local function f() return 1 + f() end"
             " return pcall(function() local a <close> = c error('r', 0) end) end)"
             " collectgarbage() return {co(), select(2, co())}",
             ["r", "late"],
+        ),
+        (f"{FAILING} return {{pcall(nested)}}", [False, "mine"]),
+        (f"{FAILING} return (wrapped())", False),
+        (
+            f"{FAILING} local function handler(e) local _, other = pcall(fail) error(other) end"
+            " return {xpcall(fail, handler)}",
+            [False, "error in error handling"],
+        ),
+        (
+            "local c = setmetatable({}, {__close = function() xpcall('not enough memory', print)"
+            " end}) local ok, e = pcall(function() local a <close> = c error('r', 0) end)"
+            " return {ok, e}",
+            [False, "r"],
+        ),
+        (
+            "return coroutine.wrap(function() pcall(load, ('('):rep(500)) return (function(_, e)"
+            " return {e} end)(1, 'not enough memory') end)()",
+            ["not enough memory"],
+        ),
+        (
+            # Each level of the stack calls something protected.
+            "local failed = 0 local function f() if not pcall(rawlen, '') then failed = failed + 1"
+            " if failed > 1 then return 0 end end return 1 + f() end return {f() > 1000, failed}",
+            [True, 2],
         ),
         ("local ok, e = pcall(error, nil) return {ok, e == nil}", [False, True]),
         (
