@@ -67,18 +67,16 @@ def stock(connection: sqlite3.Connection) -> Stock:
     return Stock(rows, size or 0)
 
 
-def keep(connection: sqlite3.Connection, executions: Iterable[Kept], before: Stock) -> Stock:
+def keep(connection: sqlite3.Connection, executions: Sequence[Kept], before: Stock) -> Stock:
     """Add them, or bring them up to date; what there is afterwards."""
-    rows, size = before.rows, before.result_bytes
-    for each in executions:
-        row = astuple(each)[:_FIELDS]
-        if connection.execute(_INSERT, row).rowcount:
-            rows += 1
-        else:
-            connection.execute(_UPDATE, (row[4], *row[6:], each.number))
-        if each.result:
-            size += _keep_result(connection, each.number, each.result)
-    return Stock(rows, size)
+    rows = [astuple(each)[:_FIELDS] for each in executions]
+    added = connection.executemany(_INSERT, rows).rowcount
+    if added < len(rows):
+        connection.executemany(_UPDATE, [(row[4], *row[6:], row[0]) for row in rows])
+    size_bytes = sum(
+        _keep_result(connection, each.number, each.result) for each in executions if each.result
+    )
+    return Stock(before.rows + added, before.result_bytes + size_bytes)
 
 
 def _keep_result(connection: sqlite3.Connection, number: int, result: bytes) -> int:

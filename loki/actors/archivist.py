@@ -54,6 +54,10 @@ class Archivist:
 
     def noted(self) -> None:
         """The history has changed: that will be on disk within a second."""
+        if self._due is None or self._unwritten.full:
+            self._look()
+
+    def _look(self) -> None:
         if self._busy or self._failures:
             if self._unwritten.dropped and not self._dropping:
                 self._begin_dropping()
@@ -121,7 +125,7 @@ class Archivist:
         if self._closed is not None:
             self._close()
         elif self._unwritten:
-            self.noted()
+            self._look()
 
     def _wait(self, failure: Failure) -> None:
         """Try again later; at the end only where another one may be there by then."""

@@ -52,10 +52,15 @@ class Unwritten:
     def changed(self, found: Remembered, grown_bytes: int = 0) -> None:
         """It waits from now on, if it did not yet; `grown_bytes` is how much its end did."""
         found.changes += 1
-        if self._waiting.setdefault(found.id, found) is found:
-            self._bytes += grown_bytes
+        self._waiting[found.id] = found  # Where it waits already it keeps its place.
+        self._bytes += grown_bytes
+        if len(self._waiting) > self._most or self._bytes > self._most_bytes:
+            self._drop()
+
+    def _drop(self) -> None:
         while len(self._waiting) > self._most or self._bytes > self._most_bytes:
-            self._remove(next(iter(self._waiting)))
+            oldest = self._waiting.pop(next(iter(self._waiting)))
+            self._bytes -= len(oldest.end)
             self.dropped += 1
 
     def shrunk(self, found: Remembered, by_bytes: int) -> None:
@@ -76,9 +81,7 @@ class Unwritten:
 
     def written(self, taken: Iterable[tuple[Remembered, int]]) -> None:
         """These are on the disk, as they were when they were taken."""
+        waiting = self._waiting
         for found, changes in taken:
-            if found.changes == changes and found.id in self._waiting:
-                self._remove(found.id)
-
-    def _remove(self, run: str) -> None:
-        self._bytes -= len(self._waiting.pop(run).end)
+            if found.changes == changes and waiting.pop(found.id, None) is not None:
+                self._bytes -= len(found.end)
