@@ -118,6 +118,7 @@ class Hel(ChildRole):
 
     def services(self) -> Mapping[type[Message], ServiceHandler]:
         return {
+            **self._cached.services(),
             **self._registered.services(),
             **self._configured.services(),
             **self._historian.services(),

@@ -7,6 +7,7 @@ from itertools import count
 
 from loki.child import Clock
 from loki.errors import ResourceLimitExceeded
+from loki.messages.value_cache import ValueCacheStatistics
 
 Place = tuple[str, str]
 """Namespace and key."""
@@ -30,6 +31,7 @@ class Cache:
         self._entries: OrderedDict[Place, Entry] = OrderedDict()  # Least recently used first.
         self._expiries: list[tuple[float, int, Place]] = []  # A heap; may name entries long gone.
         self._numbers = count()
+        self._hits = self._misses = self._evictions = 0
         self.size_bytes = 0
 
     def __len__(self) -> int:
@@ -39,7 +41,9 @@ class Cache:
         self.sweep()
         entry = self._entries.get((namespace, key))
         if entry is None:
+            self._misses += 1
             return None
+        self._hits += 1
         self._entries.move_to_end((namespace, key))
         return entry.value
 
@@ -74,6 +78,18 @@ class Cache:
         for place in [place for place in self._entries if place[0] == namespace]:
             self.invalidate(*place)
 
+    def statistics(self) -> ValueCacheStatistics:
+        self.sweep()
+        return ValueCacheStatistics(
+            entries=len(self),
+            capacity=self._max_entries,
+            size_bytes=self.size_bytes,
+            capacity_bytes=self._max_bytes,
+            hits=self._hits,
+            misses=self._misses,
+            evictions=self._evictions,
+        )
+
     def sweep(self) -> None:
         """Forget what is too old."""
         now_s = self._clock.monotonic_s()
@@ -90,6 +106,7 @@ class Cache:
     def _make_room(self) -> None:
         while len(self._entries) > self._max_entries or self.size_bytes > self._max_bytes:
             self.invalidate(*next(iter(self._entries)))
+            self._evictions += 1
 
     def _is_current(self, number: int, place: Place) -> bool:
         entry = self._entries.get(place)

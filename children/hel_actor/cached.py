@@ -12,9 +12,10 @@ from hel_actor.messages import (
     ValueFound,
 )
 from hel_actor.namespace import key_place, may_store
-from loki.child import Run, RunHandler, Shell, Timer
+from loki.child import Run, RunHandler, ServiceHandler, Shell, Timer
 from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
+from loki.messages.value_cache import DescribeValueCache, ValueCacheDescribed
 
 SWEEP_EVERY_S = 1.0
 
@@ -34,6 +35,11 @@ class Cached:
             SetCached: self._set,
             InvalidateCached: self._invalidate,
             InvalidateAllCached: self._invalidate_all,
+        }
+
+    def services(self) -> Mapping[type[Message], ServiceHandler]:
+        return {
+            DescribeValueCache: lambda _: ValueCacheDescribed(statistics=self._cache.statistics())
         }
 
     def _get(self, request: GetCached, run: Run) -> ValueFound:

@@ -41,6 +41,15 @@ def status(
     _show_children((child.name, child) for child in children if child.supervisor in ("", ROOT))
     for engine in capabilities.engines:
         _show_engine(engine)
+    if capabilities.HasField("value_cache"):
+        say(f"cached values: {_value_cache_line(capabilities.value_cache)}")
+
+
+def _value_cache_line(cache: "device_pb2.ValueCacheStatistics") -> str:
+    return (
+        f"{cache.entries} kept in {-(-cache.size_bytes // 1024)} KiB, {cache.hits} hits, "
+        f"{cache.misses} misses, {cache.evictions} evictions"
+    )
 
 
 def _show_children(rows: "Iterable[tuple[str, device_pb2.ChildServiceInfo]]") -> None:
@@ -129,6 +138,9 @@ def _status_json(
         },
         "children": [_child_json(child) for child in children],
         "engines": [_engine_json(engine) for engine in capabilities.engines],
+        "value_cache": _value_cache_json(capabilities.value_cache)
+        if capabilities.HasField("value_cache")
+        else None,
     }
 
 
@@ -160,6 +172,18 @@ def _engine_json(engine: "device_pb2.EngineInfo") -> dict[str, Json]:
         "module_cache": _cache_json(engine.module_cache)
         if engine.HasField("module_cache")
         else None,
+    }
+
+
+def _value_cache_json(cache: "device_pb2.ValueCacheStatistics") -> dict[str, Json]:
+    return {
+        "entries": cache.entries,
+        "capacity": cache.capacity,
+        "size_bytes": cache.size_bytes,
+        "capacity_bytes": cache.capacity_bytes,
+        "hits": cache.hits,
+        "misses": cache.misses,
+        "evictions": cache.evictions,
     }
 
 

@@ -19,6 +19,7 @@ from loki.messages.library import ListScripts
 from loki.messages.lifecycle import ChildState, ChildStatus
 from loki.messages.script import Limits, Origin, Parameter, Script, ValueType
 from loki.messages.value import NIL, Packed, ScriptValue, pack, unpack
+from loki.messages.value_cache import ValueCacheStatistics
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2, value_pb2
 from loki.v1_value import from_proto, to_proto
 
@@ -261,6 +262,15 @@ def cache_to_proto(cache: ChunkCacheStatistics | None) -> device_pb2.ChunkCacheS
     if cache is None:
         return None
     return device_pb2.ChunkCacheStatistics(**msgspec.structs.asdict(cache))
+
+
+def value_cache_to_proto(
+    cache: ValueCacheStatistics | None,
+) -> device_pb2.ValueCacheStatistics | None:
+    """None is a cache that nobody can ask now, or that there is not."""
+    if cache is None:
+        return None
+    return device_pb2.ValueCacheStatistics(**msgspec.structs.asdict(cache))
 
 
 def children_to_proto(children: Iterable[ChildStatus]) -> list[device_pb2.ChildServiceInfo]:

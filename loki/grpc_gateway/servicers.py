@@ -30,10 +30,12 @@ from loki.messages.library import (
 from loki.messages.module import DescribeModules
 from loki.messages.script import Origin, Script
 from loki.messages.supervision import ResetActor
+from loki.messages.value_cache import DescribeValueCache, ValueCacheStatistics
 from loki.v1 import execution_pb2, service_pb2
 
 LIBRARY = "library"
 ANSWER_TIMEOUT_S = 10.0
+KEEPER_TIMEOUT_S = 1.0  # Its figures are not worth a longer wait.
 EXECUTION_HEADER = "loki-execution-id"
 ADHOC = "adhoc"
 LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
@@ -66,6 +68,7 @@ class LokiServicer:
             engines=convert.engines_to_proto(
                 await self._engines(call), await self._module_cache(call)
             ),
+            value_cache=convert.value_cache_to_proto(await self._value_cache(call)),
         )
 
     @needs(ClientRole.VIEW)
@@ -266,6 +269,20 @@ class LokiServicer:
         try:
             described = await self._shell.ask(
                 LIBRARY, DescribeModules(), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+            )
+        except ServiceUnavailable:
+            return None
+        return described.statistics
+
+    async def _value_cache(self, call: Call) -> ValueCacheStatistics | None:
+        """None while the child restarts that keeps it."""
+        if not self._config.keeper:
+            return None
+        try:
+            described = await self._shell.ask(
+                self._config.keeper,
+                DescribeValueCache(),
+                timeout_s=min(call.timeout_s(ANSWER_TIMEOUT_S), KEEPER_TIMEOUT_S),
             )
         except ServiceUnavailable:
             return None

@@ -97,6 +97,24 @@ class ChunkCacheStatistics(_message.Message):
     compiles: int
     def __init__(self, entries: _Optional[int] = ..., capacity: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., evictions: _Optional[int] = ..., compiles: _Optional[int] = ...) -> None: ...
 
+class ValueCacheStatistics(_message.Message):
+    __slots__ = ("entries", "capacity", "size_bytes", "capacity_bytes", "hits", "misses", "evictions")
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HITS_FIELD_NUMBER: _ClassVar[int]
+    MISSES_FIELD_NUMBER: _ClassVar[int]
+    EVICTIONS_FIELD_NUMBER: _ClassVar[int]
+    entries: int
+    capacity: int
+    size_bytes: int
+    capacity_bytes: int
+    hits: int
+    misses: int
+    evictions: int
+    def __init__(self, entries: _Optional[int] = ..., capacity: _Optional[int] = ..., size_bytes: _Optional[int] = ..., capacity_bytes: _Optional[int] = ..., hits: _Optional[int] = ..., misses: _Optional[int] = ..., evictions: _Optional[int] = ...) -> None: ...
+
 class EngineInfo(_message.Message):
     __slots__ = ("language", "version", "walls", "chunk_cache", "module_cache")
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]

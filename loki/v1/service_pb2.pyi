@@ -20,20 +20,22 @@ class GetCapabilitiesRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("service", "version", "device", "scripts", "children", "engines")
+    __slots__ = ("service", "version", "device", "scripts", "children", "engines", "value_cache")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     SCRIPTS_FIELD_NUMBER: _ClassVar[int]
     CHILDREN_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
+    VALUE_CACHE_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: str
     device: _device_pb2.DeviceInfo
     scripts: _containers.RepeatedCompositeFieldContainer[_script_pb2.ScriptCapability]
     children: _containers.RepeatedCompositeFieldContainer[_device_pb2.ChildServiceInfo]
     engines: _containers.RepeatedCompositeFieldContainer[_device_pb2.EngineInfo]
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[_Union[_device_pb2.DeviceInfo, _Mapping]] = ..., scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[_device_pb2.EngineInfo, _Mapping]]] = ...) -> None: ...
+    value_cache: _device_pb2.ValueCacheStatistics
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[_Union[_device_pb2.DeviceInfo, _Mapping]] = ..., scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[_device_pb2.EngineInfo, _Mapping]]] = ..., value_cache: _Optional[_Union[_device_pb2.ValueCacheStatistics, _Mapping]] = ...) -> None: ...
 
 class GetChildrenStatusRequest(_message.Message):
     __slots__ = ()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from loki.clock import FakeClock
 from loki.errors import ErrorCode, ResourceLimitExceeded
+from loki.messages.value_cache import ValueCacheStatistics
 
 
 def cache(max_entries: int = 100, max_bytes: int = 10_000) -> tuple[Cache, FakeClock]:
@@ -28,6 +29,21 @@ def test_s_8_4_1_the_least_recently_used_makes_room() -> None:
     kept.get("tool", "a")
     kept.set("tool", "c", b"3")
     assert [kept.get("tool", key) for key in "abc"] == [b"1", None, b"3"]
+
+
+def test_s_8_4_1_statistics_tell_what_is_there_and_what_was_asked() -> None:
+    kept, clock = cache(max_entries=2, max_bytes=100)
+    kept.set("tool", "a", b"1", 5.0)
+    for key in ("a", "a", "missing"):
+        kept.get("tool", key)
+    kept.get("another", "a")
+    for key in ("b", "c"):
+        kept.set("tool", key, b"1")
+    kept.set("tool", "d", b"1", 5.0)
+    clock.advance(5.0)
+    assert kept.statistics() == ValueCacheStatistics(
+        entries=1, capacity=2, size_bytes=2, capacity_bytes=100, hits=2, misses=2, evictions=2
+    )
 
 
 def test_s_8_4_1_setting_again_counts_as_use() -> None:

@@ -15,6 +15,7 @@ from loki.errors import (
 )
 from loki.messages.envelope import Done
 from loki.messages.value import NIL, pack, unpack
+from loki.messages.value_cache import DescribeValueCache, ValueCacheStatistics
 from tests.unit.children.hel_actor.calling import Start, run
 
 
@@ -73,3 +74,14 @@ def test_s_8_4_3_invalidation(start: Start) -> None:
     bench.call(InvalidateAllCached(), run("one"))
     assert bench.call(GetCached(key="b"), run("one")).value == NIL
     assert unpack(bench.call(GetCached(key="a"), run("two")).value) == "two"
+
+
+def test_s_8_4_1_loki_is_told_how_the_cache_fares(start: Start) -> None:
+    bench = start(cache_entries=5, cache_mb=1)
+    bench.call(SetCached(key="k", value=pack(1)), run())
+    for key in ("k", "missing"):
+        bench.call(GetCached(key=key), run())
+    described = bench.hel.services()[DescribeValueCache](DescribeValueCache())
+    assert described.statistics == ValueCacheStatistics(
+        entries=1, capacity=5, size_bytes=2, capacity_bytes=2**20, hits=1, misses=1, evictions=0
+    )

@@ -98,6 +98,7 @@ class FakeClient:
     events: list[Event] = field(default_factory=list)
     children: list[device_pb2.ChildServiceInfo] = field(default_factory=list)
     engines: list[device_pb2.EngineInfo] = field(default_factory=list)
+    value_cache: device_pb2.ValueCacheStatistics | None = None
     system_events: list[Any] = field(default_factory=list)
     loses_connection: LokiClientError | None = None
     revisions: list[ScriptRevision] = field(default_factory=list)
@@ -237,7 +238,7 @@ class FakeClient:
         self._fail_if_told()
         device = device_pb2.DeviceInfo(cores=4, memory_bytes=2 << 30, architecture="aarch64")
         return service_pb2.GetCapabilitiesResponse(
-            version="9.9.9", device=device, engines=self.engines
+            version="9.9.9", device=device, engines=self.engines, value_cache=self.value_cache
         )
 
     def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:

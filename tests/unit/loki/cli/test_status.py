@@ -104,6 +104,28 @@ def test_s_4_3_2_status_shows_the_cache_of_compiled_scripts(
     ]
 
 
+VALUES = device_pb2.ValueCacheStatistics(
+    entries=1, capacity=9, size_bytes=1025, capacity_bytes=8, hits=2, misses=3, evictions=4
+)
+
+
+def test_s_8_4_1_status_shows_the_cache_of_values(client: Any, loki: Callable[..., Any]) -> None:
+    assert "cached values" not in loki("status").stdout
+    assert json.loads(loki("status", "--json").stdout)["value_cache"] is None
+    client.value_cache = VALUES
+    last = loki("status").stdout.splitlines()[-1]
+    assert last == "cached values: 1 kept in 2 KiB, 2 hits, 3 misses, 4 evictions"
+    assert json.loads(loki("status", "--json").stdout)["value_cache"] == {
+        "entries": 1,
+        "capacity": 9,
+        "size_bytes": 1025,
+        "capacity_bytes": 8,
+        "hits": 2,
+        "misses": 3,
+        "evictions": 4,
+    }
+
+
 def test_engines_as_json(client: Any, loki: Callable[..., Any]) -> None:
     cached = device_pb2.EngineInfo(language="x")
     cached.chunk_cache.hits = 7
