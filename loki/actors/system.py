@@ -78,8 +78,8 @@ class Instance:
         self._lock.close()
 
     def clear(self) -> None:
-        """Remove the sockets of a system that is no more."""
-        for path in self.run_dir.iterdir():
+        """Remove the sockets of a system that is no more; somebody may have removed them all."""
+        for path in self.run_dir.glob("*"):
             if path.is_socket():
                 path.unlink(missing_ok=True)
 
