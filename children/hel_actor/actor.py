@@ -92,8 +92,8 @@ class Hel(ChildRole):
         self._backups = Backups(
             shell,
             Photographer(state, shell.clock, shell.log),
-            lambda act: self._database.submit(lambda _: act()),
-            self._series.recorder.alone,
+            lambda: self._database.submit(lambda _: None),
+            self._series.recorder,
         )
         receiver = Receiver(state, shell.clock)
         self._restores = Restores(shell, receiver, restored, self._end_restored)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from hel_actor.bundle import Manifest, Piece, pack
-from hel_actor.snapshot import Borrow, Photographer, Picture
+from hel_actor.snapshot import Lender, Opened, Photographer, Picture
 from loki.child import ServiceHandler, Shell
 from loki.errors import ErrorCode, InvalidArgument, IoError, ResourceLimitExceeded
 from loki.messages.backup import (
@@ -37,13 +37,13 @@ class Backups:
     """One at a time. Its reader pulls, so nothing is made that nobody has room for."""
 
     def __init__(
-        self, shell: Shell, photographer: Photographer, opened: Borrow, borrow: Borrow
+        self, shell: Shell, photographer: Photographer, opened: Opened, lender: Lender
     ) -> None:
         self._log = shell.log
         self._worker = shell.worker("backup")
         self._photographer = photographer
         self._opened = opened
-        self._borrow = borrow
+        self._lender = lender
         self._current: Reading | None = None
         self._worker.submit(self._clear)
 
@@ -70,7 +70,7 @@ class Backups:
 
         def taken() -> BackupBegun:
             picture = self._photographer.take(
-                self._opened, self._borrow, reading.given_up, request.version
+                self._opened, self._lender, reading.given_up, request.version
             )
             reading.picture = picture
             reading.pieces = pack(picture.manifest, picture.ledger.read(), picture.folder)

@@ -103,6 +103,10 @@ class Recorder:
         """Do something while no file of any series changes."""
         return self._worker.submit(act)
 
+    def hold(self, held: bool) -> None:
+        """While it is held, no chunk of any series is forgotten. To be called in `alone`."""
+        self._store.hold(held)
+
     def _append_one(self, request: AppendSample, run: Run) -> "Future[SampleAppended]":
         appended = self._append(
             run, request.name, (request.value,), (request.time,), request.options

@@ -92,6 +92,11 @@ class SeriesStore:
         self._opened: Archive | None = None
         self._recovered: set[int] = set()
         self._stopping = False
+        self._held = False
+
+    def hold(self, held: bool) -> None:
+        """While it is held, chunks that are too old stay; later checkpoints forget them."""
+        self._held = held
 
     def stop(self) -> None:
         """Let a long query give up. Any thread may call it."""
@@ -124,7 +129,7 @@ class SeriesStore:
 
     def _retain(self, series_id: int) -> None:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
-        if self._stopping:
+        if self._stopping or self._held:
             return
         known, chunks, done_ns = self._chunks(series_id)
         count = series.droppable(

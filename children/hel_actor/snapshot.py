@@ -1,12 +1,12 @@
 """A picture of all that Hel keeps, as it was at one moment, made while Hel works on.
 
 Theory of operation. The database says which chunks of a series there are, and only the thread of
-the series changes their files. So this thread is borrowed for a moment: a read transaction begins,
-and each file of a series gets a second name. No such file is ever changed, only replaced: what the
-names hold stays as it is, whatever a checkpoint or a retention does next. Then the thread is given
-back, and the database is copied at leisure: the transaction shows the moment at which it began,
-and holds up nobody who writes. Files of scripts are copied, for the jail refuses those with a
-second name; each is read whole, since those too are replaced and never changed.
+the series changes their files: it adds chunks, and forgets the oldest. So that thread is told to
+forget nothing for a while, a read transaction begins, and each file of a series gets a second name,
+some at a time (see `links`). No file is ever changed, only replaced: what the names hold stays as
+it is, whatever checkpoints do next. Then the database is copied at leisure: the transaction shows
+the moment at which it began, and holds up nobody who writes. Files of scripts are copied, for the
+jail refuses those with a second name; each is read whole, since they too are only replaced.
 """
 
 import logging
@@ -25,8 +25,9 @@ from typing import Protocol, TypeVar
 
 from hel_actor.bundle import FORMAT, Entry, Ledger, Manifest, checksum
 from hel_actor.jail import UNFINISHED
+from hel_actor.links import Links
 from hel_actor.migration import version_of
-from hel_actor.storage import PARTIAL, Disk, Storage
+from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import ErrorCode, IoError, ServiceUnavailable
 
@@ -34,16 +35,27 @@ T = TypeVar("T")
 
 DATABASE, FILES, SERIES = "hel.sqlite", "files", "series"
 STAGING = ".backup"
+END = object()
 PAGES = 256  # Copied between two looks at whether anybody still wants them.
 SPARE_BYTES = 16 * 1024 * 1024
 """What is left free on the disk of the device, for all who write meanwhile."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class Borrow(Protocol):
-    """Do something in the thread of the series, or of the database."""
+class Opened(Protocol):
+    """Makes sure that there is a database, and says when."""
 
-    def __call__(self, act: Callable[[], T], /) -> "Future[T]": ...
+    def __call__(self) -> "Future[None]": ...
+
+
+class Lender(Protocol):
+    """Whose thread changes the files of series."""
+
+    def alone(self, act: Callable[[], T], /) -> "Future[T]":
+        """Do something in that thread."""
+
+    def hold(self, held: bool, /) -> None:
+        """While it is held, no chunk is forgotten. To be called in that thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +95,22 @@ class Photographer:
         """Remove the last picture, also one that a kill left behind. Raises: OSError."""
         self._storage.remove_tree(self.folder)
 
-    def take(self, opened: Borrow, borrow: Borrow, given_up: Event, version: str) -> Picture:
-        """`opened` makes sure that there is a database; `borrow` lends the thread of the series.
-
-        Raises: IoError, also where there is no room; ServiceUnavailable when it was `given_up`.
-        """
+    def take(self, opened: Opened, lender: Lender, given_up: Event, version: str) -> Picture:
+        """Raises: IoError, also without room; ServiceUnavailable when it is `given_up`."""
         try:
             self.clear()
-            opened(lambda: None).result()
+            opened().result()
             self._require_room()
             self.folder.mkdir(mode=0o700)
-            return self._take(borrow, given_up, version)
+            return self._take(lender, given_up, version)
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             raise IoError(f"no backup could be made on the device: {reason}") from error
 
-    def _take(self, borrow: Borrow, given_up: Event, version: str) -> Picture:
-        source = borrow(self._freeze).result()
-        with closing(source):
-            time_ns, schema = self._clock.now_ns(), version_of(source)
+    def _take(self, lender: Lender, given_up: Event, version: str) -> Picture:
+        time_ns = self._clock.now_ns()
+        with closing(self._freeze(lender, given_up)) as source:
+            schema = version_of(source)
             _copy_database(source, self.folder / DATABASE, given_up)
         self._copy_files(given_up)
         ledger = Ledger.beside(self.folder)
@@ -135,34 +144,32 @@ class Photographer:
                 f"copy of its data; {_mb(free)} MB are free"
             )
 
-    def _freeze(self) -> sqlite3.Connection:
-        """In the thread of the series: from now on the picture is fixed."""
+    def _freeze(self, lender: Lender, given_up: Event) -> sqlite3.Connection:
+        """What the database shows from now on, with the files that belong to it."""
+        links = Links(self._storage, self._skipped)
         source = sqlite3.connect(
             f"{(self._state / DATABASE).absolute().as_uri()}?mode=ro",
             uri=True,
             isolation_level=None,
             check_same_thread=False,
         )
-        try:
+
+        def begin() -> Iterator[None]:
+            lender.hold(True)
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            self._link(self._state / SERIES, self.folder / SERIES)
+            return links.of_all(self._state / SERIES, self.folder / SERIES)
+
+        try:
+            steps = lender.alone(begin).result()
+            while lender.alone(lambda: next(steps, END)).result() is not END:
+                _require_wanted(given_up)
         except BaseException:
             source.close()
             raise
+        finally:
+            lender.alone(lambda: lender.hold(False)).result()
         return source
-
-    def _link(self, folder: Path, target: Path) -> None:
-        target.mkdir(mode=0o700)
-        for path in sorted(folder.iterdir()) if folder.exists() else ():
-            if path.name.endswith(PARTIAL):
-                continue
-            if path.is_dir() and not path.is_symlink():
-                self._link(path, target / path.name)
-            elif stat.S_ISREG(path.lstat().st_mode):
-                self._storage.link(path, target / path.name)
-            else:
-                self._skipped(path)
 
     def _copy_files(self, given_up: Event) -> None:
         """Each as it is now; one that a script removes meanwhile is not there."""

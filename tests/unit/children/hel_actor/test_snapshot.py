@@ -15,6 +15,7 @@ from hel_actor.messages import (
     DeleteEntry,
     GetStored,
     ListDirectory,
+    ListSeries,
     ReadFile,
     ReadSeries,
     SetStored,
@@ -37,27 +38,46 @@ START_S = 1_699_000_000
 LOG = logging.getLogger("test.snapshot")
 
 
-def kept(act: Callable[[], T]) -> "Future[T]":
-    promise: Future[T] = Future()
-    promise.set_result(act())
-    return promise
+class Lender:
+    """The series' thread of a Hel; `between` is called after each turn that it lent."""
+
+    def __init__(self, bench: Any, between: Callable[[], object] = lambda: None) -> None:
+        self._recorder = bench.hel._series.recorder
+        self._between = between
+        self.turns = 0
+
+    def alone(self, act: Callable[[], T]) -> "Future[T]":
+        lent: Future[T] = self._recorder.alone(act)
+        lent.exception(20)
+        self.turns += 1
+        self._between()
+        return lent
+
+    def hold(self, held: bool) -> None:
+        self._recorder.hold(held)
 
 
 def photographer(state: Path, **options: Any) -> Photographer:
     return Photographer(state, FakeClock(), LOG, **options)
 
 
-def take(state: Path, borrow: Any = kept, given_up: Event | None = None, **options: Any) -> Picture:
-    return photographer(state, **options).take(kept, borrow, given_up or Event(), "9.9")
+def take(
+    bench: Any, lender: Lender | None = None, given_up: Event | None = None, **options: Any
+) -> Picture:
+    lent = lender or Lender(bench)
+    opened = bench.hel._database
+    return photographer(bench.state_dir, **options).take(
+        lambda: opened.submit(lambda _: None), lent, given_up or Event(), "9.9"
+    )
 
 
-def append(bench: Any, first: int, count: int) -> None:
+def append(bench: Any, first: int, count: int, name: str = "t") -> None:
     times = tuple(float(START_S + n) for n in range(first, first + count))
-    bench.call(AppendSamples(name="t", values=times, times=times), WHO)
+    bench.call(AppendSamples(name=name, values=times, times=times), WHO)
 
 
-def times(bench: Any) -> list[float]:
-    return [each.time - START_S for each in bench.call(ReadSeries(name="t"), WHO).samples]
+def times(bench: Any, name: str = "t") -> list[float]:
+    return [each.time - START_S for each in bench.call(ReadSeries(name=name), WHO).samples]
 
 
 def restored(start: Start, bench: Any, picture: Picture) -> Any:
@@ -70,27 +90,69 @@ def restored(start: Start, bench: Any, picture: Picture) -> Any:
     return start(**SMALL)
 
 
-def test_a_checkpoint_and_a_retention_in_the_middle_change_nothing(start: Start) -> None:
+@pytest.mark.parametrize("at_once", [1, 7, 200])
+def test_checkpoints_and_retentions_in_the_middle_change_nothing(
+    start: Start, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("hel_actor.links.FILES_AT_ONCE", at_once)
     bench = start(**SMALL)
     append(bench, 0, 60)
+    append(bench, 0, 60, "u")
     before = times(bench)
     bench.call(SetStored(key="k", value=pack("old")), WHO)
+    added = iter(range(60, 10_000, 20))
 
-    def borrow(act: Callable[[], T]) -> "Future[T]":
-        lent = kept(act)
-        append(bench, 60, 200)
+    def between() -> None:
+        first = next(added)
+        append(bench, first, 20)
+        append(bench, first, 20, f"made-{first}")
         bench.call(SetStored(key="k", value=pack("new")), WHO)
-        rows = bench.call(SummarizeSeries(name="t"), WHO).rows  # After the files are written.
-        assert rows < 260 - 16
-        return lent
+        bench.call(SummarizeSeries(name="t"), WHO)  # After the files are written.
 
-    picture = take(bench.state_dir, borrow)
-    assert times(bench)[-1] == 259
+    lender = Lender(bench, between)
+    picture = take(bench, lender)
+    if at_once == 1:
+        assert lender.turns > 30
+    rows = lender.turns * 20
+    append(bench, 60 + rows, 20)
+    assert bench.call(SummarizeSeries(name="t"), WHO).rows <= 48 + 16
     again = restored(start, bench, picture)
     assert times(again) == before == list(range(16, 60))
+    assert times(again, "u") == before
+    assert again.call(ListSeries(), WHO).names == ("t", "u")
+    assert sorted(path.name for path in (again.state_dir / "series/tool").iterdir()) == [
+        "t",
+        "u",
+        "zarr.json",
+    ]
     assert again.call(GetStored(key="k"), WHO).value == pack("old")
     append(again, 60, 100)
     assert times(again)[-1] == 159
+
+
+def test_a_group_that_is_counted_anew_is_begun_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier forgetting, which the files had not followed yet, comes to its end."""
+    monkeypatch.setattr("hel_actor.links.FILES_AT_ONCE", 2)
+    bench = start(**SMALL | {"series_keep_rows": 1000})
+    append(bench, 0, 100)
+    times(bench)
+    forget = "UPDATE series SET dropped = 2"
+    chunks = "DELETE FROM series_chunk WHERE number < 2"
+    for statement in (forget, chunks):
+        bench.hel._database.submit(lambda db, sql=statement: db.execute(sql) and None).result(20)
+    store = bench.hel._series.recorder._store
+    lender: Lender
+
+    def between() -> None:
+        if lender.turns == 6:
+            store._recovered.clear()
+            assert times(bench) == list(range(32, 100))
+
+    lender = Lender(bench, between)
+    again = restored(start, bench, take(bench, lender))
+    assert times(again) == list(range(32, 100))
 
 
 def test_files_are_each_whole_and_have_their_time(start: Start) -> None:
@@ -99,11 +161,11 @@ def test_files_are_each_whole_and_have_their_time(start: Start) -> None:
     bench.call(WriteFile(path="gone", content=text("x")), WHO)
     os.utime(bench.state_dir / "files/tool/a", ns=(0, 123_000_000_000))
 
-    def borrow(act: Callable[[], T]) -> "Future[T]":
-        bench.call(DeleteEntry(path="gone"), WHO)
-        return kept(act)
+    def between() -> None:
+        if (bench.state_dir / "files/tool/gone").exists():
+            bench.call(DeleteEntry(path="gone"), WHO)
 
-    picture = take(bench.state_dir, borrow)
+    picture = take(bench, Lender(bench, between))
     bench.call(WriteFile(path="a", content=text("two")), WHO)
     assert (picture.folder / "files/tool/a").stat().st_mtime_ns == 123_000_000_000
     again = restored(start, bench, picture)
@@ -121,7 +183,7 @@ def test_what_no_script_made_is_left_out(start: Start, caplog: pytest.LogCapture
     Path(os.fsdecode(os.fsencode(home) + b"/\xff")).write_bytes(b"")
     unfinished = bench.state_dir / "files/.unfinished"
     unfinished.joinpath("0123").write_bytes(b"half")
-    picture = take(bench.state_dir)
+    picture = take(bench)
     names = [entry.path for entry in picture.ledger.read()]
     assert names == ["hel.sqlite", "files/tool", "files/tool/a"]
     told = [record.getMessage().partition("'")[2].partition("'")[0] for record in caplog.records]
@@ -137,7 +199,7 @@ def test_what_a_kill_left_is_gone_before_the_next(start: Start) -> None:
     old = bench.state_dir / STAGING
     old.joinpath("files").mkdir(parents=True)
     old.joinpath("files/x").write_bytes(b"x")
-    picture = take(bench.state_dir)
+    picture = take(bench)
     assert [entry.path for entry in picture.ledger.read()] == ["hel.sqlite"]
     picture.close()
     photographer(bench.state_dir).clear()
@@ -148,7 +210,7 @@ def test_without_room_nothing_is_copied(start: Start) -> None:
     bench = start(**SMALL)
     bench.call(WriteFile(path="a", content=text("x" * 1000)), WHO)
     with pytest.raises(IoError, match=r"needs 17 MB of free disk on the device .* 1 MB are free"):
-        take(bench.state_dir, free_bytes=lambda _: 1_000_000)
+        take(bench, free_bytes=lambda _: 1_000_000)
     assert not (bench.state_dir / STAGING).exists()
 
 
@@ -158,7 +220,7 @@ def test_one_that_was_given_up_ends_soon(start: Start) -> None:
     given_up = Event()
     given_up.set()
     with pytest.raises(ServiceUnavailable, match="given up"):
-        take(bench.state_dir, given_up=given_up)
+        take(bench, given_up=given_up)
 
 
 @pytest.mark.parametrize("how", [Failure.BEFORE, Failure.AFTER])
@@ -170,7 +232,7 @@ def test_a_disk_that_fails_leaves_the_state_as_it_is(start: Start, how: Failure)
     while True:
         disk = FailingDisk(fails_at, how)
         try:
-            picture = take(bench.state_dir, storage=disk)
+            picture = take(bench, storage=disk)
         except IoError:
             fails_at += 1
         else:
