@@ -73,9 +73,17 @@ class Historian:
         return self._change(keep)
 
     def _change(self, change: Callable[[sqlite3.Connection, Stock], Stock]) -> "Future[Done]":
-        """Do what gives another stock; it is counted anew where that was in vain."""
+        """Do what gives another stock; it is counted anew where that was in vain.
+
+        On a full disk the database does by itself, once more, what was undone with others.
+        """
+        begun = False
 
         def perform(database: sqlite3.Connection) -> Done:
+            nonlocal begun
+            if begun:
+                self._stock = None
+            begun = True
             self._stock = change(database, self._stock or history.stock(database))
             return Done()
 
@@ -133,14 +141,16 @@ class Historian:
 
     def _tidy(self) -> None:
         """Let go what is too much by now, a step at a time."""
-        before: list[Stock] = []
+        more = False
 
-        def step(database: sqlite3.Connection, stock: Stock) -> Stock:
-            before.append(stock)
-            return history.trim(database, stock, self._bounds, self._clock.now_ns())
+        def step(database: sqlite3.Connection, before: Stock) -> Stock:
+            nonlocal more
+            after = history.trim(database, before, self._bounds, self._clock.now_ns())
+            more = after != before
+            return after
 
         def done(promise: "Future[Done]") -> None:
-            if not self._closing and not promise.exception() and before != [self._stock]:
+            if more and not self._closing and not promise.exception():
                 self._tidy()
 
         self._change(step).add_done_callback(done)

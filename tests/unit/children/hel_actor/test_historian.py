@@ -1,5 +1,6 @@
 """The history as the Dispatcher asks for it, on a real database."""
 
+import sqlite3
 from concurrent.futures import Future
 from threading import Event
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hel_actor import history
 from msgspec.structs import replace
 
+from loki.errors import IoError
 from loki.messages.archive import (
     SESSION_BITS,
     ArchiveOpened,
@@ -188,23 +190,53 @@ def test_a_search_that_finds_little_looks_at_all_in_steps(
     assert listed(bench, script="none") == ([], False)
 
 
+def crowded(bench: Any, *requests: KeepExecutions) -> list[Any]:
+    """The promises of batches that share a transaction."""
+    gate = Event()
+    bench.shell.workers["database"].submit(gate.wait)
+    promises = [bench.hel.services()[KeepExecutions](request) for request in requests]
+    gate.set()
+    return promises
+
+
+def batch(*rows: Kept) -> KeepExecutions:
+    return KeepExecutions(session=1, now_ns=0, executions=rows)
+
+
 def test_what_fails_changes_nothing_and_is_counted_anew(start: Start) -> None:
     """Both batches share a transaction, and its failure."""
     bench = start(history_rows=2)
     keep(bench, 1, row(1, 1))
-    gate = Event()
-    bench.shell.workers["database"].submit(gate.wait)
     too_large = replace(row(1, 3), attempts=2**64)
-    promises = [
-        bench.hel.services()[KeepExecutions](
-            KeepExecutions(session=1, now_ns=0, executions=(each,))
-        )
-        for each in (row(1, 2), too_large)
-    ]
-    gate.set()
-    for promise in promises:
+    for promise in crowded(bench, batch(row(1, 2)), batch(too_large)):
         with pytest.raises(OverflowError):
             promise.result(timeout=20)
     assert listed(bench)[0] == ["1-1"]
     keep(bench, 1, row(1, 2))
     assert listed(bench)[0] == ["1-2", "1-1"]
+
+
+def test_what_is_done_once_more_on_a_full_disk_is_counted_once(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second batch finds the disk full; the first is done again, without it."""
+    bench = start(history_rows=2)
+    keep(bench, 1, row(1, 1))
+    really_keep = history.keep
+
+    def full_for_large(database: Any, executions: Any, before: history.Stock) -> history.Stock:
+        if executions[0].id == "1-3":
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return really_keep(database, executions, before)
+
+    monkeypatch.setattr(history, "keep", full_for_large)
+    small, large = crowded(bench, batch(row(1, 2)), batch(row(1, 3)))
+    assert small.result(timeout=20) == Done()
+    with pytest.raises(IoError, match="disk is full"):
+        large.result(timeout=20)
+    assert listed(bench)[0] == ["1-2", "1-1"]
+    monkeypatch.undo()
+    keep(bench, 1, row(1, 4))
+    assert listed(bench)[0] == ["1-4", "1-2"]
