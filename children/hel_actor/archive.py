@@ -141,10 +141,12 @@ class Archive:
                 self._storage.sync_directory(folder)
 
     def _make_missing(self, folders: Sequence[Path]) -> None:
+        """Durably, also those that are there: a kill or a failed fsync may have cut that off."""
         for folder in folders:
             if not folder.is_dir():
                 self._storage.make_directory(folder)
-                self._storage.sync_directory(folder.parent)
+        for above in dict.fromkeys(folder.parent for folder in folders):
+            self._storage.sync_directory(above)
 
     def _forget_dropped(self, place: Place) -> None:
         """Let the files begin at chunk `dropped`: in a new group, which takes the old one's place.

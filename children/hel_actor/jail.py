@@ -20,6 +20,7 @@ from loki.errors import ResourceLimitExceeded
 
 MAX_NAMES = 10_000
 """Of one listing."""
+MOST_LASTING = 4096  # Remembered; of others it is made sure again.
 UNFINISHED = ".unfinished"
 """Holds files until they are whole. Outside of every script's directory, so none can see it."""
 
@@ -54,6 +55,7 @@ class Jail:
         self._root = -1
         self._unfinished = -1
         self._synced: set[str] = set()  # Namespaces whose directories are surely on the disk.
+        self._lasting: set[int] = set()  # The same of directories in them, by inode.
 
     def open(self) -> None:
         """Make the directory ready, and drop what a killed process left unfinished.
@@ -83,6 +85,7 @@ class Jail:
                 os.close(descriptor)
         self._root = self._unfinished = -1
         self._synced.clear()
+        self._lasting.clear()
 
     def read(self, namespace: str, path: str) -> bytes:
         with (
@@ -283,7 +286,21 @@ class Jail:
                 found = stack.enter_context(self._parent(home, path))
             except FileNotFoundError:
                 raise MissingFolder(path.rpartition(b"/")[0].decode()) from None
+            self._let_last(home, path.rpartition(b"/")[0], found[0])
             yield found
+
+    def _let_last(self, home: int, folder: bytes, directory: int) -> None:
+        """Put the names down to a folder on the disk, once: a kill may have cut that off."""
+        inode = os.fstat(directory).st_ino
+        if not folder or inode in self._lasting:
+            return
+        names = folder.split(b"/")
+        for end in range(1, len(names) + 1):
+            with self._parent(home, b"/".join(names[:end])) as (above, _):
+                self._syscalls.sync(above)
+        if len(self._lasting) >= MOST_LASTING:
+            self._lasting.clear()
+        self._lasting.add(inode)
 
     def _replace(self, directory: int, name: bytes, content: bytes, room: Room) -> None:
         before = 0

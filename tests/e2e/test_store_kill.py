@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -187,9 +187,13 @@ class World:
 
     def kill_all(self) -> None:
         """All processes at once, as a power cut would; then it is started again."""
-        pidfds = [os.pidfd_open(pid) for pid in self.server.pids()]
+        pidfds = []
+        for pid in self.server.pids():
+            with suppress(ProcessLookupError):  # One that ended by itself just then.
+                pidfds.append(os.pidfd_open(pid))
         for pidfd in pidfds:
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         for pidfd in pidfds:
             wait_for(pidfd)
         self.server.stop()

@@ -44,6 +44,22 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+def test_chunks_in_folders_that_were_not_synced_are_not_lost_with_them(tmp_path: Path) -> None:
+    """A process was killed between making a folder and syncing the one above."""
+    synced: list[Path] = []
+
+    class Watched(Disk):
+        def sync_directory(self, path: Path) -> None:
+            synced.append(path)
+
+    group = tmp_path / "series" / "tool" / "t"
+    for name in ARRAYS:
+        (group / name / "c").mkdir(parents=True)
+    Archive(tmp_path / "series", Watched()).recover(EMPTY)
+    above = {tmp_path, tmp_path / "series", group.parent, group}
+    assert above | {group / name for name in ARRAYS} <= set(synced)
+
+
 def test_rows_come_back_by_chunk(archive: Archive) -> None:
     both = archive.read(TWO, 0, 2)
     assert same(both, rows(32))

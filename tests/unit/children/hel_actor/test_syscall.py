@@ -116,6 +116,24 @@ def test_a_directory_that_was_not_synced_is_not_taken_for_durable(tmp_path: Path
     assert {str(tmp_path), str(tmp_path / "tool")} <= set(synced)
 
 
+def test_a_file_in_folders_that_were_not_synced_is_not_lost_with_them(tmp_path: Path) -> None:
+    (tmp_path / "tool" / "a" / "b").mkdir(parents=True)
+    synced: list[str] = []
+
+    class Watched(Kernel):
+        def sync(self, descriptor: int) -> None:
+            synced.append(os.readlink(f"/proc/self/fd/{descriptor}").removeprefix(str(tmp_path)))
+
+    with closing(Jail(tmp_path, 1000, syscalls=Watched())) as jail:
+        jail.write("tool", "g", b"")
+        synced.clear()
+        jail.write("tool", "a/b/f", b"")
+        assert synced[:2] == ["/tool", "/tool/a"]
+        synced.clear()
+        jail.append("tool", "a/b/f", b"more")
+        assert len(synced) == 2, "a file, and the folder that it is in"
+
+
 def test_a_directory_whose_sync_failed_does_not_take_an_older_one_along(tmp_path: Path) -> None:
     with closing(Jail(tmp_path, 1000)) as jail:
         jail.create_directory("tool", "a")
