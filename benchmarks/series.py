@@ -28,7 +28,7 @@ from hel_actor.archive import Archive, Place
 from hel_actor.column import Columns
 from hel_actor.database import Database
 from hel_actor.migration import MIGRATIONS
-from hel_actor.query import Queries, Steps
+from hel_actor.query import Cursor, Queries, Steps
 from hel_actor.series import DAY_NS, S_NS, Retention, Span
 from hel_actor.series_store import Keeping, SeriesStore
 from hel_actor.storage import Disk
@@ -39,12 +39,14 @@ from loki.clock import SystemClock
 T = TypeVar("T")
 
 CHUNK_ROWS = 8192
-CHUNKS = 260
+CHUNKS = int(os.environ.get("LOKI_BENCH_CHUNKS", "260"))  # 1220 are ten million rows.
 ROWS = CHUNKS * CHUNK_ROWS
 START_NS = 1_700_000_000 * S_NS
 DAY = Span(START_NS + 20 * DAY_NS, START_NS + 21 * DAY_NS)
 ALL = Span(START_NS, START_NS + ROWS * S_NS)
 MINUTE_S = 60.0
+ALL_S = max(MINUTE_S, ROWS / 50_000)  # There are not more windows than that.
+BLOCK_ROWS = 32_768
 WAITING = 50
 TURNS = 3
 SINGLES = 300
@@ -72,7 +74,9 @@ class Hel:
         self.folder = folder / "series"
         self.database = Database(path, MIGRATIONS, self._threads[0], SystemClock(), log)
         submit = self.database.submit
-        self.store = SeriesStore(path, submit, self.folder, KEEPING, SystemClock(), log)
+        self.store = SeriesStore(
+            self.database.reading, submit, self.folder, KEEPING, SystemClock(), log
+        )
 
     def append(self, batch: journal.Batch) -> "Future[object]":
         return self.database.submit(
@@ -86,7 +90,6 @@ class Hel:
         return self._threads[1].submit(self.store.checkpoint, series)
 
     def close(self) -> None:
-        self._threads[1].submit(self.store.close).result()
         self.database.close().result()
         for thread in self._threads:
             thread.shutdown()
@@ -202,10 +205,19 @@ def sqlite_day(database: sqlite3.Connection) -> int:
     return len(database.execute(query, (DAY.start_ns, DAY.start_ns, DAY.end_ns)).fetchall())
 
 
-def aggregated(hel: Hel, within: Span, statistic: str) -> int:
-    """Windows of a minute."""
-    steps = Queries(hel.store).aggregate("bench", "t", within, statistic, MINUTE_S)
+def aggregated(hel: Hel, within: Span, statistic: str, every_s: float | None = MINUTE_S) -> int:
+    """How many windows there are."""
+    steps = Queries(hel.store).aggregate("bench", "t", within, statistic, every_s)
     return len(answer(steps))
+
+
+def exported(hel: Hel) -> int:
+    """How many rows there are, a block at a time."""
+    cursor, rows = Cursor(ALL.start_ns), 0
+    while cursor is not None:
+        block = answer(Queries(hel.store).block("bench", "t", cursor, ALL.end_ns, BLOCK_ROWS))
+        cursor, rows = block.following, rows + len(block.rows)
+    return rows
 
 
 def answer(steps: Steps[T]) -> T:
@@ -243,7 +255,7 @@ def beside_queries(hel: Hel) -> tuple[float, float]:
 
     def ask() -> None:
         while not stop.is_set():
-            aggregated(hel, ALL, "p95")
+            aggregated(hel, ALL, "p95", ALL_S)
 
     queries = hel.in_series_thread(ask)
     busy = append_ms(hel)
@@ -307,8 +319,9 @@ def queries(folder: Path) -> list[Figure]:
     group, database = fill_zarr(folder, rows), fill_sqlite(folder, rows)
     ours = milliseconds(lambda: aggregated(hel, DAY, "mean"))
     bare, sqlite = milliseconds(lambda: zarr_day(group)), milliseconds(lambda: sqlite_day(database))
-    grown = growth_mib(lambda: aggregated(hel, ALL, "mean"))
-    hel.store.close()  # Its thread opens what it needs anew.
+    grown = growth_mib(lambda: aggregated(hel, ALL, "mean", ALL_S))
+    ranked = growth_mib(lambda: aggregated(hel, ALL, "p95", None))
+    given = growth_mib(lambda: exported(hel))
     at_rest, busy = beside_queries(hel)
     each = size_bytes(hel.folder) / ROWS
     beside = size_bytes(folder / "bare-day.sqlite") / ROWS
@@ -325,6 +338,8 @@ def queries(folder: Path) -> list[Figure]:
             note=(f"p99 of a durable append: {busy:.1f} ms against {at_rest:.1f} at rest"),
         ),
         Figure("memory of a query of all rows", grown, "MiB", note=f"{ROWS:,} rows"),
+        Figure("memory of a percentile of all rows", ranked, "MiB", note="in one window"),
+        Figure("memory of giving out all rows", given, "MiB", note=f"{BLOCK_ROWS:,} at a time"),
         Figure("bytes a row on the disk", each, "B", note=f"SQLite {beside:.1f}"),
     ]
 

@@ -1,7 +1,7 @@
 """Numbers for each window of a time series, block by block, with numpy.
 
-Blocks may come in any order and overlap in time. All but the percentiles need memory
-for the windows only; percentiles keep 12 bytes of every row.
+Blocks may come in any order and overlap in time. All but the percentiles need memory for the
+windows only; percentiles keep the rows of windows that are not closed.
 """
 
 from dataclasses import dataclass
@@ -9,15 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from hel_actor.column import Columns, Values
-from hel_actor.series import Windows
-from loki.errors import ResourceLimitExceeded
-
-MAX_SORTED_ROWS = 10_000_000
-PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
+from hel_actor.column import Columns
+from hel_actor.percentile import Percentiles
+from hel_actor.window import Windows, percentile_of
 
 Ids = npt.NDArray[np.int64]
-ShortIds = npt.NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ class Result:
 
 
 class Aggregation:
-    """One of `series.STATISTICS` for each of `windows`."""
+    """One of `window.STATISTICS`, or a percentile, for each of `windows`."""
 
     def __init__(self, windows: Windows, statistic: str) -> None:
         self._windows = windows
@@ -38,7 +34,8 @@ class Aggregation:
         self._counts = np.zeros(windows.count, np.int64)
         self._values = np.zeros(windows.count)
         self._times = np.zeros(windows.count, np.int64)
-        self._kept: list[tuple[ShortIds, Values]] = []
+        part = percentile_of(statistic)
+        self._percentiles = None if part is None else Percentiles(windows.count, part)
         if statistic in ("min", "max"):
             self._values[:] = np.inf if statistic == "min" else -np.inf
 
@@ -59,9 +56,20 @@ class Aggregation:
                 np.maximum.at(self._values, ids, rows.values)
             case "first" | "last":
                 self._take_ends(rows, ids)
-            case "p50" | "p95" | "p99":
-                self._keep(rows.values, ids)
+        if self._percentiles is not None:
+            self._percentiles.add(ids, rows.values)
         self._counts += np.bincount(ids, minlength=self._windows.count)
+
+    @property
+    def in_any_order(self) -> bool:
+        """Whether it does not matter which rows were appended first, and `close` saves memory."""
+        return self._percentiles is not None
+
+    def close(self, before_ns: int) -> None:
+        """No more rows come that are older."""
+        if self._percentiles is not None:
+            done = (before_ns - self._windows.start_ns) // self._windows.every_ns
+            self._percentiles.close(max(0, min(self._windows.count, done)))
 
     def result(self) -> list[Result]:
         """In the order of time."""
@@ -72,8 +80,8 @@ class Aggregation:
                 values = counts.astype(np.float64)
             case "mean":
                 values = self._values[used] / counts
-            case "p50" | "p95" | "p99":
-                values = self._percentiles(PERCENTILES[self._statistic], counts)
+            case _ if self._percentiles is not None:
+                values = self._percentiles.result()[used]
             case _:
                 values = self._values[used]
         starts = self._windows.start_ns + used * self._windows.every_ns
@@ -95,25 +103,3 @@ class Aggregation:
         taken = ends[better | (self._counts[ids[ends]] == 0)]
         self._times[ids[taken]] = times[taken]
         self._values[ids[taken]] = values[taken]
-
-    def _keep(self, values: Values, ids: Ids) -> None:
-        if int(self._counts.sum()) + len(values) > MAX_SORTED_ROWS:
-            raise ResourceLimitExceeded(
-                f"a percentile of more than {MAX_SORTED_ROWS} rows; ask for a shorter time"
-            )
-        self._kept.append((ids.astype(np.uint32), values))
-
-    def _percentiles(self, part: float, counts: Ids) -> Values:
-        """Between two rows, as far as `part` is between them: numpy's "linear"."""
-        if not self._kept:
-            return np.zeros(0)
-        ids = np.concatenate([kept[0] for kept in self._kept])
-        values = np.concatenate([kept[1] for kept in self._kept])
-        values = values[np.lexsort((values, ids))]
-        ends = np.cumsum(counts)
-        ranks = (counts - 1) * part
-        below = ranks.astype(np.int64)
-        above = np.minimum(below + 1, counts - 1)
-        starts = ends - counts
-        low, high = values[starts + below], values[starts + above]
-        return np.asarray(low + (high - low) * (ranks - below))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from hel_actor import catalogue, downsampling, journal, series
+from hel_actor import catalogue, downsampling, journal, series, window
 from hel_actor.downsampling import Rule
 from hel_actor.journal import Appended, Row
 from hel_actor.query import Queries, Steps
@@ -47,7 +47,7 @@ class Coarsener:
         )
         if source.newest_ns is None:
             return None
-        end_ns = series.window_of(source.newest_ns - self._window_ns, rule.every_ns)
+        end_ns = window.window_of(source.newest_ns - self._window_ns, rule.every_ns)
         if end_ns <= rule.done_ns:
             return None
         place = source.namespace, source.name
@@ -71,7 +71,7 @@ class Coarsener:
         first = yield from self._queries.read(*place, left, "time")
         if not len(first):
             return [], end_ns
-        start_ns = series.window_of(int(first.times[0]), rule.every_ns)
+        start_ns = window.window_of(int(first.times[0]), rule.every_ns)
         done_ns = min(end_ns, start_ns + AT_ONCE * rule.every_ns)
         results = yield from self._queries.aggregate(
             *place, Span(start_ns, done_ns), rule.statistic, rule.every_ns / series.S_NS

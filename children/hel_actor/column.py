@@ -1,13 +1,17 @@
 """Rows of a time series as numpy has them: column by column."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
 Times = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
+BATCH_ROWS = 8192
+"""As tuples a row takes ten times as much as in columns."""
+
 Qualities = npt.NDArray[np.uint8]
 Ranks = npt.NDArray[np.int64]
 """Of two rows of one time, the one with the lower rank was appended first."""
@@ -34,6 +38,14 @@ def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
     return Columns(
         np.array(times, np.int64), np.array(values, np.float64), np.array(qualities, np.uint8)
     )
+
+
+def gathered(rows: Iterator[tuple[int, int, float, int]]) -> Columns:
+    """Of (row, time in ns, value, quality), which are not all in memory at once as such."""
+    parts = []
+    while batch := [row[1:] for row in islice(rows, BATCH_ROWS)]:
+        parts.append(columns(batch))
+    return joined(parts)
 
 
 def joined(parts: Sequence[Columns]) -> Columns:

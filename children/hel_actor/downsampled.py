@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import Future
 
-from hel_actor import downsampling, series
+from hel_actor import downsampling, series, window
 from hel_actor.answer import following, raised
 from hel_actor.custodian import Custodian
 from hel_actor.database import Database
@@ -31,8 +31,8 @@ class Downsampled:
         place = series_place(run, request.name)
         wanted = Wanted(
             series.checked_name(request.into),
-            series.checked_every_ns(request.every_s),
-            series.checked_statistic(request.statistic or "mean"),
+            window.checked_every_ns(request.every_s),
+            window.checked_statistic(request.statistic or "mean"),
         )
 
         def declared(result: Rule | LokiError) -> Done:

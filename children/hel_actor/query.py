@@ -5,11 +5,11 @@ thread, and one that nobody waits for any more is simply not continued.
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from hel_actor import series
-from hel_actor.series import Span
+from hel_actor import series, window
+from hel_actor.series import Chunk, Span
 from hel_actor.series_store import Reading, SeriesStore, Snapshot
 from loki.errors import ResourceLimitExceeded
 
@@ -59,10 +59,10 @@ class Queries:
         from hel_actor.selection import Selection
 
         selection = Selection(limit, newest=reading.newest)
-        for ranks, rows in self._store.blocks(snapshot, *arrays):
-            selection.add(ranks, rows)
+        for part in self._store.parts(snapshot, *arrays):
+            selection.add(part.ranks, part.rows)
             yield
-        selection.add(*_waiting(snapshot))
+        selection.add(_ranks(snapshot), snapshot.waiting)
         return selection.rows()
 
     def block(
@@ -100,30 +100,36 @@ class Queries:
         snapshot = self._store.find(namespace, name, Reading(within))
         oldest = [chunk.oldest_ns for chunk in snapshot.chunks]
         newest = [chunk.newest_ns for chunk in snapshot.chunks]
-        times = [row[1] for row in snapshot.waiting]
-        if not oldest and not times:
+        times = snapshot.waiting.times
+        if not oldest and not len(times):
             return []
-        oldest_ns = max(within.start_ns, min(oldest + times[:1]))
-        newest_ns = min(within.end_ns - 1, max(newest + times[-1:]))
+        oldest_ns = max(within.start_ns, min(oldest + times[:1].tolist()))
+        newest_ns = min(within.end_ns - 1, max(newest + times[-1:].tolist()))
         from hel_actor.aggregation import Aggregation
 
-        aggregation = Aggregation(series.windows(within, every_s, oldest_ns, newest_ns), statistic)
-        for _, rows in self._store.blocks(snapshot, "time", "value"):
-            aggregation.add(rows)
+        aggregation = Aggregation(window.windows(within, every_s, oldest_ns, newest_ns), statistic)
+        if aggregation.in_any_order:
+            snapshot = replace(snapshot, chunks=_by_time(snapshot.chunks))
+            aggregation.add(snapshot.waiting)
+        for part in self._store.parts(snapshot, "time", "value"):
+            aggregation.add(part.rows)
+            aggregation.close(part.left_ns)
             yield
-        aggregation.add(_waiting(snapshot)[1])
+        if not aggregation.in_any_order:
+            aggregation.add(snapshot.waiting)
         return aggregation.result()
 
 
-def _waiting(snapshot: Snapshot) -> "tuple[Ranks, Columns]":
-    """They were appended after all rows in files that have the same time."""
+def _by_time(chunks: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+    return tuple(sorted(chunks, key=lambda chunk: chunk.oldest_ns))
+
+
+def _ranks(snapshot: Snapshot) -> "Ranks":
+    """Rows that wait were appended after all rows in files that have the same time."""
     import numpy as np
 
-    from hel_actor.column import columns
-
     first = snapshot.series.chunks * snapshot.series.chunk_rows
-    count = len(snapshot.waiting)
-    return np.arange(first, first + count), columns([row[1:] for row in snapshot.waiting])
+    return np.arange(first, first + len(snapshot.waiting))
 
 
 def _behind(rows: "Columns") -> Cursor:

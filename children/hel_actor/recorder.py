@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from threading import Event
 from typing import TypeVar
 
-from hel_actor import catalogue, downsampling, journal, series
+from hel_actor import catalogue, downsampling, journal, series, window
 from hel_actor.answer import following, raised
 from hel_actor.custodian import Custodian
 from hel_actor.database import Database
@@ -186,7 +186,7 @@ class Recorder:
     def _aggregate(self, request: AggregateSeries, run: Run) -> "Future[SeriesAggregated]":
         place = series_place(run, request.name)
         within = series.span(request.from_, request.to)
-        statistic = series.checked_statistic(request.statistic or "mean")
+        statistic = window.checked_statistic(request.statistic or "mean")
 
         def aggregated() -> Steps[SeriesAggregated]:
             results = yield from self._queries.aggregate(*place, within, statistic, request.every_s)
@@ -243,12 +243,16 @@ def _checked_limit(limit: int | None) -> int | None:
 def _summary(reader: sqlite3.Connection, namespace: str, name: str) -> SeriesSummary:
     known = existing(reader, namespace, name)
     found = catalogue.entry(reader, known)
+    attributes = json.loads(found.attributes)
     return SeriesSummary(
         rows=found.rows,
         oldest=_seconds(found.oldest_ns),
         newest=_seconds(found.newest_ns),
         size_bytes=found.size_bytes,
-        attributes=pack(json.loads(found.attributes)),
+        attributes=pack(attributes),
+        missing=series.missing(
+            found.rows, found.oldest_ns, found.newest_ns, attributes.get(series.INTERVAL)
+        ),
         downsampled=tuple(
             CoarserSeries(
                 into=journal.by_id(reader, rule.target).name,

@@ -29,7 +29,6 @@ HELD_CHUNKS = 4
 JOURNAL_CHUNKS, JOURNAL_ROWS = 64, 100_000
 """More rows than both do not wait: by then, writing files fails, or is slower than appending."""
 COMMITTED_ROWS = 32_768
-MAX_WINDOWS = 100_000
 MAX_ROWS = 50_000
 """Of one reading."""
 MAX_APPENDED = 10_000
@@ -37,7 +36,8 @@ MAX_APPENDED = 10_000
 BLOCK_ROWS = 262_144
 """Read at once, but for a chunk that has more: some megabytes, and some hundredths of a second."""
 MAX_ATTRIBUTES_BYTES = 4096
-STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last", "p50", "p95", "p99")
+INTERVAL = "interval_s"
+"""The attribute of a regular series: seconds from one row to the next."""
 
 Attribute: TypeAlias = bool | int | float | str
 
@@ -72,15 +72,6 @@ class Span:
 
     start_ns: int
     end_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """`count` windows side by side, each `every_ns` long; the first begins at `start_ns`."""
-
-    start_ns: int
-    every_ns: int
-    count: int
 
 
 def checked_name(name: str) -> str:
@@ -119,7 +110,7 @@ def row_time_ns(time_s: float | None, now_ns: int) -> int:
     """
     if time_s is None:
         return now_ns // US_NS * US_NS
-    time_ns = _nanoseconds(time_s) if math.isfinite(time_s) else None
+    time_ns = nanoseconds(time_s) if math.isfinite(time_s) else None
     if time_ns is None or not MIN_NS < time_ns < MAX_NS:
         raise InvalidArgument(
             f"time is {time_s:g}; it is in seconds since 1970, from 1678 to 2262",
@@ -153,10 +144,11 @@ def _bound_ns(time_s: float, field: str) -> int:
         raise InvalidArgument(f"{field} is not a number", details={"field": field})
     if math.isinf(time_s):
         return MAX_NS if time_s > 0 else MIN_NS
-    return max(MIN_NS, min(MAX_NS, _nanoseconds(time_s)))
+    return max(MIN_NS, min(MAX_NS, nanoseconds(time_s)))
 
 
-def _nanoseconds(time_s: float) -> int:
+def nanoseconds(time_s: float) -> int:
+    """To the microsecond."""
     return round(time_s * 1e6) * US_NS
 
 
@@ -178,6 +170,12 @@ def checked_attributes(attributes: Mapping[str, Attribute]) -> str:
             raise InvalidArgument(
                 f"attribute '{name}' is {value}, no finite number", details={"field": "attributes"}
             )
+    interval_s = attributes.get(INTERVAL, 1)
+    if isinstance(interval_s, bool | str) or interval_s <= 0:
+        raise InvalidArgument(
+            f"attribute '{INTERVAL}' is {interval_s!r}; it is the seconds from one row to the next",
+            details={"field": "attributes"},
+        )
     text = json.dumps(dict(attributes), ensure_ascii=False)
     if len(text.encode()) > MAX_ATTRIBUTES_BYTES:
         raise InvalidArgument(
@@ -304,8 +302,17 @@ def narrowed(
     return Span(within.start_ns, sorted(chunk.newest_ns for chunk in whole)[enough - 1] + 1)
 
 
+def left_after(chunks: Sequence[Chunk]) -> dict[int, int]:
+    """Chunk number -> the first time of any chunk that comes later in this order."""
+    left, oldest_ns = {}, MAX_NS
+    for chunk in reversed(chunks):
+        left[chunk.number] = oldest_ns
+        oldest_ns = min(oldest_ns, chunk.oldest_ns)
+    return left
+
+
 def runs(numbers: Sequence[int], chunk_rows: int) -> Iterator[tuple[int, int]]:
-    """Ascending numbers as (first, count) of neighbours, each to be read at once."""
+    """Numbers as (first, count) of neighbours, each to be read at once, in the same order."""
     most = max(1, BLOCK_ROWS // chunk_rows)
     for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
         block = [number for _, number in group]
@@ -313,51 +320,12 @@ def runs(numbers: Sequence[int], chunk_rows: int) -> Iterator[tuple[int, int]]:
             yield block[start], len(block[start : start + most])
 
 
-def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int) -> Windows:
-    """The windows of `every_s` seconds that hold rows from `oldest_ns` to `newest_ns`.
-
-    They begin at `within.start_ns`; where that is no bound, at multiples of `every_s` since 1970.
-    Without `every_s` there is one, of the whole span.
-
-    Raises: InvalidArgument for a length that is no length, or makes too many windows.
-    """
-    if every_s is None:
-        start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
-        return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
-    every_ns = checked_every_ns(every_s)
-    origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
-    start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
-    count = (newest_ns - start_ns) // every_ns + 1
-    if count > MAX_WINDOWS:
-        raise InvalidArgument(
-            f"every_s is {every_s:g}, which makes {count} windows of what is there; "
-            f"{MAX_WINDOWS} are allowed",
-            details={"field": "every_s"},
-        )
-    return Windows(start_ns, every_ns, count)
-
-
-def checked_every_ns(every_s: float) -> int:
-    """The length of a window. Raises: InvalidArgument for what is none."""
-    every_ns = _nanoseconds(every_s) if math.isfinite(every_s) else 0
-    if not US_NS <= every_ns < MAX_NS // 2:
-        raise InvalidArgument(
-            f"every_s is {every_s:g}; it is a number of seconds above 0",
-            details={"field": "every_s"},
-        )
-    return every_ns
-
-
-def window_of(time_ns: int, every_ns: int) -> int:
-    """Where the window begins that this time is in; windows begin at multiples since 1970."""
-    return time_ns // every_ns * every_ns
-
-
-def checked_statistic(statistic: str) -> str:
-    """Raises: InvalidArgument for an aggregation that there is not."""
-    if statistic not in STATISTICS:
-        raise InvalidArgument(
-            f"statistic is '{statistic[:40]}'; there are {', '.join(STATISTICS)}",
-            details={"field": "statistic"},
-        )
-    return statistic
+def missing(
+    rows: int, oldest_ns: int | None, newest_ns: int | None, interval_s: Attribute | None
+) -> int | None:
+    """Rows that a regular series should have beside those it has; None for an irregular one."""
+    if isinstance(interval_s, bool | str | None):
+        return None
+    if oldest_ns is None or newest_ns is None:
+        return 0
+    return max(0, 1 + round((newest_ns - oldest_ns) / S_NS / interval_s) - rows)

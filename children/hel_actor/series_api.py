@@ -14,7 +14,8 @@ _STATISTIC = LuaParameter(
     name="statistic",
     type=LuaType.STRING,
     required=False,
-    doc='"mean" (default), "min", "max", "sum", "count", "first", "last", "p50", "p95" or "p99"',
+    doc='"mean" (default), "min", "max", "sum", "count", "first", "last", or a percentile such as '
+    '"p95" or "p99.9"',
 )
 
 
@@ -119,7 +120,8 @@ FUNCTIONS = (
         ),
         permission=SERIES,
         doc="Replaces what is noted about a series; its files have it too, and the unit as "
-        "`units` of the value.",
+        "`units` of the value. With interval_s, the seconds from one row to the next, series_info "
+        "tells how many are missing.",
     ),
     LuaFunction(
         name="series_downsample",
@@ -154,9 +156,10 @@ FUNCTIONS = (
         parameters=(_NAME,),
         returns=LuaType.OBJECT,
         permission=SERIES,
-        doc="{rows, oldest, newest, size_bytes, attributes, downsampled}: times in s since 1970, "
-        "UTC, and nil without rows; bytes of the files; coarser series as {into, every_s, "
-        "statistic, until}. Fails with NOT_FOUND where there is no such series.",
+        doc="{rows, oldest, newest, size_bytes, attributes, missing, downsampled}: times in s "
+        "since 1970, UTC, and nil without rows; bytes of the files; how many rows are missing, "
+        "nil without interval_s; coarser series as {into, every_s, statistic, until}. Fails with "
+        "NOT_FOUND where there is no such series.",
     ),
     LuaFunction(
         name="series_names",

@@ -7,7 +7,7 @@ commit.
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -21,8 +21,6 @@ from loki.child import Clock
 from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
 
 if TYPE_CHECKING:  # Both bring numpy and zarr, which only the thread itself may import.
-    from collections.abc import Iterator
-
     from hel_actor.archive import Archive, Place
     from hel_actor.column import Columns, Ranks
 
@@ -46,7 +44,24 @@ class Snapshot:
     series: journal.Series
     within: Span
     chunks: tuple[Chunk, ...]
-    waiting: "list[tuple[int, int, float, int]]"
+    waiting: "Columns"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The rows of a series that become files now: (row, time in ns, value, quality)."""
+
+    series: journal.Series
+    rows: list[tuple[int, int, float, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a snapshot; later parts have none that is older than `left_ns`."""
+
+    ranks: "Ranks"
+    rows: "Columns"
+    left_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,20 +127,18 @@ class SeriesStore:
         """
         if self._stopping:
             return 0
-        snapshot = self.look(lambda reader: self._settled(reader, series_id))
-        if snapshot.waiting:
-            with self._named(f"the rows of '{snapshot.series.name}' stay in the journal"):
-                self._write(snapshot)
+        settled = self.look(lambda reader: self._settled(reader, series_id))
+        if settled.rows:
+            with self._named(f"the rows of '{settled.series.name}' stay in the journal"):
+                self._write(settled)
             self._retain(series_id)
-        return len(snapshot.waiting)
+        return len(settled.rows)
 
-    def _settled(self, reader: sqlite3.Connection, series_id: int) -> Snapshot:
-        """The rows that become files now."""
+    def _settled(self, reader: sqlite3.Connection, series_id: int) -> Settled:
         known = journal.by_id(reader, series_id)
         settled = journal.settled(reader, known, self._keeping.window_ns)
         count = series.ready(known.waiting, settled, known.chunk_rows)
-        waiting = list(journal.waiting(reader, known, EVERYTHING.within, count))
-        return Snapshot(known, EVERYTHING.within, (), waiting)
+        return Settled(known, list(journal.waiting(reader, known, EVERYTHING.within, count)))
 
     def _retain(self, series_id: int) -> None:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
@@ -156,10 +169,10 @@ class SeriesStore:
 
         return self.look(found)
 
-    def _write(self, snapshot: Snapshot) -> None:
+    def _write(self, settled: Settled) -> None:
         from hel_actor.column import columns
 
-        known, rows = snapshot.series, snapshot.waiting
+        known, rows = settled.series, settled.rows
         place = self._place(known)
         self._recovered.discard(known.id)  # Until all is done, files are beyond what is known.
         archive = self._archive()
@@ -203,11 +216,11 @@ class SeriesStore:
             finally:
                 reader.execute("ROLLBACK")
 
-    def blocks(self, snapshot: Snapshot, *arrays: str) -> "Iterator[tuple[Ranks, Columns]]":
+    def parts(self, snapshot: Snapshot, *arrays: str) -> Iterator[Part]:
         """The rows of a snapshot that are in files, in blocks; without `arrays`, whole.
 
-        With each row its rank: of two rows of one time, the lower one was appended first. Whatever
-        happens between two blocks is allowed for; what was forgotten meanwhile is left out.
+        Whatever happens between two blocks is allowed for; what was forgotten meanwhile is left
+        out.
 
         Raises: IoError; ServiceUnavailable after `stop`.
         """
@@ -218,6 +231,7 @@ class SeriesStore:
         from hel_actor.archive import ARRAYS
 
         numbers = [chunk.number for chunk in snapshot.chunks]
+        left = series.left_after(snapshot.chunks)
         within, chunk_rows = snapshot.within, snapshot.series.chunk_rows
         for start, count in series.runs(numbers, chunk_rows):
             known = self.look(lambda reader: journal.by_id(reader, snapshot.series.id))
@@ -228,11 +242,13 @@ class SeriesStore:
                 self._place(known), first, start + count - first, arrays or ARRAYS
             )
             inside = np.flatnonzero((rows.times >= within.start_ns) & (rows.times < within.end_ns))
-            yield inside + first * chunk_rows, rows.only(inside)
+            yield Part(inside + first * chunk_rows, rows.only(inside), left[start + count - 1])
 
     def _snapshot(
         self, find: Callable[[sqlite3.Connection], journal.Series], reading: Reading
     ) -> Snapshot:
+        from hel_actor.column import gathered
+
         limit, newest = reading.limit, reading.newest
 
         def taken(reader: sqlite3.Connection) -> Snapshot:
@@ -241,8 +257,9 @@ class SeriesStore:
             if limit is not None:
                 within = series.narrowed(chunks, within, limit, newest, found.chunk_rows)
                 chunks = series.needed(chunks, within)
-            waiting = list(journal.waiting(reader, found, within, limit, newest=newest))
-            return Snapshot(found, within, chunks, waiting[::-1] if newest else waiting)
+            waiting = gathered(journal.waiting(reader, found, within, limit, newest=newest))
+            order = slice(None, None, -1 if newest else 1)
+            return Snapshot(found, within, chunks, waiting.only(order))
 
         return self.look(taken)
 
@@ -264,7 +281,7 @@ class SeriesStore:
         return self._opened
 
     @contextmanager
-    def _named(self, what: str) -> "Iterator[None]":
+    def _named(self, what: str) -> Iterator[None]:
         try:
             yield
         except (OSError, sqlite3.Error) as error:

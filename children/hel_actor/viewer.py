@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from hel_actor import catalogue, series
+from hel_actor import catalogue, series, window
 from hel_actor.catalogue import PlaceName
 from hel_actor.namespace import require_zarr
 from hel_actor.query import Block, Cursor, Queries, Steps
@@ -90,7 +90,7 @@ class Viewer:
 
     def _aggregate(self, request: AggregateRows) -> "Future[WindowsAggregated]":
         require_zarr()
-        statistic = series.checked_statistic(request.statistic)
+        statistic = window.checked_statistic(request.statistic)
         within = _span(request)
 
         def aggregated() -> Steps[WindowsAggregated]:

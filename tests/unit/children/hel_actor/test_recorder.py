@@ -129,6 +129,15 @@ def test_series_belong_to_their_script(start: Start) -> None:
     assert missing.value.code is ErrorCode.NOT_FOUND
 
 
+def test_a_regular_series_tells_what_is_missing(start: Start) -> None:
+    bench = start()
+    bench.call(append_all(10), run())
+    bench.call(append_all(10, first=15), run())
+    assert bench.call(SummarizeSeries(name="t"), run()).missing is None
+    bench.call(DescribeSeries(name="t", attributes={"interval_s": 1}), run())
+    assert bench.call(SummarizeSeries(name="t"), run()).missing == 5
+
+
 def test_attributes_are_in_the_summary_and_in_the_files(start: Start) -> None:
     bench = start(series_chunk_rows=16, series_late_s=1)
     about = {"unit": "°C", "height_m": 2, "inside": True}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from hel_actor import series
-from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Retention, Span, Windows
+from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Retention, Span
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -313,42 +313,32 @@ def test_chunks_that_are_only_partly_in_the_span_promise_no_rows() -> None:
     assert series.narrowed(CHUNKS, Span(1, 20), 1, True, 10) == Span(10, 20)
 
 
+def test_what_is_left_is_as_old_as_the_oldest_chunk_that_comes() -> None:
+    assert series.left_after(CHUNKS) == {0: 5, 1: 5, 2: MAX_NS}
+    assert list(series.runs([5, 6, 2, 3, 9], 1)) == [(5, 2), (2, 2), (9, 1)]
+
+
 @pytest.mark.parametrize(
-    ("span", "every_s", "oldest_s", "newest_s", "windows"),
+    ("rows", "last_s", "interval_s", "missing"),
     [
-        (Span(MIN_NS, MAX_NS), None, 5, 25, Windows(5 * S_NS, 20 * S_NS + 1, 1)),
-        (Span(0, 30 * S_NS), None, 5, 25, Windows(0, 25 * S_NS + 1, 1)),
-        (Span(MIN_NS, MAX_NS), 10.0, 5, 25, Windows(0, 10 * S_NS, 3)),
-        (Span(MIN_NS, MAX_NS), 10.0, -5, 5, Windows(-10 * S_NS, 10 * S_NS, 2)),
-        # From a bound on: 3, 13, 23; nothing is made where there are no rows.
-        (Span(3 * S_NS, MAX_NS), 10.0, 15, 25, Windows(13 * S_NS, 10 * S_NS, 2)),
-        (Span(3 * S_NS, MAX_NS), 10.0, 13, 13, Windows(13 * S_NS, 10 * S_NS, 1)),
+        (11, 10, 1.0, 0),
+        (9, 10, 1.0, 2),
+        (11, 10.4, 1.0, 0),  # A clock that goes a little wrong.
+        (12, 10, 1.0, 0),  # One came twice.
+        (3, 10, 5.0, 0),
+        (2, 10, 5, 1),
+        (1, 0, 5.0, 0),
+        (5, 10, None, None),
     ],
 )
-def test_windows(
-    span: Span, every_s: float | None, oldest_s: int, newest_s: int, windows: Windows
+def test_what_is_regular_tells_what_is_missing(
+    rows: int, last_s: float, interval_s: float | None, missing: int | None
 ) -> None:
-    assert series.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
+    assert series.missing(rows, 0, round(last_s * S_NS), interval_s) == missing
+    assert series.missing(0, None, None, interval_s) == (None if interval_s is None else 0)
 
 
-@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12])
-def test_a_window_has_a_length(every_s: float) -> None:
-    with pytest.raises(InvalidArgument, match="every_s"):
-        series.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
-
-
-@pytest.mark.parametrize(("time_ns", "start_ns"), [(0, 0), (9, 0), (10, 10), (-1, -10), (-10, -10)])
-def test_windows_begin_at_multiples_since_1970(time_ns: int, start_ns: int) -> None:
-    assert series.window_of(time_ns, 10) == start_ns
-
-
-def test_there_are_not_too_many_windows() -> None:
-    assert series.windows(Span(0, MAX_NS), 1.0, 0, 99_999 * S_NS).count == 100_000
-    with pytest.raises(InvalidArgument, match="100001 windows"):
-        series.windows(Span(0, MAX_NS), 1.0, 0, 100_000 * S_NS)
-
-
-def test_functions() -> None:
-    assert series.checked_statistic("p95") == "p95"
-    with pytest.raises(InvalidArgument, match="there are mean, min"):
-        series.checked_statistic("average")
+@pytest.mark.parametrize("interval", [0, -1.0, "1", True])
+def test_an_interval_is_a_length(interval: float | str) -> None:
+    with pytest.raises(InvalidArgument, match="interval_s"):
+        series.checked_attributes({"interval_s": interval})
