@@ -74,7 +74,7 @@ class JailFacts:
 
     size_bytes: Mapping[str, int] = field(default_factory=dict)
     odd: tuple[tuple[str, str], ...] = ()  # Path, and what it is.
-    unfinished: int = 0
+    unfinished: tuple[str, ...] = ()  # Names.
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _chunks(subject: str, series: SeriesFacts, group: GroupFacts) -> Iterator[Fi
         yield Finding(Need.PERSON, subject, text, f"{RESTORE}; until then they cannot be read")
     beyond = _beyond(group, series.chunks - first)
     if beyond:
-        text = f"{beyond} files of chunks that never came to be"
+        text = f"{beyond} files of chunks that never came to be, from {series.chunks} on"
         yield Finding(Need.ITSELF, subject, text, "they go when it is used next")
 
 
@@ -229,7 +229,7 @@ def of_jail(facts: JailFacts) -> Iterator[Finding]:
         text = f"is {what}, which no script can use"
         yield Finding(Need.PERSON, f"files/{path}", text, "remove it, or put a plain file there")
     if facts.unfinished:
-        text = f"{facts.unfinished} unfinished files"
+        text = f"{len(facts.unfinished)} unfinished files: {_some(facts.unfinished)}"
         yield Finding(Need.ITSELF, "files/.unfinished", text, "the next start removes them")
     for script, size_bytes in sorted(facts.size_bytes.items()):
         yield Finding(Need.NOBODY, f"files/{script}", _mb(size_bytes))

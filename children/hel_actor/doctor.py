@@ -1,5 +1,6 @@
 """Says how Hel's data fares, without Hel and beside it."""
 
+import time
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from hel_actor.snapshot import DATABASE, FILES, SERIES
 from loki.child import Finding, Need
 
 MB = 1024 * 1024
+MORE_LOOKS, PAUSE_S = 3, 0.4
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -25,15 +27,18 @@ class Place(msgspec.Struct, frozen=True):
 def examine(config: bytes, deep: bool) -> tuple[Finding, ...]:
     """Changes nothing; with `deep` SQLite reads every row and index. Raises: OSError.
 
-    Where Hel runs, something may be on its way between database and files just then. So what is
-    not well is looked at twice, and told only if both looks agree.
+    Where Hel runs, something may be on its way between database and files just then, longer on a
+    slow disk. So what is not well is looked at some times, and told only if all looks agree.
     """
     settings = msgspec.msgpack.decode(config, type=Place)
-    first = _look(settings, deep)
-    if all(each.need is Need.NOBODY for each in first):
-        return first
-    again = set(_look(settings, deep))
-    return tuple(each for each in first if each.need is Need.NOBODY or each in again)
+    found = _look(settings, deep)
+    for _ in range(MORE_LOOKS):
+        if all(each.need is Need.NOBODY for each in found):
+            break
+        time.sleep(PAUSE_S)
+        again = set(_look(settings, deep))
+        found = tuple(each for each in found if each.need is Need.NOBODY or each in again)
+    return found
 
 
 def _look(settings: Place, deep: bool) -> tuple[Finding, ...]:

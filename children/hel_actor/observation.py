@@ -181,8 +181,8 @@ def jail(folder: Path) -> JailFacts:
             size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else 0
             sizes[script] = sizes.get(script, 0) + size_bytes
     unfinished = folder / UNFINISHED
-    count = len(os.listdir(unfinished)) if unfinished.is_dir() else 0
-    return JailFacts(sizes, tuple(odd[:MOST_ODD]), count)
+    names = sorted(map(ascii, os.listdir(unfinished))) if unfinished.is_dir() else []
+    return JailFacts(sizes, tuple(odd[:MOST_ODD]), tuple(names))
 
 
 def _kind(status: os.stat_result, *, top: bool) -> str:

@@ -130,6 +130,17 @@ def test_a_backup_under_load_has_all_that_was_acknowledged(
     assert all(text == text[:8] * 2000 for text in kept["files"])
 
 
+def test_the_doctor_finds_nothing_beside_a_loki_at_work(server: LokiServer, loki: Run) -> None:
+    with server.client() as client, Writer(server, kept_by(client)["kept"]["noted"] + 1) as writer:
+        for deep in ((), ("--deep",)):
+            first = writer.acknowledged
+            until(lambda first=first: writer.acknowledged > first + 50)
+            done = loki("doctor", *deep, LOKI_STATE_DIR=str(server.state_dir))
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout
+            assert f"served by process {server.pid}" in done.stdout
+            assert "ok     series: 1 of them" in done.stdout
+
+
 def test_a_backup_ends_with_hel_and_leaves_nothing(server: LokiServer) -> None:
     staging = server.state_dir / ".backup"
     with server.client() as client:

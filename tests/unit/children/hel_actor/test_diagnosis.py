@@ -139,7 +139,7 @@ def with_one(array: str, number: int, size_bytes: int) -> dict[str, dict[int, in
         (
             replace(GROUP, size_bytes=with_one("time", 3, 10)),
             Need.ITSELF,
-            "1 files of chunks that never came to be",
+            "1 files of chunks that never came to be, from 5 on",
         ),
     ],
 )
@@ -157,10 +157,12 @@ def test_groups_that_no_series_has() -> None:
 
 
 def test_files_of_scripts() -> None:
-    facts = JailFacts({"b": 3_000_000, "a": 0}, (("a/link", "a symbolic link"),), unfinished=2)
+    facts = JailFacts(
+        {"b": 3_000_000, "a": 0}, (("a/link", "a symbolic link"),), unfinished=("'a'", "'b'")
+    )
     assert [(each.need, each.subject, each.text) for each in of_jail(facts)] == [
         (Need.PERSON, "files/a/link", "is a symbolic link, which no script can use"),
-        (Need.ITSELF, "files/.unfinished", "2 unfinished files"),
+        (Need.ITSELF, "files/.unfinished", "2 unfinished files: 'a', 'b'"),
         (Need.NOBODY, "files/a", "0.0 MB"),
         (Need.NOBODY, "files/b", "3.0 MB"),
     ]

@@ -21,6 +21,11 @@ from tests.unit.children.hel_actor.restoring import SMALL, WHO, change, files, f
 Damage = Callable[[Path], object]
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hel_actor.doctor.PAUSE_S", 0.0)
+
+
 def told(state: Path, *, deep: bool = True) -> list[tuple[Need, str, str]]:
     """What is not well: who mends it, subject and text."""
     config = HelConfig().model_dump(mode="json") | {"state_dir": str(state)}
@@ -176,7 +181,7 @@ def move_to_other_name(state: Path) -> None:
             lambda state: (state / "files/.unfinished/x").write_bytes(b""),
             Need.ITSELF,
             "files/.unfinished",
-            "1 unfinished files",
+            "1 unfinished files: 'x'",
         ),
         (
             lambda state: (state / "hel.sqlite.damaged-1").write_bytes(b""),
