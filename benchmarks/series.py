@@ -30,8 +30,9 @@ from hel_actor.database import Database
 from hel_actor.migration import MIGRATIONS
 from hel_actor.query import Cursor, Queries, Steps
 from hel_actor.series import DAY_NS, S_NS, Retention, Span
-from hel_actor.series_store import Keeping, SeriesStore
+from hel_actor.series_store import Keeping, Reading, SeriesStore
 from hel_actor.storage import Disk
+from hel_actor.turns import Turns
 
 from benchmarks.result import Figure, percentile
 from loki.clock import SystemClock
@@ -51,6 +52,7 @@ WAITING = 50
 TURNS = 3
 SINGLES = 300
 ROUNDS = 5
+SMALL_QUERIES = 20
 QUOTA = journal.Quota(series=10, chunk_rows=CHUNK_ROWS)
 KEEPING = Keeping(60 * S_NS, Retention(10**18, 10**9, 10**12))
 MIB = 1 << 20
@@ -82,6 +84,10 @@ class Hel:
         return self.database.submit(
             lambda database: journal.append(database, "bench", "a", batch, QUOTA)
         )
+
+    @property
+    def series_thread(self) -> ThreadPoolExecutor:
+        return self._threads[1]
 
     def in_series_thread(self, act: Callable[[], None]) -> "Future[None]":
         return self._threads[1].submit(act)
@@ -264,6 +270,29 @@ def beside_queries(hel: Hel) -> tuple[float, float]:
     return at_rest, busy
 
 
+def beside_large(hel: Hel) -> tuple[float, float]:
+    """Milliseconds of a small query at rest, and while large ones follow one another: medians."""
+    turns, queries, stop = Turns(hel.series_thread), Queries(hel.store), Event()
+
+    def small_ms() -> float:
+        begin = time.perf_counter()
+        turns.ask(queries.read("bench", "t", Reading(DAY, 100)), lambda: None).result()
+        return (time.perf_counter() - begin) * 1000
+
+    def large() -> None:
+        while not stop.is_set():
+            steps = queries.aggregate("bench", "t", ALL, "mean", ALL_S)
+            turns.ask(steps, lambda: None).result()
+
+    at_rest = median(small_ms() for _ in range(SMALL_QUERIES))
+    with ThreadPoolExecutor(1) as other:
+        asking = other.submit(large)
+        busy = median(small_ms() for _ in range(SMALL_QUERIES))
+        stop.set()
+        asking.result()
+    return at_rest, busy
+
+
 def growth_mib(action: Callable[[], object]) -> float:
     """Peak of the memory over what there was. Source: proc(5), clear_refs, VmHWM."""
     ctypes.CDLL(None).malloc_trim(0)  # What was freed before must not serve it.
@@ -323,6 +352,7 @@ def queries(folder: Path) -> list[Figure]:
     ranked = growth_mib(lambda: aggregated(hel, ALL, "p95", None))
     given = growth_mib(lambda: exported(hel))
     at_rest, busy = beside_queries(hel)
+    alone, beside_one = beside_large(hel)
     each = size_bytes(hel.folder) / ROWS
     beside = size_bytes(folder / "bare-day.sqlite") / ROWS
     database.close()
@@ -336,6 +366,12 @@ def queries(folder: Path) -> list[Figure]:
             busy / at_rest,
             "x",
             note=(f"p99 of a durable append: {busy:.1f} ms against {at_rest:.1f} at rest"),
+        ),
+        Figure(
+            "a small query beside a large one",
+            beside_one / alone,
+            "x",
+            note=f"median {beside_one:.1f} ms against {alone:.1f} at rest",
         ),
         Figure("memory of a query of all rows", grown, "MiB", note=f"{ROWS:,} rows"),
         Figure("memory of a percentile of all rows", ranked, "MiB", note="in one window"),

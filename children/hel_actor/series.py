@@ -33,8 +33,8 @@ MAX_ROWS = 50_000
 """Of one reading."""
 MAX_APPENDED = 10_000
 """Rows of one call, which are looked at by the thread that answers everybody."""
-BLOCK_ROWS = 262_144
-"""Read at once, but for a chunk that has more: some megabytes, and some hundredths of a second."""
+BLOCK_ROWS = 65_536
+"""Read at once, but for a chunk that has more: some megabytes, and a hundredth of a second."""
 MAX_ATTRIBUTES_BYTES = 4096
 INTERVAL = "interval_s"
 """The attribute of a regular series: seconds from one row to the next."""

@@ -5,15 +5,18 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet
 import pytest
+import xarray
+import zarr
 
-from loki.client import LokiClient, SeriesQuery
+from loki.client import LokiClient, SeriesQuery, Value
 from loki.testing import LokiServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-ROWS, START = 100_000, 1_700_000_000
+ROWS = 100_000
 TOOLS = """
 [[tools]]
 name = "log"
@@ -21,6 +24,13 @@ return_type = "integer"
 permissions = { series = true }
 limits = { max_execution_time_ms = 60000 }
 script = { path = "log.lua" }
+
+[[tools]]
+name = "grow"
+return_type = "integer"
+permissions = { series = true }
+limits = { max_execution_time_ms = 60000 }
+script = { path = "grow.lua" }
 """
 SCRIPT = """
 local ROWS, START, AT_ONCE = 100000, 1700000000, 10000
@@ -33,13 +43,31 @@ hel:series_describe("numbers", { unit = "m", place = "roof" })
 return hel:series_info("numbers").rows
 """
 
+GROW = """
+for first = 0, 299999, 5000 do
+  local values, times = {}, {}
+  for i = 1, 5000 do values[i], times[i] = first + i, 1700000000 + first + i end
+  hel:series_append_all("growing", values, times)
+  loki.emit(first)
+end
+return hel:series_info("growing").rows
+"""
+CONFIG = """
+[children_config.hel]
+series_keep_rows = 150_000
+"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
     folder = tmp_path_factory.mktemp("tools")
     (folder / "tools.toml").write_text(TOOLS)
     (folder / "log.lua").write_text(SCRIPT)
-    with LokiServer(tools=folder / "tools.toml") as server, server.client() as client:
+    (folder / "grow.lua").write_text(GROW)
+    with (
+        LokiServer(config=CONFIG, tools=folder / "tools.toml") as server,
+        server.client() as client,
+    ):
         assert client.execute("log").value == ROWS
         yield server
 
@@ -92,3 +120,38 @@ def test_reading_ends_with_whoever_reads(server: LokiServer) -> None:
             with connected.series.read("log", "numbers") as batches:
                 assert len(next(batches)) > 0
         assert connected.series.aggregate("log", "numbers", "count")[0].count == ROWS
+
+
+def dropped(group: Path) -> int:
+    return int(str(zarr.open_group(group, mode="r").attrs["loki_dropped_chunks"]))
+
+
+def read_from_outside(group: Path) -> list[float] | None:
+    """As the how-to tells; None where the oldest files went meanwhile."""
+    before = dropped(group)
+    try:
+        with xarray.open_zarr(group, decode_times=False) as dataset:
+            times, values = dataset.time.values, dataset.value.values
+    except FileNotFoundError:
+        return None
+    if dropped(group) != before:
+        return None
+    assert (times == (1_700_000_000 + values) * 1e9).all()
+    found: list[float] = values.tolist()
+    return found
+
+
+def test_zarr_and_xarray_open_it_while_rows_come_and_go(server: LokiServer) -> None:
+    """At any moment they see whole chunks, sorted and without a hole."""
+    group = server.state_dir / "series" / "grow" / "growing"
+    seen = set()
+    with client(server) as connected, connected.stream("grow") as events:
+        for event in events:
+            if isinstance(event, Value) and (group / "zarr.json").exists():
+                values = read_from_outside(group)
+                if values:
+                    assert (np.diff(values) == 1).all()
+                    assert len(values) % 8192 == 0
+                    seen.add((values[0], len(values)))
+    assert len(seen) > 5, "it was opened once or twice only"
+    assert max(first for first, _ in seen) > 1, "nothing went meanwhile"
