@@ -67,9 +67,22 @@ def _online(server: str, as_json: bool) -> Act:
         ):
             contents = _checked(stream, archive)
             agreed(contents)
-            return stream.restore(), contents
+            return _confirmed(stream), contents
 
     return act
+
+
+def _confirmed(stream: "RestoreStream") -> str:
+    from loki.client import LokiClientError
+
+    try:
+        return stream.restore()
+    except LokiClientError:
+        note(
+            "it may be decided on already: then it is in place when Loki runs, and a folder of the "
+            "state directory is called before-restore- and the time; `loki doctor` there names it"
+        )
+        raise
 
 
 def _offline(config: Path | None) -> Act:

@@ -24,6 +24,7 @@ class FakeRestore:
     """Takes all of an archive, and remembers what became of it."""
 
     sent_bytes = 0
+    breaks: LokiClientError | None = None
 
     def __init__(self, archive: IO[bytes], error: LokiClientError | None = None) -> None:
         self.archive = archive.read()
@@ -42,6 +43,8 @@ class FakeRestore:
         return CONTENTS
 
     def restore(self) -> str:
+        if self.breaks:
+            raise self.breaks
         self.restored = True
         return "before-restore-1"
 
@@ -124,6 +127,20 @@ def test_what_the_device_refuses_is_one_line(
     result = loki("restore", str(file), "--yes")
     assert (result.exit_code, restores[0].restored) == (1, False)
     assert "no Loki answers" in result.stderr
+
+
+def test_a_connection_that_breaks_at_the_end_leaves_a_way_to_know(
+    loki: Callable[..., Any],
+    restores: list[FakeRestore],
+    file: Path,
+    errors: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(FakeRestore, "breaks", errors.unreachable())
+    result = loki("restore", str(file), "--yes")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "may be decided on already" in result.stderr
+    assert "`loki doctor`" in result.stderr
 
 
 def test_a_file_that_is_not_there_is_one_line(
