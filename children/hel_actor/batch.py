@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from hel_actor import keyvalue
+from hel_actor import keyvalue, usage
 from hel_actor.messages import BatchStored, StoredChange
 from loki.errors import InvalidArgument, LokiError
 from loki.messages.value import NIL
@@ -26,6 +26,15 @@ def check(changes: Sequence[StoredChange], max_value_bytes: int) -> None:
             raise _wrong(number, f"op is '{change.op[:40]}'; there are {', '.join(OPERATIONS)}")
         if change.op == "set" and change.value == NIL:
             raise _wrong(number, "a value is missing; op = 'remove' removes one")
+
+
+def growth(changes: Sequence[StoredChange]) -> int:
+    """The most bytes that they can add."""
+    return sum(
+        usage.of_value(each.key, max(each.value, keyvalue.LONGEST_NUMBER, key=len))
+        for each in changes
+        if each.op != "remove"
+    )
 
 
 def perform(

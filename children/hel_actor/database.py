@@ -233,6 +233,7 @@ class Database:
                 result = operation.perform(connection)
             finally:
                 self._undo(connection)
+                self._witness.lost()
         except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
             is_change = code_of(error) & 0xFF == sqlite3.SQLITE_READONLY
             refused = IoError(f"no change is taken: {self._trouble}") if is_change else error

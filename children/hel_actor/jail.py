@@ -54,6 +54,7 @@ class Jail:
         self._syscalls = syscalls or Kernel()
         self._root = -1
         self._unfinished = -1
+        self.openings = 0  # Grows when the directory is another one, with other files.
         self._synced: set[str] = set()  # Namespaces whose directories are surely on the disk.
         self._lasting: set[int] = set()  # The same of directories in them, by inode.
 
@@ -78,6 +79,7 @@ class Jail:
             os.close(unfinished)
             raise
         self._unfinished = unfinished
+        self.openings += 1
 
     def close(self) -> None:
         for descriptor in (self._unfinished, self._root):

@@ -6,6 +6,7 @@ from loki.errors import InvalidArgument, ResourceLimitExceeded
 from loki.messages.value import INT64, NIL, Packed, ScriptValue, pack, unpack
 
 MAX_KEY_BYTES = 1024
+LONGEST_NUMBER = bytes(pack(INT64[0]))
 MAX_KEYS = 5000
 """Of one reading."""
 AFTER_ALL_UTF8 = b"\xff"

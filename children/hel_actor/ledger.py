@@ -28,12 +28,14 @@ class Ledger:
 
     def __init__(self) -> None:
         self._bytes: dict[Part, Counter[str]] = {}
+        self._too_much: dict[Part, set[str]] = {}  # Namespaces that count more than there is.
         self._loaded = Condition()
 
     def load(self, part: Part, sizes_bytes: Mapping[str, int]) -> None:
         """All that there is of one part. Until both parts are known, claims wait."""
         with self._loaded:
             self._bytes[part] = Counter(sizes_bytes)
+            self._too_much[part] = set()
             self._loaded.notify_all()
 
     def claim(
@@ -45,13 +47,29 @@ class Ledger:
         """
         with self._loaded:
             self._wait_for_both()
+            if after > before and self._beyond(account, part, after):
+                self._loaded.wait_for(lambda: self._is_exact_beside(part, account.namespace))
+                if self._beyond(account, part, after):
+                    others = self._beside(part, account.namespace)
+                    return refused(account, others + before, after - before)
             mine = self._bytes[part]
-            others = self._used(account.namespace) - mine[account.namespace]
-            limit = account.limit_bytes
-            if after > before and limit and others + after > limit:
-                return refused(account, others + before, after - before)
             mine[account.namespace] = max(mine[account.namespace], after)
             return None
+
+    def claim_at_most(self, account: Account, part: Part, growth: int) -> bool:
+        """Let a part grow by so many bytes, or fewer; nothing is claimed where that is too much.
+
+        Until the part is loaded again all of it counts, so that whoever is refused because of it
+        waits for that first. Who claims so must not wait for another part.
+        """
+        with self._loaded:
+            self._wait_for_both()
+            limit = account.limit_bytes
+            if limit and self._used(account.namespace) + growth > limit:
+                return False
+            self._bytes[part][account.namespace] += growth
+            self._too_much[part].add(account.namespace)
+            return True
 
     def settle(self, part: Part, namespace: str, size_bytes: int) -> None:
         """What a part holds in truth."""
@@ -61,6 +79,19 @@ class Ledger:
     def used_bytes(self, namespace: str) -> int:
         with self._loaded:
             return self._used(namespace)
+
+    def _beyond(self, account: Account, part: Part, size_bytes: int) -> bool:
+        limit = account.limit_bytes
+        return limit > 0 and self._beside(part, account.namespace) + size_bytes > limit
+
+    def _beside(self, part: Part, namespace: str) -> int:
+        """What the other parts have."""
+        return self._used(namespace) - self._bytes[part][namespace]
+
+    def _is_exact_beside(self, part: Part, namespace: str) -> bool:
+        return not any(
+            namespace in names for kind, names in self._too_much.items() if kind is not part
+        )
 
     def _used(self, namespace: str) -> int:
         return sum(each[namespace] for each in self._bytes.values())

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hel_actor.jail import Jail, Room
+from hel_actor.jail import Jail, Room, endless
 from hel_actor.ledger import Ledger, Part
 from hel_actor.quota import Account
 
@@ -16,25 +16,36 @@ class Occupancy:
         self._jail = jail
         self._ledger = ledger
         self._log = log
-        self._bytes: dict[str, int] | None = None
+        self._bytes: dict[str, int] = {}
+        self._counted_at = 0  # Of the jail's openings.
         self._uncertain: set[str] = set()
 
     def load(self) -> None:
-        """Count everything, once. Raises: OSError; then files count nothing until it succeeds."""
-        if self._bytes is not None:
-            return
-        counted: dict[str, int] = {}
+        """Count everything, once for each directory that the jail opens.
+
+        Raises: OSError; then files count nothing until it succeeds.
+        """
         try:
-            counted = self._jail.taken()
-            self._bytes = counted
-        finally:
-            self._ledger.load(Part.FILES, counted)
+            self._jail.open()
+            if self._counted_at == self._jail.openings:
+                return
+            self._bytes, self._counted_at = self._jail.taken(), self._jail.openings
+        except OSError:
+            self._bytes, self._counted_at = {}, 0
+            self._ledger.load(Part.FILES, {})
+            raise
+        self._uncertain.clear()
+        self._ledger.load(Part.FILES, self._bytes)
 
     @contextmanager
     def changing(self, account: Account) -> Iterator[Room]:
         """For one change. The room raises ResourceLimitExceeded, before anything is changed."""
         name, moved = account.namespace, 0
-        before = self._known(name)
+        try:
+            before = self._known(name)
+        except OSError:
+            yield endless  # The jail itself says in its own words what it cannot do.
+            return
 
         def room(size_bytes: int) -> None:
             nonlocal moved
@@ -54,7 +65,6 @@ class Occupancy:
 
     def _known(self, name: str) -> int:
         self.load()
-        assert self._bytes is not None  # noqa: S101
         if name in self._uncertain:
             self._recount(name)
         return self._bytes.get(name, 0)
@@ -71,6 +81,5 @@ class Occupancy:
         self._settle(name, taken)
 
     def _settle(self, name: str, taken: int) -> None:
-        assert self._bytes is not None  # noqa: S101
         self._bytes[name] = taken
         self._ledger.settle(Part.FILES, name, taken)

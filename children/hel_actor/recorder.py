@@ -7,7 +7,7 @@ from concurrent.futures import Executor, Future
 from threading import Event
 from typing import TypeVar
 
-from hel_actor import catalogue, downsampling, journal, series, window
+from hel_actor import catalogue, downsampling, journal, series, usage, window
 from hel_actor.answer import following, raised
 from hel_actor.custodian import Custodian
 from hel_actor.database import Database
@@ -129,6 +129,7 @@ class Recorder:
         batch = self._batch(values, times, options or NO_OPTIONS)
         append = self._tally.within(
             run,
+            len(batch.rows) * usage.ROW_BYTES,
             lambda database: journal.append(database, *place, batch, self._quota),
         )
         newest_ns = max((time_ns for time_ns, *_ in batch.rows), default=series.MIN_NS)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
-from hel_actor import batch, keyvalue, page
+from hel_actor import batch, keyvalue, page, usage
 from hel_actor.answer import following, or_raised
 from hel_actor.database import Database
 from hel_actor.messages import (
@@ -68,13 +68,14 @@ class Stored:
             keyvalue.put(database, *key, value)
             return Done()
 
-        return self._changing(run, put)
+        return self._changing(run, usage.of_value(request.key, value), put)
 
     def _swap(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
         key = key_place(run, request.key)
         keyvalue.checked_value(request.value, self._max_value_bytes)
         return self._changing(
             run,
+            usage.of_value(request.key, request.value),
             lambda database: ValueSwapped(
                 swapped=keyvalue.compare_and_set(database, *key, request.expected, request.value)
             ),
@@ -91,25 +92,27 @@ class Stored:
             message = f"cannot add {by} to '{request.key[:64]}': {total}"
             return Failure(code=ErrorCode.ARGUMENT_INVALID, message=message)
 
-        return self._changing(run, add)
+        return self._changing(run, usage.of_value(request.key, keyvalue.LONGEST_NUMBER), add)
 
     def _remove(self, request: RemoveStored, run: Run) -> "Future[KeyRemoved]":
         key = key_place(run, request.key)
         return self._changing(
-            run, lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
+            run, 0, lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
         )
 
     def _change(self, request: ChangeStored, run: Run) -> "Future[BatchStored]":
         namespace = may_store(run)
         batch.check(request.changes, self._max_value_bytes)
         return self._changing(
-            run, lambda database: batch.perform(database, namespace, request.changes)
+            run,
+            batch.growth(request.changes),
+            lambda database: batch.perform(database, namespace, request.changes),
         )
 
     def _changing(
-        self, run: Run, change: Callable[[sqlite3.Connection], T | LokiError]
+        self, run: Run, growth: int, change: Callable[[sqlite3.Connection], T | LokiError]
     ) -> "Future[T]":
-        return or_raised(self._database.submit(self._tally.within(run, change)))
+        return or_raised(self._database.submit(self._tally.within(run, growth, change)))
 
     def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
         namespace = may_store(run)

@@ -26,14 +26,21 @@ class Tally:
         self._kept: Mapping[str, Usage] = {}
         self._coming: Mapping[str, Usage] | None = None
         self._changed: Sequence[Changed] = ()
+        self._is_claimed = False
 
     def within(
-        self, run: Run, change: Callable[[sqlite3.Connection], T | LokiError]
+        self, run: Run, growth: int, change: Callable[[sqlite3.Connection], T | LokiError]
     ) -> Callable[[sqlite3.Connection], T | LokiError]:
-        """`change`, which is undone and refused where the run's namespace grew too large by it."""
+        """`change`, which is undone and refused where the run's namespace grew too large by it.
+
+        It lets it grow by `growth` bytes at most. Far from the limit nothing else need be known.
+        """
         account = account_of(run, self._quota_mb)
 
         def changed(connection: sqlite3.Connection) -> T | LokiError:
+            self._is_claimed = True
+            if self._ledger.claim_at_most(account, Part.DATABASE, growth):
+                return change(connection)
             before = usage.of(connection, account.namespace).size_bytes
             connection.execute("SAVEPOINT change")
             result = change(connection)
@@ -48,7 +55,9 @@ class Tally:
         return changed
 
     def opened(self, connection: sqlite3.Connection) -> None:
-        usage.note_changes(connection)
+        usage.prepare_notes(connection)
+        if self._watchers.are_there:
+            usage.note_changes(connection)
         self._coming = usage.of_all(connection)
         self.kept()
 
@@ -59,16 +68,19 @@ class Tally:
     def kept(self) -> None:
         if self._coming is not None:
             self._kept, self._coming = self._coming, None
-            self._load()
+            self._is_claimed = True
             revisions = {name: each.revision for name, each in self._kept.items()}
             self._watchers.tell(revisions, self._changed)
             self._changed = ()
+        if self._is_claimed:
+            self._load()
 
     def lost(self) -> None:
         self._coming, self._changed = None, ()
         self._load()
 
     def _load(self) -> None:
+        self._is_claimed = False
         self._ledger.load(
             Part.DATABASE, {name: each.size_bytes for name, each in self._kept.items()}
         )

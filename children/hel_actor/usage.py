@@ -9,6 +9,11 @@ changes of stored values a namespace has seen.
 import sqlite3
 from dataclasses import dataclass
 
+from loki.messages.value import Packed
+
+KEY_BYTES = 64
+ROW_BYTES = 32
+
 # Of the figures, 64 and 32 are about what SQLite itself takes. `series.size_bytes` is there so that
 # a series that goes takes all its bytes with it, whether or not its chunks went before.
 USAGE = (
@@ -108,27 +113,25 @@ class Usage:
 
 
 # Of one connection and of no file; what a rollback undoes was never noted here either.
-_NOTES = (
-    "CREATE TEMP TABLE IF NOT EXISTS changed (namespace TEXT, key BLOB, is_removed INTEGER)",
-    *(
-        f"""
-        CREATE TEMP TRIGGER IF NOT EXISTS note_{event} AFTER {event} ON main.keyvalue BEGIN
-            INSERT INTO changed VALUES ({row}.namespace, {row}.key, {is_removed});
-        END
-        """  # noqa: S608  # Our own words.
-        for event, row, is_removed in (
-            ("INSERT", "NEW", 0),
-            ("UPDATE", "NEW", 0),
-            ("DELETE", "OLD", 1),
-        )
-    ),
+_NOTES = tuple(
+    f"""
+    CREATE TEMP TRIGGER IF NOT EXISTS note_{event} AFTER {event} ON main.keyvalue BEGIN
+        INSERT INTO changed VALUES ({row}.namespace, {row}.key, {is_removed});
+    END
+    """  # noqa: S608  # Our own words.
+    for event, row, is_removed in (("INSERT", "NEW", 0), ("UPDATE", "NEW", 0), ("DELETE", "OLD", 1))
 )
 _SELECT = "SELECT namespace, keyvalue_bytes + series_bytes, revision FROM usage "
 
 
-def note_changes(connection: sqlite3.Connection) -> None:
-    """Let this connection note from now on which keys it changes. Outside of a transaction."""
+def prepare_notes(connection: sqlite3.Connection) -> None:
+    """Where `note_changes` notes. Outside of a transaction."""
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("CREATE TEMP TABLE changed (namespace TEXT, key BLOB, is_removed INTEGER)")
+
+
+def note_changes(connection: sqlite3.Connection) -> None:
+    """Let this connection note from now on which keys it changes."""
     for statement in _NOTES:
         connection.execute(statement)
 
@@ -136,8 +139,14 @@ def note_changes(connection: sqlite3.Connection) -> None:
 def take_changes(connection: sqlite3.Connection) -> list[tuple[str, str, bool]]:
     """(namespace, key, whether it was removed) of each change of stored values, in order."""
     noted = connection.execute("SELECT * FROM changed ORDER BY rowid").fetchall()
-    connection.execute("DELETE FROM changed")
+    if noted:
+        connection.execute("DELETE FROM changed")
     return [(namespace, key.decode(), bool(is_removed)) for namespace, key, is_removed in noted]
+
+
+def of_value(key: str, value: Packed | bytes) -> int:
+    """What a stored value counts."""
+    return len(key.encode()) + len(value) + KEY_BYTES
 
 
 def of(connection: sqlite3.Connection, namespace: str) -> Usage:

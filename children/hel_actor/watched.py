@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import Future
 
+from hel_actor import usage
 from hel_actor.answer import following
 from hel_actor.database import Database
 from hel_actor.messages import StoredChanged, StoredWatched, WatchOptions, WatchStored
@@ -56,7 +57,7 @@ class Watched:
             else:
                 self._watchers.begin(watcher)
 
-        self._database.submit(lambda _: None).add_done_callback(begin)
+        self._database.submit(usage.note_changes).add_done_callback(begin)
 
     def _waiting(self, run: Run) -> list[tuple[Watcher, Timer | None]]:
         """Those of the run that still wait; the timers of the others are not needed any more."""

@@ -41,6 +41,11 @@ class Watchers:
         self._rings: dict[str, Ring] = {}  # The one that was asked for last is the last.
         self._waiting: dict[str, list[Watcher]] = {}
 
+    @property
+    def are_there(self) -> bool:
+        """Whether anybody has asked for changes; else nobody need know which there are."""
+        return bool(self._rings)
+
     def tell(self, revisions: Mapping[str, int], changed: Sequence[Changed]) -> None:
         """Changes that are on the disk, in order, and the revisions after them."""
         keys: dict[str, list[tuple[str, bool]]] = {}

@@ -8,12 +8,14 @@ import os
 import random
 import select
 import signal
+import sqlite3
 import statistics
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,7 @@ class World:
             for each in self.ledgers:
                 each.check(self._found(client, each))
         assert not list((self.state_dir / "files" / ".unfinished").iterdir())
+        count_is_right(self.state_dir / "hel.sqlite")
         assert not [each for each in self.state_dir.iterdir() if "hel.sqlite." in each.name]
 
     def _found(self, client: LokiClient, store: Ledger) -> State:
@@ -219,6 +222,27 @@ def wait_for(pidfd: int) -> None:
     """Until the process behind it is gone."""
     assert select.select([pidfd], [], [], PATIENCE_S)[0]
     os.close(pidfd)
+
+
+COUNTS = (
+    "SELECT namespace, sum(length(key) + length(value) + 64) FROM keyvalue GROUP BY namespace",
+    "SELECT namespace, count(*) * 32 FROM series JOIN series_row ON series = id GROUP BY namespace",
+    "SELECT namespace, sum(series_chunk.size_bytes) FROM series JOIN series_chunk ON series = id "
+    "GROUP BY namespace",
+)
+
+
+def count_is_right(database: Path) -> None:
+    """What each namespace keeps, as the database says and as it is, at one moment."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as reader:
+        reader.execute("BEGIN")
+        counted = reader.execute("SELECT namespace, keyvalue_bytes + series_bytes FROM usage")
+        found = Counter[str]()
+        said = Counter(dict(counted.fetchall()))
+        for query in COUNTS:
+            found.update(dict(reader.execute(query).fetchall()))
+    assert said.total() > 0
+    assert +said == +found
 
 
 def files_are_whole(group: Path) -> None:

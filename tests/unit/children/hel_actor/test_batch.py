@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hel_actor import batch, keyvalue
+from hel_actor import batch, keyvalue, usage
 from hel_actor.messages import BatchStored, StoredChange
 from hel_actor.migration import MIGRATIONS, migrate
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loki.errors import InvalidArgument, LokiError
 from loki.messages.value import NIL, ScriptValue, pack, unpack
@@ -91,3 +93,24 @@ def test_no_more_than_1000_changes_at_once() -> None:
     batch.check(changes, 1000)
     with pytest.raises(InvalidArgument, match="1001 changes; 1000 are allowed"):
         batch.check([*changes, *changes[:1]], 1000)
+
+
+CHANGES = st.builds(
+    lambda op, key, value, by: StoredChange(op=op, key=key, value=pack(value), by=by),
+    st.sampled_from(batch.OPERATIONS),
+    st.sampled_from("aé"),
+    st.sampled_from(["", "x" * 300, 5, 2**40]),
+    st.integers(-(2**40), 2**40),
+)
+
+
+@given(st.lists(CHANGES, max_size=8))
+def test_s_5_2_4_no_batch_grows_by_more_than_is_claimed_for_it(changes: list[StoredChange]) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as table:
+        migrate(table, MIGRATIONS)
+        for change in changes:
+            before = usage.of(table, "tool").size_bytes
+            batch.perform(table, "tool", [change])
+            grown = usage.of(table, "tool").size_bytes - before
+            assert grown <= batch.growth([change])
+        assert usage.of(table, "tool").size_bytes <= batch.growth(changes)

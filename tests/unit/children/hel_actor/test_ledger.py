@@ -74,3 +74,24 @@ def test_a_claim_waits_until_all_is_counted() -> None:
         assert not wait([claimed], timeout=0.05).done
         ledger.load(Part.DATABASE, {"tool": MB})
         assert claimed.result(20) is not None
+
+
+def test_a_claim_of_the_most_counts_until_the_part_is_loaded(ledger: Ledger) -> None:
+    assert ledger.claim_at_most(account(), Part.DATABASE, MB - 10)
+    assert not ledger.claim_at_most(account(), Part.DATABASE, 11)
+    assert ledger.claim_at_most(account(limit_mb=0), Part.DATABASE, 5 * MB)
+    ledger.load(Part.DATABASE, {"tool": 10})
+    assert ledger.used_bytes("tool") == 10
+    assert ledger.claim_at_most(account(), Part.DATABASE, MB - 10)
+
+
+@pytest.mark.parametrize(("settled", "granted"), [(MB // 2, True), (MB // 2 + 1, False)])
+def test_nobody_is_refused_for_what_another_part_only_may_come_to_hold(
+    ledger: Ledger, settled: int, granted: bool
+) -> None:
+    assert ledger.claim_at_most(account(), Part.DATABASE, MB)
+    with ThreadPoolExecutor(1) as thread:
+        claimed = thread.submit(ledger.claim, account(), Part.FILES, 0, MB // 2)
+        assert not wait([claimed], timeout=0.05).done
+        ledger.load(Part.DATABASE, {"tool": settled})
+        assert (claimed.result(20) is None) is granted

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,4 +114,24 @@ def test_files_that_cannot_be_counted_count_when_they_can(
             world.write("f", 50_000)
     assert "cannot be counted for now" in caplog.text
     world.write("g", 1)
+    assert world.used == 2 * BLOCK
+
+
+def test_files_that_a_person_removed_count_no_longer(world: World, tmp_path: Path) -> None:
+    world.write("f", 500_000)
+    shutil.rmtree(tmp_path / "files")
+    world.write("g", 10)
+    assert world.used == BLOCK
+
+
+def test_a_jail_that_cannot_be_opened_says_so_and_is_counted_when_it_can(
+    world: World, tmp_path: Path
+) -> None:
+    (tmp_path / "files").write_bytes(b"in the way")
+    with pytest.raises(IoError):
+        world.write("f", 10)
+    assert world.used == 0
+    (tmp_path / "files").unlink()
+    world.write("f", 10)
+    world.write("g", 10)
     assert world.used == 2 * BLOCK

@@ -39,7 +39,7 @@ class World:
         def change(connection: sqlite3.Connection) -> None:
             keyvalue.put(connection, "tool", key, b"x" * size_bytes)
 
-        return self.database.submit(self.tally.within(TOOL, change))
+        return self.database.submit(self.tally.within(TOOL, len(key) + size_bytes + 64, change))
 
 
 @pytest.fixture
@@ -81,14 +81,22 @@ def test_changes_that_share_a_commit_share_the_limit(
     assert world.ledger.used_bytes("tool") == 3 * ROW + 1_000_001
 
 
+def test_what_was_claimed_for_nothing_is_given_back(open_world: Callable[[], World]) -> None:
+    world = open_world()
+    world.put(10).result(20)
+    unchanged = world.tally.within(TOOL, 500_000, lambda _: None)
+    assert world.database.submit(unchanged).result(20) is None
+    assert world.ledger.used_bytes("tool") == ROW + 10
+
+
 def test_a_commit_that_fails_leaves_the_count_as_it_was(open_world: Callable[[], World]) -> None:
     world = open_world()
     world.put(1000).result(20)
 
     def grow_and_fail(connection: sqlite3.Connection) -> None:
-        world.tally.within(TOOL, lambda _: keyvalue.put(connection, "tool", "b", b"x" * 9999))(
-            connection
-        )
+        world.tally.within(
+            TOOL, 10_064, lambda _: keyvalue.put(connection, "tool", "b", b"x" * 9999)
+        )(connection)
         raise sqlite3.OperationalError("disk I/O error")
 
     with pytest.raises(IoError):
