@@ -267,6 +267,16 @@ def drop(connection: sqlite3.Connection, series: Series, first: int) -> None:
     connection.execute("UPDATE series SET dropped = ? WHERE id = ?", (first, series.id))
 
 
+def trim(connection: sqlite3.Connection, series: Series, first: int, before_ns: int) -> int:
+    """Chunks before `first` are no more, nor rows that wait from before that time: how many."""
+    drop(connection, series, first)
+    gone = connection.execute(
+        "DELETE FROM series_row WHERE series = ? AND time_ns < ?", (series.id, before_ns)
+    ).rowcount
+    connection.execute("UPDATE series SET waiting = waiting - ? WHERE id = ?", (gone, series.id))
+    return gone
+
+
 def _forget_sequences(connection: sqlite3.Connection, series: Series) -> None:
     found = connection.execute(
         "SELECT sequence FROM series_sequence WHERE series = ? "

@@ -5,6 +5,7 @@ Content of files travels as Packed text or bytes, as the script gave it.
 
 import msgspec
 
+from hel_actor.watch_messages import WatchStored as WatchStored
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.value import NIL, Packed
 
@@ -178,36 +179,6 @@ class ChangeStored(Request[BatchStored]):
     """Script -> Hel: change many stored values, all of them or none. Reply: BatchStored."""
 
     changes: tuple[StoredChange, ...]
-
-
-class WatchOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The last table of a call that waits for changes."""
-
-    since: int | None = None  # A revision; None is that of now.
-    timeout_ms: int | None = None  # 0 or more; None is as long as the run lasts.
-
-
-class StoredChanged(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of a stored value; the value itself may have changed again."""
-
-    key: str
-    removed: bool
-    revision: int
-
-
-class StoredWatched(Message):
-    """What changed, in order; nothing where nothing did in time."""
-
-    revision: int  # To ask since the next time.
-    changes: tuple[StoredChanged, ...]
-    reset: bool  # Whether changes are not known any more that far back: read anew.
-
-
-class WatchStored(Request[StoredWatched]):
-    """Script -> Hel: wait for changes of keys that begin with `prefix`. Reply: StoredWatched."""
-
-    prefix: str | None = None  # None and "" are all of them.
-    options: WatchOptions | None = None
 
 
 class GetCached(Request[ValueFound]):
@@ -389,6 +360,19 @@ class SummarizeSeries(Request[SeriesSummary]):
     """Script -> Hel. Reply: SeriesSummary."""
 
     name: str
+
+
+class SeriesTrimmed(Message):
+    """How many rows went."""
+
+    rows: int
+
+
+class TrimSeries(Request[SeriesTrimmed]):
+    """Script -> Hel: let rows from before a time go. Reply: SeriesTrimmed."""
+
+    name: str
+    before: float  # Seconds since 1970, UTC.
 
 
 class ListSeries(Request[SeriesListed]):

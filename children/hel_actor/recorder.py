@@ -29,7 +29,9 @@ from hel_actor.messages import (
     SeriesAggregated,
     SeriesListed,
     SeriesSummary,
+    SeriesTrimmed,
     SummarizeSeries,
+    TrimSeries,
 )
 from hel_actor.namespace import may_record, series_place
 from hel_actor.query import Queries, Steps
@@ -81,6 +83,7 @@ class Recorder:
             AggregateSeries: self._aggregate,
             DescribeSeries: self._describe,
             SummarizeSeries: self._summarize,
+            TrimSeries: self._trim,
             ListSeries: self._list,
         }
 
@@ -225,6 +228,10 @@ class Recorder:
         return self._worker.submit(
             lambda: self._store.look(lambda reader: _summary(reader, *place))
         )
+
+    def _trim(self, request: TrimSeries, run: Run) -> "Future[SeriesTrimmed]":
+        place, before_ns = series_place(run, request.name), series.span(None, request.before).end_ns
+        return self._worker.submit(lambda: SeriesTrimmed(rows=self._store.trim(*place, before_ns)))
 
     def _list(self, _: ListSeries, run: Run) -> "Future[SeriesListed]":
         namespace = may_record(run)

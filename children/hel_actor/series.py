@@ -225,6 +225,11 @@ def cut(
     )
 
 
+def before(chunks: Sequence[Chunk], time_ns: int) -> int:
+    """How many of the first chunks have no row from that time on."""
+    return next((n for n, each in enumerate(chunks) if each.newest_ns >= time_ns), len(chunks))
+
+
 def superfluous(
     chunks: Sequence[Chunk], chunk_rows: int, waiting: int, now_ns: int, keep: Retention
 ) -> int:

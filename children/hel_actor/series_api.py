@@ -162,6 +162,24 @@ FUNCTIONS = (
         "NOT_FOUND where there is no such series.",
     ),
     LuaFunction(
+        name="series_trim",
+        request="TrimSeries",
+        parameters=(
+            _NAME,
+            LuaParameter(
+                name="before",
+                type=LuaType.NUMBER,
+                unit="s since 1970, UTC",
+                doc="The first time that stays; math.huge is none",
+            ),
+        ),
+        returns=LuaType.INTEGER,
+        permission=SERIES,
+        doc="Forgets rows from before a time, and says how many; what they took is free then. Rows "
+        "in files go by whole files, so that some stay. Fails with NOT_FOUND where there is no "
+        "such series.",
+    ),
+    LuaFunction(
         name="series_names",
         request="ListSeries",
         returns=LuaType.ARRAY,

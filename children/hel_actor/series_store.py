@@ -159,6 +159,25 @@ class SeriesStore:
             self._submit(lambda database: journal.drop(database, known, first)).result()
             self._place(replace(known, dropped=first))
 
+    def trim(self, namespace: str, name: str, before_ns: int) -> int:
+        """Let rows from before that time go, those in files whole chunks at a time: how many.
+
+        Raises: IoError, also NOT_FOUND; ServiceUnavailable while a backup is made.
+        """
+        if self._held:
+            raise ServiceUnavailable("a backup is being made of all series; try again later")
+        known, chunks, _ = self._chunks(
+            self.look(lambda reader: existing(reader, namespace, name)).id
+        )
+        count = series.before(chunks, before_ns)
+        first = known.dropped + count
+        self._recovered.discard(known.id)
+        gone = self._submit(lambda database: journal.trim(database, known, first, before_ns))
+        rows = count * known.chunk_rows + gone.result()
+        if count:
+            self._place(replace(known, dropped=first))
+        return rows
+
     def _chunks(self, series_id: int) -> tuple[journal.Series, tuple[Chunk, ...], int]:
         """A series, its chunks, and how far its coarser series have come."""
 

@@ -6,9 +6,9 @@ from concurrent.futures import Future
 from hel_actor import usage
 from hel_actor.answer import following
 from hel_actor.database import Database
-from hel_actor.messages import StoredChanged, StoredWatched, WatchOptions, WatchStored
 from hel_actor.namespace import may_store
 from hel_actor.ring import News
+from hel_actor.watch_messages import StoredChanged, StoredWatched, WatchOptions, WatchStored
 from hel_actor.watchers import Watcher, Watchers
 from loki.child import Run, RunHandler, Shell, Timer
 from loki.errors import InvalidArgument

@@ -342,3 +342,10 @@ def test_what_is_regular_tells_what_is_missing(
 def test_an_interval_is_a_length(interval: float | str) -> None:
     with pytest.raises(InvalidArgument, match="interval_s"):
         series.checked_attributes({"interval_s": interval})
+
+
+def test_chunks_from_before_a_time_are_the_first_ones_without_a_later_row() -> None:
+    chunks = [Chunk(n, n * 10, n * 10 + 9) for n in range(3)]
+    assert [series.before(chunks, time_ns) for time_ns in (0, 9, 10, 29, 30)] == [0, 0, 1, 2, 3]
+    assert series.before([Chunk(0, 0, 50), *chunks], 30) == 0
+    assert series.before([], 30) == 0

@@ -186,3 +186,14 @@ def test_files_have_no_holes_and_are_sorted(world: World, tmp_path: Path) -> Non
     assert len(found) == 384
     assert found.times.tolist() == list(range(384))
     assert not np.isnan(found.values).any()
+
+
+def test_nothing_is_trimmed_while_a_backup_is_made(world: World) -> None:
+    world.append(range(50))
+    world.checkpoint()
+    world.store.hold(True)
+    with pytest.raises(ServiceUnavailable, match="backup"):
+        world.store.trim("tool", "t", 40)
+    world.store.hold(False)
+    assert world.store.trim("tool", "t", 40) == 40
+    assert world.times() == list(range(40, 50))

@@ -9,11 +9,9 @@ from hel_actor.messages import (
     RemoveStored,
     SetStored,
     StoredChange,
-    StoredChanged,
-    StoredWatched,
-    WatchOptions,
     WatchStored,
 )
+from hel_actor.watch_messages import StoredChanged, StoredWatched, WatchOptions
 
 from loki.errors import InvalidArgument, IoError, PermissionRefused
 from loki.messages.envelope import Message
