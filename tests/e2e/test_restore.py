@@ -105,9 +105,10 @@ def server(folder: Path) -> Iterator[LokiServer]:
 
 
 def command(server: LokiServer, *words: str) -> subprocess.CompletedProcess[str]:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("LOKI_")}
     return subprocess.run(
         [sys.executable, "-m", "loki", *words],
-        env=os.environ | {"LOKI_SERVER": server.address},
+        env=inherited | {"LOKI_SERVER": server.address},
         capture_output=True,
         text=True,
         timeout=60,
