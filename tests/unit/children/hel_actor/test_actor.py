@@ -145,8 +145,9 @@ def test_reading_is_not_writing_and_files_are_not_storage(start: Start) -> None:
 
 def test_a_slow_disk_holds_up_neither_the_cache_nor_the_other_store(start: Start) -> None:
     bench = start()
-    go = Event()
-    bench.shell.workers["database"].submit(go.wait, 20)
+    go, busy = Event(), Event()
+    bench.shell.workers["database"].submit(lambda: (busy.set(), go.wait(20)))
+    assert busy.wait(20)  # What was asked before that could take the next change along.
     promise = bench.hel.calls()[SetStored](SetStored(key="k", value=pack(1)), run())
     assert isinstance(promise, Future)
     bench.call(SetCached(key="k", value=pack(1)), run())
