@@ -53,6 +53,7 @@ class SqliteFile:
         storage: Storage,
     ) -> None:
         self.path = path
+        self._name = str(path)  # Asked for with each transaction.
         self._migrations = migrations
         self._clock = clock
         self._log = log
@@ -91,7 +92,7 @@ class SqliteFile:
     def in_place(self) -> bool:
         """Whether the path still leads to the file that was opened last."""
         try:
-            return self._status is not None and os.path.samestat(self.path.stat(), self._status)
+            return self._status is not None and os.path.samestat(os.stat(self._name), self._status)
         except OSError:
             return False
 
