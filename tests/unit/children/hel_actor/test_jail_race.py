@@ -18,6 +18,7 @@ from hel_actor.resolver import Resolver
 from loki.errors import IoError
 
 RENAMES = int(os.environ.get("LOKI_RENAMES", "100000"))
+MEETINGS = 20
 RENAMER = """
 import ctypes, os, sys
 from hel_actor.storage import AT_FDCWD, RENAME_EXCHANGE
@@ -52,18 +53,24 @@ def test_s_8_2_3_100000_renames_and_not_one_escape(tmp_path: Path, way: Resolver
     def read() -> None:
         assert jail.read("tool", "d/secret") == b"inside"
 
-    with subprocess.Popen(
-        [sys.executable, "-c", RENAMER, str(files / "tool"), str(RENAMES)]
-    ) as renamer:
-        while renamer.poll() is None:
-            attempt(read)
-            attempt(lambda: jail.write("tool", "d/new", b"x"))
-            attempt(lambda: jail.create_directory("tool", "d/tree"))
-            attempt(lambda: jail.delete("tool", "d/tree", recursive=True))
-            attempt(lambda: jail.delete("tool", "d/new"))
-            attempt(lambda: assert_inside(jail))
-    assert renamer.returncode == 0
-    assert min(outcomes[True], outcomes[False]) > 100
+    def meet_the_renamer() -> None:
+        with subprocess.Popen(
+            [sys.executable, "-c", RENAMER, str(files / "tool"), str(RENAMES)]
+        ) as renamer:
+            while renamer.poll() is None:
+                attempt(read)
+                attempt(lambda: jail.write("tool", "d/new", b"x"))
+                attempt(lambda: jail.create_directory("tool", "d/tree"))
+                attempt(lambda: jail.delete("tool", "d/tree", recursive=True))
+                attempt(lambda: jail.delete("tool", "d/new"))
+                attempt(lambda: assert_inside(jail))
+        assert renamer.returncode == 0
+
+    for _ in range(MEETINGS):  # One is enough unless the machine is busy elsewhere.
+        meet_the_renamer()
+        if both_happened := min(outcomes[True], outcomes[False]) > 100:
+            break
+    assert both_happened, outcomes
     assert sorted(each.name for each in outside.rglob("*")) == ["kept", "secret", "tree"]
     assert (outside / "secret").read_bytes() == b"outside"
     jail.close()
