@@ -1,4 +1,4 @@
-"""Names that people choose: their CamelCase form, and the nearest known one to a mistyped one."""
+"""Names that people choose: their forms, and the nearest known one to a mistyped one."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +6,7 @@ from difflib import get_close_matches
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """Of a tool, and of what is named like one."""
+SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def camel_case(name: str) -> str:
@@ -14,6 +15,17 @@ def camel_case(name: str) -> str:
     Two names with one form cannot both be offered; `ReadSensor` keeps its own.
     """
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
+
+
+def snake_case(name: str) -> str:
+    """`readSensor` -> `read_sensor`; `read_sensor` keeps its own, and `readHTTP` is `read_h_t_t_p`.
+
+    Names with different CamelCase forms have different ones: `camel_case` leads back to the form.
+    """
+    if SNAKE.fullmatch(name):
+        return name
+    form = camel_case(name)
+    return form[:1].lower() + re.sub("[A-Z]", lambda capital: f"_{capital[0].lower()}", form[1:])
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

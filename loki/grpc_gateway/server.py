@@ -13,6 +13,7 @@ from loki.actors.role import Handler, Role, Shell
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.auth import is_loopback
 from loki.grpc_gateway.backup import BackupServicer
+from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
@@ -39,23 +40,32 @@ OPTIONS = (
 )
 CLOSING_S = 0.1
 """Of the grace, kept for closing what did not end by itself."""
+PATIENCE_S = 1.0
+"""So long the gateway waits for the Library, to offer everything from the first call on."""
 
 
 class Gateway(Role):
     """`detail` is the bound "host:port"; a restarted gateway binds the same one again."""
 
     asynchronous: ClassVar[bool] = True
+    ready_by_itself: ClassVar[bool] = True
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
         self._settings = msgspec.msgpack.decode(config, type=GatewayConfig)
         self._runs = RunTable(shell)
         self._log = Log(shell, self._settings.log)
+        self._directory = Directory(shell)
+        self._serving = False
         self._health = Health()
         self._events = EventHub(shell, self._health, whole=("", *(s.full_name for s in SERVICES)))
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {**self._runs.handlers(), **self._events.handlers()}
+        return {
+            **self._runs.handlers(),
+            **self._events.handlers(),
+            **self._directory.handlers(),
+        }
 
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
@@ -67,6 +77,13 @@ class Gateway(Role):
         self.detail = f"{in_brackets(host)}:{bind(self._server, host, port)}"
         await self._server.start()
         await self._events.begin()
+        self.shell.later(0, lambda: self._directory.begin(self._ready))  # When news are let in.
+        self.shell.later(PATIENCE_S, self._ready)
+
+    def _ready(self) -> None:
+        if not self._serving:
+            self._serving = True
+            self.shell.ready()
 
     def _add_services(self) -> None:
         servicer = LokiServicer(self.shell, self._settings, self._runs, self._events, self._log)
@@ -87,6 +104,7 @@ class Gateway(Role):
         if peer == DISPATCHER:
             self._runs.dispatcher_lost()
         self._events.lost(peer)
+        self._directory.lost(peer)
 
     async def drain(self, grace_s: float) -> None:
         """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, end the rest."""

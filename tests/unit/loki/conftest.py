@@ -13,10 +13,11 @@ import pytest
 from loki.actors.role import Context, Timer
 from loki.clock import SystemClock
 from loki.errors import LokiError
-from loki.messages.envelope import Failure, Message, Request
+from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents
 from loki.messages.execution import SubmitRun
 from loki.messages.gateway import GatewayConfig
+from loki.messages.interface import SendInterfaces
 from loki.messages.lifecycle import ChildState, ChildStatus
 
 TIMEOUT_S = 10.0
@@ -44,10 +45,14 @@ class FakeShell:
     def __init__(self, previous: str = "") -> None:
         self.previous = previous
         self.answers: dict[type[Message], Callable[[Any], Message]] = {
-            SubscribeEvents: lambda _request: recalled()
+            SubscribeEvents: lambda _request: recalled(),
+            SendInterfaces: lambda _request: Done(),
         }
         self.play: Callable[[SubmitRun], None] = lambda _submit: None
         """What the Dispatcher does with a run; called in the gateway's own loop."""
+        self.silent: set[type[Message]] = set()
+        """Requests that nobody answers."""
+        self.readied = threading.Event()
         self._sent: list[tuple[str, Message, float | None]] = []
         self._changed = threading.Condition(threading.RLock())
 
@@ -68,6 +73,8 @@ class FakeShell:
         run: str = "",
     ) -> None:
         self._record(peer, request, timeout_s)
+        if type(request) in self.silent:
+            return
         try:
             then(self.answers[type(request)](request))
         except LokiError as error:
@@ -84,6 +91,9 @@ class FakeShell:
 
     def later(self, delay_s: float, action: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(delay_s, action)
+
+    def ready(self) -> None:
+        self.readied.set()
 
     def worker(self, name: str) -> Executor:
         assert name == "log"

@@ -10,6 +10,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from loki.errors import ConfigurationError
+from loki.grpc_gateway import server
 from loki.grpc_gateway.server import in_brackets, port_of
 from loki.messages.envelope import Done
 from loki.messages.execution import (
@@ -18,6 +19,7 @@ from loki.messages.execution import (
     RunFinished,
     SubmitRun,
 )
+from loki.messages.interface import SendInterfaces
 from loki.messages.library import (
     GetScript,
     ListScripts,
@@ -30,7 +32,21 @@ from loki.v1 import (
     service_pb2_grpc,
     value_pb2,
 )
+from tests.unit.loki.conftest import TIMEOUT_S
 from tests.unit.loki.grpc_gateway.call import SERVICE, execute, status_of
+
+
+class TestReady:
+    def test_it_is_ready_when_the_library_has_published(self, shell, host) -> None:
+        host(shell)
+        assert shell.readied.wait(TIMEOUT_S)
+        assert len(shell.sent(SendInterfaces)) == 1
+
+    def test_it_is_ready_without_a_library_that_answers(self, shell, host, monkeypatch) -> None:
+        monkeypatch.setattr(server, "PATIENCE_S", 0.01)
+        shell.silent.add(SendInterfaces)
+        host(shell)
+        assert shell.readied.wait(TIMEOUT_S)
 
 
 class TestHostileClients:

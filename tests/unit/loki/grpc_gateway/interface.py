@@ -1,0 +1,65 @@
+"""Interfaces for the tests of typed methods, and their messages as foreign software makes them."""
+
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
+from google.protobuf import timestamp_pb2 as timestamp
+
+from loki.grpc_gateway import schema
+from loki.messages.interface import Interface
+from loki.messages.script import Parameter, ValueType
+from loki.messages.value import pack
+from loki.v1 import execution_pb2, script_pb2, value_pb2
+
+DEPENDENCIES = (struct_pb2, timestamp, value_pb2, script_pb2, execution_pb2)
+TYPES = tuple(t for t in ValueType if t not in (ValueType.VOID, ValueType.ANY))
+ODD = "".join(map(chr, range(0x300))) + "\u2028*/ \u202e buf:lint:ignore X\nJörmungandr \U0001f600"
+
+
+def interface(name: str = "average", **changes: Any) -> Interface:
+    given: dict[str, Any] = {
+        "revision": "r1",
+        "description": "Mean of n readings",
+        "parameters": (Parameter(name="n", type=ValueType.INTEGER),),
+        "return_type": ValueType.NUMBER,
+    } | changes
+    numbers = given.pop("numbers", tuple(range(1, len(given["parameters"]) + 1)))
+    return Interface(name=name, numbers=numbers, **given)
+
+
+def every_type(name: str = "every", count: int = len(TYPES), **changes: Any) -> Interface:
+    """Parameters `string`, `integer` and so on; more of them are `p_7`, `p_8`…"""
+    parameters = []
+    for place in range(count):
+        type_ = TYPES[place % len(TYPES)]
+        parameters.append(
+            Parameter(
+                name=type_.value if place < len(TYPES) else f"p_{place}",
+                type=type_,
+                required=place % 3 == 0,
+                default=pack("x" * 100) if place % 3 == 1 else pack(None),
+                description=changes.get("description", ""),
+            )
+        )
+    return interface(name, **{"parameters": tuple(parameters)} | changes)
+
+
+def image(*interfaces: Interface) -> descriptor_pb2.FileDescriptorSet:
+    """What reflection would give: their files with all that these import."""
+    files = descriptor_pb2.FileDescriptorSet()
+    for module in DEPENDENCIES:
+        module.DESCRIPTOR.CopyToProto(files.file.add())
+    files.file.extend(map(schema.describe, interfaces))
+    return files
+
+
+def classes(interface: Interface) -> dict[str, Any]:
+    """The four messages of its service, by the ends of their names, such as "CallRequest"."""
+    pool = descriptor_pool.DescriptorPool()
+    for file in image(interface).file:
+        pool.Add(file)
+    service = schema.full_name(interface.name)
+    return {
+        end: message_factory.GetMessageClass(pool.FindMessageTypeByName(service + end))
+        for end in schema.MESSAGE_ENDS
+    }
