@@ -138,7 +138,7 @@ class Dispatcher(ParentRole):
         name = message.script or (message.adhoc.name if message.adhoc else "")
         self._chronicle.submitted(message, name)
         try:
-            script = message.adhoc or self._scripts.find(message.script, message.revision)
+            script = message.adhoc or self._scripts.find_for(message)
             admission = execution.admit(
                 message,
                 script,

@@ -8,11 +8,15 @@ from loki.core import library
 from loki.core.chunk_cache import RunnerCaches
 from loki.core.execution import mentioned
 from loki.messages.engine import ChunkCacheStatistics
-from loki.messages.execution import CompiledScript
+from loki.messages.execution import CompiledScript, SubmitRun
 from loki.messages.library import PublishScripts
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Origin, Script
 from loki.messages.value import NIL, Packed
+
+MOST_FORMER = 256
+FORMER_CHARACTERS = 4 * 1024 * 1024
+"""Of the sources of revisions that were replaced, and that calls under way may still name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +39,12 @@ class ScriptTable:
         self._modules = modules
         self._bytecode: dict[str, bytes] = {}  # By revision.
         self._known: dict[str, KnownScript] = {}
+        self._former: dict[str, Script] = {}  # By revision; the one replaced first comes first.
         self._caches = RunnerCaches(cache_size)
 
     def published(self, news: PublishScripts) -> None:
         """The next run of a script that changed or went is a run of what is here now."""
+        self._remember_former(news)
         self.scripts = library.published(self.scripts, news)
         self._whole = self._whole or news.complete
         self._caches.compiles += len(news.bytecode.keys() - self._bytecode.keys())
@@ -53,6 +59,28 @@ class ScriptTable:
         Raises: ScriptNotFound; ServiceUnavailable for one that the Library may still send.
         """
         return library.look_up(self.scripts, name, revision, whole=self._whole)
+
+    def _remember_former(self, news: PublishScripts) -> None:
+        for script in news.changed:
+            old = self.scripts.get(script.name)
+            if old is not None and old.revision != script.revision:
+                self._former[old.revision] = old
+        size = sum(len(script.source) for script in self._former.values())
+        while len(self._former) > MOST_FORMER or size > FORMER_CHARACTERS:
+            size -= len(self._former.pop(next(iter(self._former))).source)
+
+    def find_for(self, submitted: SubmitRun) -> Script:
+        """The script of that run, also a former revision where that will do.
+
+        Raises: ScriptNotFound; ServiceUnavailable.
+        """
+        name, revision = submitted.script, submitted.revision
+        current = self.scripts.get(name)
+        if submitted.former and current is not None and current.revision != revision:
+            former = self._former.get(revision)
+            if former is not None and former.name == name:
+                return former
+        return self.find(name, revision)
 
     def know(self, script: Script) -> KnownScript:
         """Also for one that is not, or not any more, in the table."""

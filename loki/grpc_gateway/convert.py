@@ -106,7 +106,8 @@ def type_of(number: int, key: str) -> dict[str, ScriptValue]:
     return {key: known.value if known else f"type {number}"}
 
 
-def script_to_proto(script: Script) -> script_pb2.Script:
+def script_to_proto(script: Script, method: str) -> script_pb2.Script:
+    """`method` is its typed method, or ""."""
     keys = {
         key: script_pb2.PermissionPatterns(patterns=patterns)
         for key, patterns in script.permissions.items()
@@ -124,11 +125,15 @@ def script_to_proto(script: Script) -> script_pb2.Script:
         wait_for_child_ms=script.wait_for_child_ms,
     )
     return script_pb2.Script(
-        definition=definition, revision=script.revision, origin=NAME_OF_ORIGIN[script.origin]
+        definition=definition,
+        revision=script.revision,
+        origin=NAME_OF_ORIGIN[script.origin],
+        method=method,
     )
 
 
-def capability(script: Script) -> script_pb2.ScriptCapability:
+def capability(script: Script, method: str) -> script_pb2.ScriptCapability:
+    """`method` is its typed method, or ""."""
     return script_pb2.ScriptCapability(
         name=script.name,
         description=script.description,
@@ -139,6 +144,7 @@ def capability(script: Script) -> script_pb2.ScriptCapability:
         origin=NAME_OF_ORIGIN[script.origin],
         limits=limits_to_proto(script.limits),
         idempotent=script.idempotent,
+        method=method,
     )
 
 

@@ -75,6 +75,16 @@ class Snapshot:
         service = self.services.get(schema.full_name(name))
         return service if service is not None and service.interface.name == name else None
 
+    def method_of(self, name: str, revision: str = "") -> str:
+        """The typed method of that script, such as "loki.tools.v1.AverageService/Call".
+
+        "" where there is none, or where it runs another revision than that.
+        """
+        service = self.by_script(name)
+        if service is None or revision not in ("", service.interface.revision):
+            return ""
+        return f"{service.full_name}/{schema.CALL}"
+
     def after(self, news: PublishInterfaces) -> "Snapshot":
         """As it is when these news have come."""
         services = self.services.copy()  # Of the dict behind it, at once: 60 µs for 10,000.

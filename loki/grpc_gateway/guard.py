@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
@@ -67,6 +68,7 @@ MAKERS = {
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
 """By whether the client streams, and whether the server does."""
+SERIALIZE = methodcaller("SerializeToString")
 
 
 class Guard:
@@ -104,6 +106,18 @@ class Guard:
             request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
             response_serializer=GetMessageClass(method.output_type).SerializeToString,
         )
+        return handler
+
+    def raw_handler(
+        self, behaviour: Behaviour, role: ClientRole, *, server_streaming: bool
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        """For a behaviour that reads its request's bytes itself, and answers with any message."""
+
+        async def serve(request: bytes, context: ServicerContext) -> object:
+            return await self._serve(lambda call: behaviour(request, call), role, context)
+
+        make: Any = MAKERS[False, server_streaming]
+        handler: grpc.RpcMethodHandler[Any, Any] = make(serve, response_serializer=SERIALIZE)
         return handler
 
     async def _serve(

@@ -219,11 +219,15 @@ def typed_field(
 
 
 def close(message: DescriptorProto) -> None:
-    """Add what `optional` means on the wire's side: a oneof of its own for each such field."""
+    """Add what `optional` stands for: a oneof of its own for each such field.
+
+    Its name is protoc's, with protoc's way out where that is the JSON name of the field itself.
+    """
     for field in message.field:
         if field.proto3_optional:
             field.oneof_index = len(message.oneof_decl)
-            message.oneof_decl.add(name=f"_{field.name}")
+            name = f"_{field.name}"
+            message.oneof_decl.add(name=f"X{name}" if field.json_name == name else name)
 
 
 def comments(interface: Interface) -> Iterator[tuple[tuple[int, ...], str]]:

@@ -15,9 +15,11 @@ from loki.grpc_gateway.auth import is_loopback
 from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
+from loki.grpc_gateway.execution import Executor
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
+from loki.grpc_gateway.methods import TypedMethods
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
@@ -86,7 +88,10 @@ class Gateway(Role):
             self.shell.ready()
 
     def _add_services(self) -> None:
-        servicer = LokiServicer(self.shell, self._settings, self._runs, self._events, self._log)
+        executor = Executor(self.shell, self._runs)
+        servicer = LokiServicer(
+            self.shell, self._settings, executor, self._events, self._log, self._directory
+        )
         served = {
             SERVICE: servicer,
             BACKUPS: BackupServicer(self.shell, self._settings),
@@ -96,6 +101,8 @@ class Gateway(Role):
             handlers = self._guard.handlers(service, behaviours)
             generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
             self._server.add_generic_rpc_handlers((generic,))
+        typed = TypedMethods(self._guard, executor, self._directory)
+        self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*(each.full_name for each in served), health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self._server)

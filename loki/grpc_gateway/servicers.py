@@ -1,23 +1,24 @@
 """The methods of the public API: proto to message, ask, message to proto."""
 
-import secrets
+from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 
 import msgspec
 
 from loki.actors.role import Shell
-from loki.core.execution import new_id
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
 from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.children import ROOT, all_children, root_children
+from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
+from loki.grpc_gateway.execution import Executor
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.log import Log
-from loki.grpc_gateway.run_table import DISPATCHER, RunTable
+from loki.grpc_gateway.run_table import DISPATCHER
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
-from loki.messages.execution import CancelRun, RunFinished, SubmitRun
+from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.gateway import GatewayConfig
 from loki.messages.history import GetExecution
 from loki.messages.library import (
@@ -31,12 +32,11 @@ from loki.messages.module import DescribeModules
 from loki.messages.script import Origin, Script
 from loki.messages.supervision import ResetActor
 from loki.messages.value_cache import DescribeValueCache, ValueCacheStatistics
-from loki.v1 import execution_pb2, service_pb2
+from loki.v1 import execution_pb2, script_pb2, service_pb2
 
 LIBRARY = "library"
 ANSWER_TIMEOUT_S = 10.0
 KEEPER_TIMEOUT_S = 1.0  # Its figures are not worth a longer wait.
-EXECUTION_HEADER = "loki-execution-id"
 ADHOC = "adhoc"
 LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
 
@@ -45,11 +45,18 @@ class LokiServicer:
     """`loki.v1.LokiService`."""
 
     def __init__(
-        self, shell: Shell, config: GatewayConfig, runs: RunTable, events: EventHub, log: Log
+        self,
+        shell: Shell,
+        config: GatewayConfig,
+        executor: Executor,
+        events: EventHub,
+        log: Log,
+        directory: Directory,
     ) -> None:
         self._shell = shell
         self._config = config
-        self._runs = runs
+        self._executor = executor
+        self._directory = directory
         self._events = events
         self._log = log
 
@@ -63,7 +70,7 @@ class LokiServicer:
             service=ROOT,
             version=self._config.version,
             device=device.describe(self._config.back_ends),
-            scripts=map(convert.capability, scripts),
+            scripts=self._capabilities(scripts),
             children=convert.children_to_proto(c for c in children if c.service),
             engines=convert.engines_to_proto(
                 await self._engines(call), await self._module_cache(call)
@@ -97,7 +104,7 @@ class LokiServicer:
             LIBRARY, convert.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
         )
         return service_pb2.ListScriptsResponse(
-            scripts=map(convert.capability, listed.scripts), next_page_token=listed.next_page
+            scripts=self._capabilities(listed.scripts), next_page_token=listed.next_page
         )
 
     @needs(ClientRole.VIEW)
@@ -106,7 +113,7 @@ class LokiServicer:
     ) -> service_pb2.GetScriptResponse:
         get = GetScript(name=request.name, revision=request.revision)
         found = await self._shell.ask(LIBRARY, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
-        return service_pb2.GetScriptResponse(script=convert.script_to_proto(found.script))
+        return service_pb2.GetScriptResponse(script=self._script(found.script))
 
     @needs(ClientRole.VIEW)
     async def ListScriptRevisions(  # noqa: N802
@@ -130,7 +137,7 @@ class LokiServicer:
             validate_only=request.validate_only,
         )
         found = await self._shell.ask(LIBRARY, register, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
-        return service_pb2.RegisterScriptResponse(script=convert.script_to_proto(found.script))
+        return service_pb2.RegisterScriptResponse(script=self._script(found.script))
 
     @needs(ClientRole.REGISTER)
     async def UnregisterScript(  # noqa: N802
@@ -149,12 +156,11 @@ class LokiServicer:
         self, request: service_pb2.ExecuteScriptRequest, call: Call
     ) -> service_pb2.ExecuteScriptResponse:
         submit = await self._declared(
-            submission(request.input, call, self._new_id(), stream=False), call
+            submission(request.input, call, self._executor.new_id(), stream=False), call
         )
-        with self._runs.open(submit, call.left_s()) as run:
-            finished = await run.end()
+        finished = await self._executor.run(submit, call)
         return service_pb2.ExecuteScriptResponse(
-            execution_id=run.id, result=convert.result(finished)
+            execution_id=submit.run, result=convert.result(finished)
         )
 
     @needs(ClientRole.EXECUTE)
@@ -162,18 +168,9 @@ class LokiServicer:
         self, request: service_pb2.StreamScriptExecutionRequest, call: Call
     ) -> None:
         submit = await self._declared(
-            submission(request.input, call, self._new_id(), stream=True), call
+            submission(request.input, call, self._executor.new_id(), stream=True), call
         )
-        sequence = 0
-        with self._runs.open(submit, call.left_s()) as run:
-            await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
-            while not isinstance(event := await run.next(), RunFinished):
-                sequence = event.sequence
-                now_ns = self._shell.clock.now_ns()
-                await call.context.write(convert.stream_response(event, sequence, now_ns))
-                run.taken(sequence)
-            now_ns = self._shell.clock.now_ns()
-            await call.context.write(convert.stream_response(event, sequence + 1, now_ns))
+        await self._executor.stream(submit, call, convert.stream_response)
 
     @needs(ClientRole.EXECUTE)
     async def CancelExecution(  # noqa: N802
@@ -192,9 +189,6 @@ class LokiServicer:
         async with aclosing(self._log.records(request)) as records:
             async for record in records:
                 await call.context.write(log.response(record))
-
-    def _new_id(self) -> str:
-        return new_id(self._shell.clock.now_ns(), secrets.token_hex(10))
 
     async def _declared(self, submit: SubmitRun, call: Call) -> SubmitRun:
         """With what the header of an ad-hoc script declares. Raises: InvalidScript."""
@@ -242,6 +236,15 @@ class LokiServicer:
         return service_pb2.ListExecutionsResponse(
             executions=map(record.summary, listed.executions), next_page_token=listed.next_page
         )
+
+    def _capabilities(self, scripts: Iterable[Script]) -> Iterator[script_pb2.ScriptCapability]:
+        """With the methods that reflection shows at this moment."""
+        now = self._directory.snapshot
+        return (convert.capability(script, now.method_of(script.name)) for script in scripts)
+
+    def _script(self, script: Script) -> script_pb2.Script:
+        method = self._directory.snapshot.method_of(script.name, script.revision)
+        return convert.script_to_proto(script, method)
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []

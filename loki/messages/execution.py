@@ -49,6 +49,7 @@ class SubmitRun(Message):
     principal: str
     script: str = ""  # Name of a known script, or "" where `adhoc` is given.
     revision: str = ""  # "" is the newest.
+    former: bool = False  # Whether a revision that was replaced a moment ago will do.
     adhoc: Script | None = None
     declared: bool = False  # Whether the Library read parameters and limits of `adhoc`.
     arguments: dict[str, Packed] = {}

@@ -123,14 +123,16 @@ class ScriptDefinition(_message.Message):
     def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., source: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., permissions: _Optional[_Union[PermissionManifest, _Mapping]] = ..., idempotent: _Optional[bool] = ..., wait_for_child_ms: _Optional[int] = ...) -> None: ...
 
 class Script(_message.Message):
-    __slots__ = ("definition", "revision", "origin")
+    __slots__ = ("definition", "revision", "origin", "method")
     DEFINITION_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     definition: ScriptDefinition
     revision: str
     origin: ScriptOrigin
-    def __init__(self, definition: _Optional[_Union[ScriptDefinition, _Mapping]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ...) -> None: ...
+    method: str
+    def __init__(self, definition: _Optional[_Union[ScriptDefinition, _Mapping]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., method: _Optional[str] = ...) -> None: ...
 
 class ScriptRevision(_message.Message):
     __slots__ = ("revision", "principal", "register_time", "current")
@@ -145,7 +147,7 @@ class ScriptRevision(_message.Message):
     def __init__(self, revision: _Optional[str] = ..., principal: _Optional[str] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., current: _Optional[bool] = ...) -> None: ...
 
 class ScriptCapability(_message.Message):
-    __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits", "idempotent")
+    __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits", "idempotent", "method")
     NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -155,6 +157,7 @@ class ScriptCapability(_message.Message):
     ORIGIN_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
     name: str
     description: str
     language: str
@@ -164,4 +167,5 @@ class ScriptCapability(_message.Message):
     origin: ScriptOrigin
     limits: ResourceLimits
     idempotent: bool
-    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., idempotent: _Optional[bool] = ...) -> None: ...
+    method: str
+    def __init__(self, name: _Optional[str] = ..., description: _Optional[str] = ..., language: _Optional[str] = ..., parameters: _Optional[_Iterable[_Union[ParameterDefinition, _Mapping]]] = ..., return_type: _Optional[_Union[ValueType, str]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., limits: _Optional[_Union[ResourceLimits, _Mapping]] = ..., idempotent: _Optional[bool] = ..., method: _Optional[str] = ...) -> None: ...

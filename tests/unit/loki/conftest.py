@@ -17,7 +17,7 @@ from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents
 from loki.messages.execution import SubmitRun
 from loki.messages.gateway import GatewayConfig
-from loki.messages.interface import SendInterfaces
+from loki.messages.interface import PublishInterfaces, SendInterfaces
 from loki.messages.lifecycle import ChildState, ChildStatus
 
 TIMEOUT_S = 10.0
@@ -147,6 +147,17 @@ class Hosted:
         context = Context(peer=peer, peer_pid=1, kin=kin, run="", trace="", deadline_s=None)
         for message in messages:
             self._loop.call_soon_threadsafe(handlers[type(message)], message, context)
+
+    def publish(self, news: PublishInterfaces) -> None:
+        """As the Library does, and it has been heard."""
+
+        async def hear() -> None:
+            context = Context(
+                peer="library", peer_pid=1, kin=True, run="", trace="", deadline_s=None
+            )
+            assert self.gateway.handlers()[PublishInterfaces](news, context) == Done()
+
+        self.run(hear())
 
     def drain(self, grace_s: float) -> Any:
         """A future of the end of the drain."""

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from loki.core.script_table import ScriptTable
+from loki.core.script_table import FORMER_CHARACTERS, MOST_FORMER, ScriptTable
 from loki.errors import ScriptNotFound, ServiceUnavailable
-from loki.messages.execution import CompiledScript
+from loki.messages.execution import CompiledScript, SubmitRun
 from loki.messages.library import PublishScripts
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Origin, Script
@@ -84,3 +84,64 @@ def test_what_is_sent_along_with_one_execution_is_not_kept() -> None:
     assert opened(scripts.packed_for("one", adhoc)).bytecode == b""
     assert scripts.packed_for("one", adhoc) != NIL
     assert scripts.statistics().compiles == 2
+
+
+def typed(revision: str, *, former: bool = True) -> SubmitRun:
+    return SubmitRun(run="1", principal="local", script="a", revision=revision, former=former)
+
+
+class TestFormerRevisions:
+    def test_a_call_that_was_under_way_gets_the_revision_it_names(self) -> None:
+        scripts = table(script("r1"))
+        scripts.published(PublishScripts(changed=(script("r2"),)))
+        assert scripts.find_for(typed("r1")) == script("r1")
+        assert scripts.find_for(typed("r2")) == script("r2")
+        assert scripts.find_for(typed("")) == script("r2")
+        with pytest.raises(ScriptNotFound, match="has revision r2, not r0"):
+            scripts.find_for(typed("r0"))
+
+    def test_others_get_the_present_one_only(self) -> None:
+        scripts = table(script("r1"))
+        scripts.published(PublishScripts(changed=(script("r2"),)))
+        with pytest.raises(ScriptNotFound):
+            scripts.find_for(typed("r1", former=False))
+
+    def test_a_script_that_was_removed_has_none(self) -> None:
+        scripts = table(script("r1"))
+        scripts.published(PublishScripts(changed=(script("r2"),), complete=True))
+        scripts.published(PublishScripts(removed=("a",)))
+        for revision in "r1", "r2":
+            with pytest.raises(ScriptNotFound):
+                scripts.find_for(typed(revision))
+
+    def test_one_of_another_name_is_not_it(self) -> None:
+        scripts = table(script("r1"), msgspec.structs.replace(script("x1"), name="x"))
+        scripts.published(
+            PublishScripts(changed=(msgspec.structs.replace(script("x2"), name="x"),))
+        )
+        with pytest.raises(ScriptNotFound):
+            scripts.find_for(typed("x1"))
+
+    def test_the_oldest_are_forgotten(self) -> None:
+        scripts = table(script("0"))
+        for number in range(1, MOST_FORMER + 2):
+            scripts.published(PublishScripts(changed=(script(str(number)),)))
+        assert scripts.find_for(typed("1")) == script("1")
+        with pytest.raises(ScriptNotFound):
+            scripts.find_for(typed("0"))
+
+    def test_long_sources_are_forgotten_earlier(self) -> None:
+        long = msgspec.structs.replace(script("r1"), source=" " * FORMER_CHARACTERS)
+        scripts = table(long)
+        scripts.published(PublishScripts(changed=(script("r2"),)))
+        assert scripts.find_for(typed("r1")) == long
+        scripts.published(PublishScripts(changed=(script("r3"),)))
+        with pytest.raises(ScriptNotFound):
+            scripts.find_for(typed("r1"))
+        assert scripts.find_for(typed("r2")) == script("r2")
+
+    def test_a_revision_that_is_back_is_the_present_one(self) -> None:
+        scripts = table(script("r1"))
+        for revision in "r2", "r1":
+            scripts.published(PublishScripts(changed=(script(revision),)))
+        assert scripts.find_for(typed("r1")) is scripts.find("a")

@@ -121,7 +121,7 @@ def test_s_3_1_5_a_definition_is_what_a_tool_file_would_say() -> None:
         wait_for_child_ms=250,
         origin=Origin.REGISTERED,
     )
-    definition = convert.script_to_proto(script).definition
+    definition = convert.script_to_proto(script, "").definition
     table = unpack(convert.definition_of(definition))
     assert isinstance(table, dict)
     read = read_upload(table, RULES)

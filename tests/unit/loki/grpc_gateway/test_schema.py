@@ -1,6 +1,7 @@
 """Typed services as descriptors, judged by protobuf and by buf."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +141,11 @@ class TestFields:
         response = classes(interface(return_type=ValueType.VOID))["CallResponse"]
         assert [field.name for field in response.DESCRIPTOR.fields] == ["usage"]
 
+    def test_a_field_whose_json_name_is_that_of_its_oneof(self) -> None:
+        parameters = tuple(Parameter(name=name, type=ValueType.INTEGER) for name in ("_x", "y"))
+        request = classes(interface(parameters=parameters))["CallRequest"]
+        assert [each.name for each in request.DESCRIPTOR.oneofs] == ["X_x", "_y"]
+
     def test_sixty_four_parameters(self) -> None:
         request = classes(every_type(count=64))["CallStreamRequest"]
         assert len(request.DESCRIPTOR.fields) == 64
@@ -209,7 +215,10 @@ class TestLint:
         assert "non-empty comment" in complaints
 
 
-a_name = st.from_regex(NAME, fullmatch=True).filter(lambda name: camel_case(name)[:1].isalpha())
+SHORT = re.compile(r"_{0,2}[abA](_{0,2}[abA1]){0,2}_?")  # Near each other, as random ones are not.
+a_name = st.one_of(
+    st.from_regex(SHORT, fullmatch=True), st.from_regex(NAME, fullmatch=True)
+).filter(lambda name: camel_case(name)[:1].isalpha())
 a_parameter = st.builds(
     Parameter,
     name=a_name,
@@ -237,7 +246,7 @@ def interfaces(draw: st.DrawFn) -> Interface:
     )
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=100)
 @given(interfaces())
 def test_any_definition_is_a_schema_that_protobuf_takes(described: Interface) -> None:
     made = classes(described)

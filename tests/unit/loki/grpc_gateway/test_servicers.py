@@ -1,7 +1,5 @@
 """The API as clients see it: each call becomes a message, each reply an answer."""
 
-from typing import Any
-
 import grpc
 import msgspec
 import pytest
@@ -43,7 +41,6 @@ from loki.v1 import (
     execution_pb2,
     script_pb2,
     service_pb2,
-    service_pb2_grpc,
     value_pb2,
 )
 from tests.unit.loki.grpc_gateway.call import SCRIPT, execute, failed, status_of, stream
@@ -330,42 +327,3 @@ class TestStreaming:
             ("runner-1", 2),
             ("runner-1", 3),
         ]
-
-    def test_a_reader_that_is_slow_holds_the_acknowledgements_back(self, hosted, shell) -> None:
-        """A chunk beyond HTTP/2's window is taken only when the client reads."""
-        fixed_window = (("grpc.http2.bdp_probe", 0),)  # Else it may grow to hold all of them.
-        shell.answers[CancelRun] = lambda _: Done()
-        shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
-        with grpc.insecure_channel(hosted.address, fixed_window) as channel:
-            stub = service_pb2_grpc.LokiServiceStub(channel)
-            call = stub.StreamScriptExecution(stream())
-            run = shell.wait_for(SubmitRun).run
-            text = "x" * 1024 * 1024
-            chunks = [OutputWritten(run=run, sequence=n, text=text) for n in range(1, 17)]
-            hosted.deliver(*chunks)
-            next(call)
-            shell.wait_for(ChunkTaken)
-            for _ in chunks:  # Time enough for all, were they not held back.
-                stub.GetChildrenStatus(service_pb2.GetChildrenStatusRequest())
-            assert len(shell.sent(ChunkTaken)) < len(chunks)
-            for _ in chunks[1:]:
-                next(call)
-            shell.wait_for(ChunkTaken, len(chunks))
-            call.cancel()
-            shell.wait_for(CancelRun)
-
-    def test_a_value_that_no_answer_can_hold_ends_the_run(self, hosted, shell, stub) -> None:
-        shell.answers[CancelRun] = lambda _: Done()
-        deep: list[Any] = []
-        for _ in range(40):
-            deep = [deep]
-        call = stub.StreamScriptExecution(stream())
-        run = shell.wait_for(SubmitRun).run
-        hosted.deliver(
-            ValueEmitted(run=run, sequence=1, value=msgspec.Raw(msgspec.msgpack.encode(deep)))
-        )
-        with pytest.raises(grpc.RpcError) as raised:
-            next(call)
-        _, details = status_of(raised.value)
-        assert b"RETURN_TYPE_MISMATCH" in details["ErrorInfo"].value
-        assert shell.wait_for(CancelRun).run == run

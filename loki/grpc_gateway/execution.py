@@ -1,0 +1,46 @@
+"""Runs scripts for calls: for as long as a call lasts, and as fast as its client reads."""
+
+import secrets
+from collections.abc import Callable
+
+from loki.actors.role import Shell
+from loki.core.execution import new_id
+from loki.grpc_gateway.convert import Event
+from loki.grpc_gateway.guard import Call
+from loki.grpc_gateway.run_table import RunTable
+from loki.messages.execution import RunFinished, SubmitRun
+
+EXECUTION_HEADER = "loki-execution-id"
+
+
+class Executor:
+    """Gives runs to the Dispatcher and their events to clients."""
+
+    def __init__(self, shell: Shell, runs: RunTable) -> None:
+        self._shell = shell
+        self._runs = runs
+
+    def new_id(self) -> str:
+        """An id for a run, unguessable."""
+        return new_id(self._shell.clock.now_ns(), secrets.token_hex(10))
+
+    async def run(self, submit: SubmitRun, call: Call) -> RunFinished:
+        """The good end of a run that is not to be streamed. Raises: LokiError."""
+        with self._runs.open(submit, call.left_s()) as run:
+            return await run.end()
+
+    async def stream(
+        self, submit: SubmitRun, call: Call, response: Callable[[Event, int, int], object]
+    ) -> None:
+        """Write `response(event, sequence, now_ns)` of each event, the good end being the last.
+
+        Raises: LokiError, of `response` too.
+        """
+        sequence = 0
+        with self._runs.open(submit, call.left_s()) as run:
+            await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
+            while not isinstance(event := await run.next(), RunFinished):
+                sequence = event.sequence
+                await call.context.write(response(event, sequence, self._shell.clock.now_ns()))
+                run.taken(sequence)
+            await call.context.write(response(event, sequence + 1, self._shell.clock.now_ns()))

@@ -1,0 +1,120 @@
+"""The typed methods of all scripts: one generic handler over the directory's snapshot.
+
+Theory of operation. Each call looks its service up once and keeps what it found: its request is
+read with that revision's schema, and that revision is what runs. The Dispatcher hears of a new
+revision a moment before this gateway does, so it is told that the one it has just replaced will do.
+What is not in the snapshot is UNIMPLEMENTED, for those only who may call at all.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import grpc
+
+from loki.errors import ErrorCode, LokiError, ServiceUnavailable
+from loki.grpc_gateway import codec, schema
+from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
+from loki.grpc_gateway.execution import EXECUTION_HEADER, Executor
+from loki.grpc_gateway.guard import Call, Guard
+from loki.grpc_gateway.run_table import RunFailed
+from loki.messages.execution import Cause, SubmitRun
+
+PREFIX = f"/{schema.PACKAGE}."
+
+
+class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only stubs have them.
+    """`loki.tools.v1.*Service/Call` and `/CallStream`."""
+
+    def __init__(self, guard: Guard, executor: Executor, directory: Directory) -> None:
+        self._guard = guard
+        self._executor = executor
+        self._directory = directory
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+        """Called by gRPC, in the gateway's loop, for each call that no static service takes."""
+        path = handler_call_details.method
+        if not path.startswith(PREFIX):
+            return None
+        name, _, method = path[1:].rpartition("/")
+        snapshot = self._directory.snapshot
+        service = snapshot.services.get(name)
+        if service is not None and method == schema.CALL:
+            behaviour, streams = partial(self._call, service), False
+        elif service is not None and method == schema.CALL_STREAM:
+            behaviour, streams = partial(self._call_stream, service), True
+        else:
+            behaviour, streams = partial(_absent, snapshot, path), False
+        return self._guard.raw_handler(behaviour, ClientRole.EXECUTE, server_streaming=streams)
+
+    async def _call(self, service: TypedService, request: bytes, call: Call) -> Any:
+        submit = self._submission(service, request, call, stream=False)
+        with gone_is_told(service):
+            finished = await self._executor.run(submit, call)
+        call.context.set_trailing_metadata(((EXECUTION_HEADER, submit.run),))
+        return codec.response(finished, service.interface.return_type)
+
+    async def _call_stream(self, service: TypedService, request: bytes, call: Call) -> None:
+        submit = self._submission(service, request, call, stream=True)
+        respond = partial(codec.stream_response, return_type=service.interface.return_type)
+        with gone_is_told(service):
+            await self._executor.stream(submit, call, respond)
+
+    def _submission(
+        self, service: TypedService, request: bytes, call: Call, *, stream: bool
+    ) -> SubmitRun:
+        """Raises: LokiError."""
+        return SubmitRun(
+            run=self._executor.new_id(),
+            principal=call.principal.name,
+            script=service.interface.name,
+            revision=service.interface.revision,
+            former=True,
+            arguments=codec.arguments_of(service, request),
+            stream=stream,
+        )
+
+
+async def _absent(snapshot: Snapshot, path: str, _request: bytes, _call: Call) -> None:
+    """Raises: LokiError (UNSUPPORTED); ServiceUnavailable for what the Library may still send."""
+    if not snapshot.whole:
+        raise ServiceUnavailable(
+            f"the library has not sent '{path[1:]}' yet; try again", details={"child": "library"}
+        )
+    raise LokiError(
+        f"there is no typed method '{path[1:]}'; server reflection lists those that there are",
+        code=ErrorCode.UNSUPPORTED,
+    )
+
+
+@contextmanager
+def gone_is_told(service: TypedService) -> Iterator[None]:
+    """Tell a client in a typed method's terms that what it calls has gone meanwhile.
+
+    Raises: ServiceUnavailable where the script has another revision; LokiError (UNSUPPORTED).
+    """
+    try:
+        yield
+    except RunFailed as error:
+        refused = error.finished.cause is Cause.REFUSED
+        if not refused or error.code is not ErrorCode.SCRIPT_NOT_FOUND:
+            raise
+        raise gone(service.interface.name, error.details.get("revision", "")) from error
+
+
+def gone(name: str, present: str) -> LokiError:
+    """`present` is the revision that there is now, or ""."""
+    if present:
+        return ServiceUnavailable(
+            f"'{name}' was replaced while this call came in; try again",
+            details={"script": name, "revision": present},
+        )
+    return LokiError(
+        f"'{name}' was removed while this call came in",
+        code=ErrorCode.UNSUPPORTED,
+        details={"script": name},
+    )

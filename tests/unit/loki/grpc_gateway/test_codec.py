@@ -1,0 +1,248 @@
+"""Requests of typed methods and their responses, as foreign software makes and reads them."""
+
+import gc
+import math
+import weakref
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.message import Message
+
+from loki.errors import ErrorCode, ExecutionError, InvalidArgument, LokiError
+from loki.grpc_gateway import codec
+from loki.grpc_gateway.directory import TypedService
+from loki.messages.execution import (
+    Cause,
+    OutputWritten,
+    ProgressMade,
+    RunFinished,
+    Usage,
+    ValueEmitted,
+)
+from loki.messages.interface import Interface
+from loki.messages.script import Parameter, ValueType
+from loki.messages.value import MAX_DEPTH, ScriptValue, pack, unpack
+from loki.v1_value import fill
+from tests.unit.loki.grpc_gateway.interface import classes, every_type, interface
+
+RESULTS: list[tuple[ValueType, ScriptValue]] = [
+    (ValueType.STRING, ""),
+    (ValueType.STRING, "Jörmungandr"),
+    (ValueType.INTEGER, 0),
+    (ValueType.INTEGER, 2**53 + 1),
+    (ValueType.INTEGER, -(2**63)),
+    (ValueType.NUMBER, 0.0),
+    (ValueType.NUMBER, math.inf),
+    (ValueType.BOOLEAN, False),
+    (ValueType.OBJECT, {}),
+    (ValueType.OBJECT, {"a": [1, None, {"b": b"\xff"}]}),
+    (ValueType.ARRAY, []),
+    (ValueType.ARRAY, [1, 2.5, "x", None]),
+    (ValueType.BYTES, b"\x00\xff"),
+    (ValueType.ANY, None),
+    (ValueType.ANY, {"a": 1}),
+    (ValueType.VOID, None),
+]
+
+
+def given(described: Interface, message: Message) -> dict[str, ScriptValue]:
+    arguments = codec.arguments_of(TypedService(described), message.SerializeToString())
+    return {name: unpack(value) for name, value in arguments.items()}
+
+
+def finished(value: ScriptValue, **facts: Any) -> RunFinished:
+    usage = Usage(wall_ms=1.5, warnings=("max_memory_mb",))
+    return RunFinished(
+        run="7", script="a", cause=Cause.FINISHED, value=pack(value), usage=usage, **facts
+    )
+
+
+def plain(message: Any) -> ScriptValue:
+    """What a client sees in `value`, through protobuf's own JSON where it is a message."""
+    value = message.value
+    return json_format.MessageToDict(value) if isinstance(value, Message) else value
+
+
+class TestRequests:
+    def test_arguments_keep_name_type_and_value(self) -> None:
+        described = every_type()
+        message = classes(described)["CallRequest"](
+            string="Jörmungandr", integer=2**53 + 1, number=0.5, boolean=True, bytes=b"\xff"
+        )
+        fill(message.object.fields["a"], [1, None, {"b": b"\xff"}])
+        fill(message.array.items.add(), 2)
+        assert given(described, message) == {
+            "string": "Jörmungandr",
+            "integer": 2**53 + 1,
+            "number": 0.5,
+            "boolean": True,
+            "bytes": b"\xff",
+            "object": {"a": [1, None, {"b": b"\xff"}]},
+            "array": [2],
+        }
+
+    def test_what_is_not_given_is_left_out_and_zeros_are_not(self) -> None:
+        described = every_type()
+        request = classes(described)["CallStreamRequest"]
+        assert given(described, request()) == {}
+        message = request(string="", integer=0, number=0.0, boolean=False, bytes=b"")
+        message.object.SetInParent()
+        message.array.SetInParent()
+        assert given(described, message) == {
+            "string": "",
+            "integer": 0,
+            "number": 0.0,
+            "boolean": False,
+            "bytes": b"",
+            "object": {},
+            "array": [],
+        }
+
+    def test_names_are_the_scripts_own(self) -> None:
+        names = ("maxAge", "HTTP", "from", "_x", "None")
+        parameters = tuple(Parameter(name=name, type=ValueType.STRING) for name in names)
+        described = interface(parameters=parameters)
+        request = classes(described)["CallRequest"]
+        message = json_format.ParseDict({name: name for name in names}, request())
+        assert given(described, message) == {name: name for name in names}
+
+    @pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x08", b"\x0a\x05x"])
+    def test_bytes_that_are_no_message_are_an_invalid_argument(self, data: bytes) -> None:
+        with pytest.raises(InvalidArgument, match="not a request of this method"):
+            codec.arguments_of(TypedService(every_type()), data)
+
+    def test_text_that_is_no_utf8_is_an_invalid_argument(self) -> None:
+        with pytest.raises(InvalidArgument):
+            codec.arguments_of(TypedService(every_type()), b"\x0a\x01\xff")
+
+    def test_too_deep_an_argument_is_named(self) -> None:
+        deep: ScriptValue = 1
+        for _ in range(MAX_DEPTH):
+            deep = [deep]
+        described = every_type()
+        message = classes(described)["CallRequest"]()
+        fill(message.object.fields["a"], deep)
+        with pytest.raises(InvalidArgument, match=r"argument 'object': .*nested") as raised:
+            given(described, message)
+        assert raised.value.details == {"field": "object"}
+
+
+class TestStaleSchemas:
+    def stale(self, described: Interface, message: Message) -> LokiError:
+        with pytest.raises(LokiError) as raised:
+            given(described, message)
+        assert raised.value.code is ErrorCode.STALE_SCHEMA
+        return raised.value
+
+    def test_a_field_of_another_revision_is_refused(self) -> None:
+        old = interface(numbers=(1,))
+        new = interface(numbers=(2,), revision="r2")
+        error = self.stale(new, classes(old)["CallRequest"](n=5))
+        assert error.details == {"script": "average", "revision": "r2", "numbers": "1"}
+        assert "server reflection" in error.message
+        assert "revision r2" in error.message
+
+    def test_a_known_number_with_another_type_is_refused(self) -> None:
+        old = interface(parameters=(Parameter(name="n", type=ValueType.STRING),))
+        assert self.stale(interface(), classes(old)["CallRequest"](n="5")).details["numbers"] == "1"
+
+    def test_many_such_fields_are_cut_short(self) -> None:
+        old = every_type(count=64)
+        message = classes(old)["CallRequest"]()
+        for number in range(7, 64, 7):
+            setattr(message, f"p_{number}", "x")
+        error = self.stale(interface(), message)
+        assert error.details["numbers"] == "8, 15, 22, 29, 36, 43, 50, 57"
+
+    def test_an_old_request_without_such_a_field_is_taken(self) -> None:
+        old = classes(interface(numbers=(1,)))["CallRequest"]
+        assert given(interface(numbers=(2,)), old()) == {}
+
+
+class TestReaders:
+    def test_a_reader_is_made_once_for_each_revision(self) -> None:
+        first, second = TypedService(interface()), TypedService(interface())
+        assert codec.reader_of(first) is codec.reader_of(first)
+        assert codec.reader_of(first) is not codec.reader_of(second)
+
+    def test_what_is_not_called_any_more_is_collected(self) -> None:
+        service = TypedService(every_type())
+        message = weakref.ref(codec.reader_of(service).message)
+        for _ in range(codec.MOST_READERS):
+            codec.reader_of(TypedService(interface()))
+        gc.collect()
+        assert message() is None
+
+
+class TestResponses:
+    @pytest.mark.parametrize(("declared", "value"), RESULTS)
+    def test_clients_read_the_value_in_its_declared_type(
+        self, declared: ValueType, value: ScriptValue
+    ) -> None:
+        described = interface(return_type=declared)
+        sent = codec.response(finished(value), declared)
+        received = classes(described)["CallResponse"].FromString(sent.SerializeToString())
+        assert received.usage.wall_ms == 1.5
+        assert list(received.usage.warnings) == ["max_memory_mb"]
+        if declared is not ValueType.VOID:
+            assert received.HasField("value")
+            assert plain(received) == plain(sent)
+        if not isinstance(value, dict | list | None):
+            assert received.value == value
+
+    def test_an_object_arrives_whole(self) -> None:
+        sent = codec.response(finished({"a": [1, b"\xff"]}), ValueType.OBJECT)
+        received = classes(interface(return_type=ValueType.OBJECT))["CallResponse"].FromString(
+            sent.SerializeToString()
+        )
+        items = received.value.fields["a"].array_value.items
+        assert [items[0].int_value, items[1].bytes_value] == [1, b"\xff"]
+
+    @pytest.mark.parametrize("declared", list(ValueType))
+    def test_another_type_is_a_mismatch(self, declared: ValueType) -> None:
+        others = [value for type_, value in RESULTS if type_ not in (declared, ValueType.ANY)]
+        if declared is ValueType.ANY:
+            return
+        for value in others:
+            with pytest.raises(ExecutionError) as raised:
+                codec.response(finished(value), declared)
+            assert raised.value.code is ErrorCode.RETURN_TYPE_MISMATCH
+            assert raised.value.details["declared"] == declared.value
+
+    @pytest.mark.parametrize(("declared", "value"), RESULTS)
+    def test_a_stream_ends_with_the_same_value(
+        self, declared: ValueType, value: ScriptValue
+    ) -> None:
+        end = finished(value, output_truncated=True)
+        sent = codec.stream_response(end, 9, 1_500_000_000, declared)
+        received = classes(interface(return_type=declared))["CallStreamResponse"].FromString(
+            sent.SerializeToString()
+        )
+        assert (received.WhichOneof("chunk"), received.sequence) == ("result", 9)
+        assert (received.execution_id, received.time.ToNanoseconds()) == ("7", 1_500_000_000)
+        assert received.result.output_truncated
+        assert received.result.usage.wall_ms == 1.5
+        if declared is not ValueType.VOID:
+            assert plain(received.result) == plain(sent.result)
+
+    @pytest.mark.parametrize(
+        ("event", "kind", "text"),
+        [
+            (OutputWritten(run="7", sequence=1, text="x\n"), "output", 'text: "x\\n"\n'),
+            (
+                ProgressMade(run="7", sequence=1, fraction=0.5, text=""),
+                "progress",
+                "fraction: 0.5\n",
+            ),
+            (ValueEmitted(run="7", sequence=1, value=pack([1])), "value", None),
+        ],
+    )
+    def test_events_before_the_end_are_read_alike(self, event: Any, kind: str, text: str) -> None:
+        sent = codec.stream_response(event, 1, 2, ValueType.NUMBER)
+        received = classes(interface())["CallStreamResponse"].FromString(sent.SerializeToString())
+        assert (received.WhichOneof("chunk"), received.sequence) == (kind, 1)
+        assert (received.execution_id, received.time.ToNanoseconds()) == ("7", 2)
+        assert json_format.MessageToDict(received) == json_format.MessageToDict(sent)
+        if text is not None:
+            assert str(getattr(received, kind)) == text
