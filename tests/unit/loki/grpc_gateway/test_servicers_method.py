@@ -12,7 +12,7 @@ from tests.unit.loki.grpc_gateway.interface import interface
 NO_CACHE = ChunkCacheStatistics(entries=0, capacity=0, hits=0, misses=0, evictions=0, compiles=0)
 
 
-def test_s_3_3_3_methods_are_named_exactly_when_they_are_there(self, hosted, shell, stub) -> None:
+def test_s_3_3_3_methods_are_named_exactly_when_they_are_there(hosted, shell, stub) -> None:
     shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=(SCRIPT,))
     shell.answers[GetScript] = lambda _: ScriptFound(script=SCRIPT)
     shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
