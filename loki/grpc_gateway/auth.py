@@ -1,58 +1,53 @@
-"""Who calls, and which roles they have."""
+"""Who calls: what gRPC tells of a caller, and whom that makes it."""
 
 import ipaddress
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
-from loki.errors import ErrorCode, PermissionRefused
+from loki.core.credential import Caller
 
-
-class ClientRole(Enum):
-    """What a caller may do."""
-
-    VIEW = "view"  # See scripts, children and executions.
-    EXECUTE = "execute"  # Run scripts that the device holds, and cancel executions.
-    ADHOC = "adhoc"  # Run source text that comes with the call.
-    DATA = "data"  # Read what scripts keep, such as time series.
-    REGISTER = "register"  # Add, change and remove scripts.
-    ADMIN = (
-        "admin"  # Read the log and make backups, which tell of everybody's scripts; reset parts.
-    )
-    FAULT = "fault"  # Inject faults.
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Somebody who calls."""
-
-    name: str
-    roles: frozenset[ClientRole]
-
-    def require(self, role: ClientRole) -> None:
-        """Raises: PermissionRefused (ROLE)."""
-        if role not in self.roles:
-            raise PermissionRefused(
-                f"'{self.name}' needs the role '{role.value}' for this",
-                code=ErrorCode.ROLE,
-                details={"principal": self.name, "role": role.value},
-            )
-
-
-LOCAL = Principal("local", frozenset(ClientRole) - {ClientRole.FAULT})
-LOCAL_PEERS = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:")
+AUTHORIZATION = "authorization"
+NAMES = ("x509_common_name", "x509_subject_alternative_name")
+"""Keys of the auth context. Source: grpc, grpc_security_constants.h."""
+LOCAL_PEERS = ("ipv4:127.", "ipv6:[::1]:", "ipv6:%5B::1%5D:", "unix:")
 """How gRPC writes an address of this device. Source: gRPC naming, address URIs."""
 
 
-def principal_of(peer: str) -> Principal:
-    """Who is at that address of gRPC's; without credentials only this device is anybody.
+class Connection(Protocol):
+    """As much of gRPC's context as tells of the caller."""
 
-    Raises: PermissionRefused (NO_CREDENTIALS).
-    """
-    if peer.startswith(LOCAL_PEERS):
-        return LOCAL
-    raise PermissionRefused(
-        "calls from another device need credentials", code=ErrorCode.NO_CREDENTIALS
+    def peer(self) -> str: ...
+    def invocation_metadata(self) -> Iterable[tuple[str, str | bytes]] | None: ...
+    def auth_context(self) -> Mapping[str, Iterable[bytes]]: ...
+
+
+def caller_of(connection: Connection) -> Caller:
+    """What the caller shows; nothing of it is believed yet."""
+    return Caller(
+        local=is_local(connection.peer()),
+        authorization=tuple(
+            value if isinstance(value, str) else value.decode(errors="replace")
+            for key, value in connection.invocation_metadata() or ()
+            if key == AUTHORIZATION
+        ),
+        names=_names(connection.auth_context()),
     )
+
+
+def _names(context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
+    """Empty unless the client showed a certificate that TLS verified."""
+    found = (name for key in NAMES for name in context.get(key, ()))
+    return tuple(dict.fromkeys(name.decode(errors="replace") for name in found))
+
+
+def is_local(peer: str) -> bool:
+    """Whether that address of gRPC's is on this device."""
+    return peer.startswith(LOCAL_PEERS)
+
+
+def host_of(peer: str) -> str:
+    """Without the port: "ipv4:192.0.2.7:4711" is "ipv4:192.0.2.7"."""
+    return peer.rpartition(":")[0] or peer
 
 
 def is_loopback(host: str) -> bool:

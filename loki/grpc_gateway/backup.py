@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from loki.actors.role import Shell
 from loki.errors import ErrorCode, InvalidArgument, LokiError, ServiceUnavailable
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.guard import Call, needs
+from loki.messages.access import ClientRole
 from loki.messages.backup import BackupContents, BeginBackup, EndBackup, ReadBackup
 from loki.messages.envelope import Message, Request
 from loki.messages.gateway import GatewayConfig

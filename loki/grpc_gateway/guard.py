@@ -15,10 +15,12 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
+from loki.core.principal import Principal
 from loki.errors import ErrorCode, InvalidArgument, LokiError
-from loki.grpc_gateway.auth import ClientRole, Principal, principal_of
+from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.run_table import RunFailed
 from loki.grpc_gateway.status import status_of
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Failure
 
 ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -74,8 +76,9 @@ SERIALIZE = methodcaller("SerializeToString")
 class Guard:
     """Wraps behaviours into handlers. Nothing that they raise reaches gRPC as it is."""
 
-    def __init__(self, log: logging.Logger) -> None:
+    def __init__(self, log: logging.Logger, access: Access) -> None:
         self._log = log
+        self._access = access
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -128,12 +131,11 @@ class Guard:
     ) -> object:
         self._begin(context)
         try:
-            principal = principal_of(context.peer())
-            principal.require(role)
-            return await behaviour(Call(principal, context))
+            return await behaviour(Call(self._access.enter(context, role), context))
         except RunFailed as error:
             status = status_of(self._hide_bug(error.failure), error.finished)
         except LokiError as error:
+            self._access.refused(error, context.peer())
             status = status_of(self._hide_bug(Failure.of(error)))
         except grpc.aio.BaseError:
             raise  # gRPC's own, such as of a write to a client that left.

@@ -15,11 +15,11 @@ import grpc
 
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway import codec, schema
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
 from loki.grpc_gateway.execution import EXECUTION_HEADER, Executor
 from loki.grpc_gateway.guard import Call, Guard
 from loki.grpc_gateway.run_table import RunFailed
+from loki.messages.access import ClientRole
 from loki.messages.execution import Cause, SubmitRun
 
 PREFIX = f"/{schema.PACKAGE}."

@@ -5,8 +5,8 @@ from typing import TypeVar
 from loki.actors.role import Shell
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway import series_convert
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.guard import Call, needs
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Message, Request
 from loki.messages.series import ReadRows
 from loki.v1 import series_pb2

@@ -11,6 +11,7 @@ from grpc_reflection.v1alpha import reflection
 
 from loki.actors.role import Handler, Role, Shell
 from loki.errors import ConfigurationError
+from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.auth import is_loopback
 from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
@@ -71,7 +72,8 @@ class Gateway(Role):
 
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
-        self._guard = Guard(self.shell.log)
+        self._access = Access(self.shell.log, self.shell.later)
+        self._guard = Guard(self.shell.log, self._access)
         self._server = grpc.aio.server(options=OPTIONS)
         self._add_services()
         host = self._settings.host

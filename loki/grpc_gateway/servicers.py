@@ -9,7 +9,6 @@ from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.children import ROOT, all_children, root_children
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
@@ -17,6 +16,7 @@ from loki.grpc_gateway.execution import Executor
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER
+from loki.messages.access import ClientRole
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.gateway import GatewayConfig

@@ -9,9 +9,9 @@ import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded, ServiceUnavailable
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.server import BACKUPS
+from loki.messages.access import ClientRole
 from loki.messages.backup import (
     BackupBegun,
     BackupContents,

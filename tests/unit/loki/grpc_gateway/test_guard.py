@@ -8,13 +8,16 @@ import grpc
 import pytest
 
 from loki.errors import ErrorCode, LokiError
-from loki.grpc_gateway.auth import ClientRole
+from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.guard import Call, Guard, Malformed, needs
 from loki.grpc_gateway.servicers import LokiServicer
+from loki.messages.access import ClientRole
 from loki.v1 import service_pb2
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 METHOD = SERVICE.methods_by_name["GetScript"]
+LOG = logging.getLogger("loki.gateway")
+ACCESS = Access(LOG, lambda _delay_s, _action: None)
 REQUEST = service_pb2.GetScriptRequest(name="average")
 
 
@@ -28,6 +31,12 @@ class FakeContext:
 
     def peer(self) -> str:
         return self._peer
+
+    def invocation_metadata(self) -> Any:
+        return ()
+
+    def auth_context(self) -> Any:
+        return {}
 
     def time_remaining(self) -> float | None:
         return None
@@ -46,7 +55,7 @@ class FakeContext:
 
 def serve(behaviour: Any, context: FakeContext, request: Any = REQUEST) -> Any:
     async def scene() -> Any:
-        guard = Guard(logging.getLogger("loki.gateway"))
+        guard = Guard(LOG, ACCESS)
         return await guard.handler(METHOD, behaviour).unary_unary(request, context)
 
     return asyncio.run(scene())
@@ -70,7 +79,7 @@ def test_a_behaviour_without_a_role_is_not_served() -> None:
         async def behaviour(_request: Any, _call: Call) -> Any:
             return None
 
-        Guard(logging.getLogger()).handler(METHOD, behaviour)
+        Guard(LOG, ACCESS).handler(METHOD, behaviour)
 
     with pytest.raises(AttributeError, match="role"):
         asyncio.run(scene())
@@ -148,7 +157,7 @@ def test_grpcs_own_ends_pass_through(error: BaseException) -> None:
 
 def test_idle_means_that_every_answer_has_left() -> None:
     async def scene() -> None:
-        guard = Guard(logging.getLogger())
+        guard = Guard(LOG, ACCESS)
         assert await guard.idle(0)
         context = FakeContext()
         with pytest.raises(grpc.aio.AbortError):

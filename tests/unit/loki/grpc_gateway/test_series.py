@@ -9,8 +9,8 @@ import grpc
 import pytest
 
 from loki.errors import ErrorCode, IoError, ServiceUnavailable
-from loki.grpc_gateway.auth import ClientRole
 from loki.grpc_gateway.series import SeriesServicer
+from loki.messages.access import ClientRole
 from loki.messages.series import (
     AggregateRows,
     ListAllSeries,

@@ -1,0 +1,90 @@
+"""Who calls, and what that allows: roles, and the scripts that the roles reach.
+
+A caller is never told of a script that it may not see: asking for it fails as for one that is not
+there. For one that it sees and may not use, the refusal names what is missing.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
+from loki.messages.access import EVERY_SCRIPT, NO_QUOTA, ClientRole, Quota
+from loki.messages.event import BudgetWarned, ChildChanged, ConfigRejected, Fact, ScriptChanged
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who calls."""
+
+    name: str
+    roles: frozenset[ClientRole]
+    scripts: tuple[str, ...] = EVERY_SCRIPT  # Globs over names.
+    quota: Quota = NO_QUOTA
+
+    def require(self, role: ClientRole) -> None:
+        """Raises: PermissionRefused (ROLE)."""
+        if role not in self.roles:
+            raise PermissionRefused(
+                f"'{self.name}' needs the role '{role.value}' for this",
+                code=ErrorCode.ROLE,
+                details={"principal": self.name, "role": role.value},
+            )
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether its roles reach every script, whatever its name."""
+        return "*" in self.scripts
+
+    def reaches(self, script: str) -> bool:
+        """Whether its roles hold for scripts of that name."""
+        return self.unbounded or any(fnmatchcase(script, glob) for glob in self.scripts)
+
+
+LOCAL = Principal("local", frozenset(ClientRole) - {ClientRole.FAULT})
+"""Whoever calls from this device without credentials; nothing bounds it."""
+
+
+def may_see(principal: Principal, script: str) -> bool:
+    """Whether it may know that there is such a script; what it does not see is not there."""
+    return ClientRole.VIEW in principal.roles and principal.reaches(script)
+
+
+def may_run(principal: Principal, script: str) -> bool:
+    """Whether it may run such a script, also through its typed method."""
+    return ClientRole.EXECUTE in principal.roles and principal.reaches(script)
+
+
+def may_hear(principal: Principal, fact: Fact) -> bool:
+    """Whether it may be told of that event; rejected files may name any script."""
+    match fact:
+        case ScriptChanged(name=script) | BudgetWarned(script=script):
+            return may_see(principal, script)
+        case ConfigRejected():
+            return principal.unbounded
+        case ChildChanged():
+            return True
+
+
+def require_seen(principal: Principal, script: str) -> None:
+    """Raises: ScriptNotFound for what it may not see, in the words for what is not there."""
+    if not may_see(principal, script):
+        raise unseen(script)
+
+
+def unseen(script: str) -> ScriptNotFound:
+    """As for a script that is not there, without a guess which one was meant."""
+    return ScriptNotFound(f"there is no script '{script}'", details={"script": script})
+
+
+def require_name(principal: Principal, script: str) -> None:
+    """Whether it may register under that name, be it taken or not.
+
+    Raises: PermissionRefused (ROLE).
+    """
+    if not principal.reaches(script):
+        globs = ", ".join(f"'{glob}'" for glob in principal.scripts)
+        raise PermissionRefused(
+            f"'{principal.name}' may register scripts named {globs} only, and not '{script}'",
+            code=ErrorCode.ROLE,
+            details={"principal": principal.name, "role": ClientRole.REGISTER.value},
+        )

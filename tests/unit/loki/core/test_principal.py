@@ -1,0 +1,105 @@
+"""What a principal may do with which scripts: tables."""
+
+import pytest
+
+from loki.core.principal import (
+    LOCAL,
+    Principal,
+    may_hear,
+    may_run,
+    may_see,
+    require_name,
+    require_seen,
+)
+from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
+from loki.messages.access import NO_QUOTA, ClientRole
+from loki.messages.event import (
+    BudgetWarned,
+    ChildChanged,
+    ConfigRejected,
+    Fact,
+    ScriptChange,
+    ScriptChanged,
+)
+from loki.messages.lifecycle import ChildState
+from loki.messages.script import Origin
+
+VIEW, EXECUTE, REGISTER = ClientRole.VIEW, ClientRole.EXECUTE, ClientRole.REGISTER
+READER = Principal("reader", frozenset({VIEW}), ("sensor_*", "average"))
+RUNNER = Principal("runner", frozenset({VIEW, EXECUTE}), ("sensor_?",))
+BLIND = Principal("blind", frozenset({EXECUTE}))
+NOBODY = Principal("nobody", frozenset(ClientRole), ())
+
+
+@pytest.mark.parametrize(
+    ("principal", "script", "sees", "runs"),
+    [
+        (LOCAL, "anything", True, True),
+        (READER, "sensor_a", True, False),
+        (READER, "average", True, False),
+        (READER, "averages", False, False),
+        (READER, "Sensor_a", False, False),
+        (READER, "my_sensor_a", False, False),
+        (RUNNER, "sensor_1", True, True),
+        (RUNNER, "sensor_12", False, False),
+        (BLIND, "sensor_1", False, True),
+        (NOBODY, "sensor_1", False, False),
+        (NOBODY, "", False, False),
+    ],
+)
+def test_roles_hold_for_scripts_of_matching_names(
+    principal: Principal, script: str, sees: bool, runs: bool
+) -> None:
+    assert (may_see(principal, script), may_run(principal, script)) == (sees, runs)
+
+
+def test_what_may_not_be_seen_is_not_there() -> None:
+    require_seen(READER, "average")
+    with pytest.raises(ScriptNotFound, match="there is no script 'other'") as raised:
+        require_seen(READER, "other")
+    assert raised.value.details == {"script": "other"}
+
+
+def test_a_missing_role_is_named() -> None:
+    with pytest.raises(PermissionRefused, match="'reader' needs the role 'register'") as raised:
+        READER.require(REGISTER)
+    assert raised.value.code is ErrorCode.ROLE
+    assert raised.value.details == {"principal": "reader", "role": "register"}
+
+
+def test_a_name_to_register_must_match_whether_it_is_taken_or_not() -> None:
+    require_name(READER, "sensor_new")
+    with pytest.raises(PermissionRefused, match=r"'sensor_\*', 'average' only, and not 'pump'"):
+        require_name(READER, "pump")
+
+
+def test_local_has_every_role_but_fault_and_no_quota() -> None:
+    assert LOCAL.roles == set(ClientRole) - {ClientRole.FAULT}
+    assert LOCAL.quota == NO_QUOTA
+
+
+def changed(name: str) -> ScriptChanged:
+    return ScriptChanged(name=name, revision="1", change=ScriptChange.ADDED, origin=Origin.FILE)
+
+
+def warned(name: str) -> BudgetWarned:
+    return BudgetWarned(run="r", script=name, limit="max_memory_mb", used=8, allowed=10)
+
+
+REJECTED = ConfigRejected(file="tools.toml", problem="tools[2] 'secret_pump': x")
+
+
+@pytest.mark.parametrize(
+    ("fact", "hears"),
+    [
+        (changed("sensor_a"), True),
+        (changed("pump"), False),
+        (warned("average"), True),
+        (warned("pump"), False),
+        (REJECTED, False),
+        (ChildChanged(child="hel", state=ChildState.UP), True),
+    ],
+)
+def test_events_tell_of_scripts_that_may_be_seen(fact: Fact, hears: bool) -> None:
+    assert may_hear(READER, fact) is hears
+    assert may_hear(LOCAL, fact)
