@@ -1,10 +1,11 @@
 """Requests of typed methods as arguments of a run, and ends of runs as their responses.
 
 Theory of operation. What reads a request is made from its revision's parameters when the first
-call comes, in a descriptor pool of its own, and kept for as long as it is among the most used:
-about 15 us and 2 KiB, dropped with the revision. Responses need nothing for each script, for their
-shape depends on the declared type alone: one class for each type serves all scripts, and the other
-events of a stream are those of StreamScriptExecution, byte for byte.
+call comes, in a descriptor pool of its own, and kept for as long as it is among the most used: it
+takes 30 us and 10 KiB, the whole file with all that it imports would take ten times as much.
+Responses need nothing for each script, for their shape depends on the declared type alone: a class
+for each type serves all, and the other events of a stream are those of StreamScriptExecution, byte
+for byte.
 """
 
 from collections.abc import Callable, Mapping

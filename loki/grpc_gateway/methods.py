@@ -3,7 +3,8 @@
 Theory of operation. Each call looks its service up once and keeps what it found: its request is
 read with that revision's schema, and that revision is what runs. The Dispatcher hears of a new
 revision a moment before this gateway does, so it is told that the one it has just replaced will do.
-What is not in the snapshot is UNIMPLEMENTED, for those only who may call at all.
+What is not in the snapshot is UNIMPLEMENTED, and so is, in the same words, what is out of reach of
+the caller's roles; who may call nothing at all is told only that.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from loki.core.principal import may_run
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway import codec, schema
 from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
@@ -48,7 +50,7 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         elif service is not None and method == schema.CALL_STREAM:
             behaviour, streams = partial(self._call_stream, service), True
         else:
-            behaviour, streams = partial(_absent, snapshot, path), False
+            behaviour, streams = partial(_refuse, snapshot, path[1:]), False
         return self._guard.raw_handler(behaviour, ClientRole.EXECUTE, server_streaming=streams)
 
     async def _call(self, service: TypedService, request: bytes, call: Call) -> Any:
@@ -68,6 +70,8 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         self, service: TypedService, request: bytes, call: Call, *, stream: bool
     ) -> SubmitRun:
         """Raises: LokiError."""
+        if not may_run(call.principal, service.interface.name):
+            raise absent(f"{service.full_name}/{schema.CALL_STREAM if stream else schema.CALL}")
         return SubmitRun(
             run=self._executor.new_id(),
             principal=call.principal.name,
@@ -79,14 +83,19 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         )
 
 
-async def _absent(snapshot: Snapshot, path: str, _request: bytes, _call: Call) -> None:
+async def _refuse(snapshot: Snapshot, method: str, _request: bytes, _call: Call) -> None:
     """Raises: LokiError (UNSUPPORTED); ServiceUnavailable for what the Library may still send."""
     if not snapshot.whole:
         raise ServiceUnavailable(
-            f"the library has not sent '{path[1:]}' yet; try again", details={"child": "library"}
+            f"the library has not sent '{method}' yet; try again", details={"child": "library"}
         )
-    raise LokiError(
-        f"there is no typed method '{path[1:]}'; server reflection lists those that there are",
+    raise absent(method)
+
+
+def absent(method: str) -> LokiError:
+    """What is said of a method that is not there, as far as the caller may know."""
+    return LokiError(
+        f"there is no typed method '{method}'; server reflection lists those that there are",
         code=ErrorCode.UNSUPPORTED,
     )
 

@@ -12,6 +12,7 @@ import pytest
 
 from loki.actors.role import Context, Timer
 from loki.clock import SystemClock
+from loki.core.credential import Credentials
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents
@@ -158,6 +159,10 @@ class Hosted:
             assert self.gateway.handlers()[PublishInterfaces](news, context) == Done()
 
         self.run(hear())
+
+    def let_in(self, credentials: Credentials) -> None:
+        """From now on, whoever has these."""
+        self.gateway._access.credentials = credentials
 
     def drain(self, grace_s: float) -> Any:
         """A future of the end of the drain."""

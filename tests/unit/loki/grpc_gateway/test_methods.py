@@ -8,8 +8,11 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from loki.core.credential import Credentials, digest
+from loki.core.principal import Principal
 from loki.errors import ErrorCode
 from loki.grpc_gateway import schema
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Done, Failure
 from loki.messages.execution import (
     CancelRun,
@@ -210,6 +213,26 @@ class TestRefusals:
         call = channel.unary_unary(f"/loki.tools.v1.{path}")
         code, _ = self.refused(shell, lambda: call(b""))
         assert code is grpc.StatusCode.UNIMPLEMENTED
+
+    @pytest.mark.parametrize("method", ["Call", "CallStream"])
+    def test_a_script_out_of_reach_is_as_one_that_is_not_there(
+        self, hosted, shell, typed, channel, method
+    ) -> None:
+        """A caller is not told of a script that its roles do not reach."""
+        reader = Principal("ann", frozenset({ClientRole.VIEW, ClientRole.EXECUTE}), ("other*",))
+        token = ("authorization", "Bearer t")
+        hosted.let_in(Credentials(tokens=((digest(b"t"), reader),)))
+
+        def told(service: str) -> tuple[Any, str]:
+            call = channel.unary_unary(f"/loki.tools.v1.{service}/{method}")
+            with pytest.raises(grpc.RpcError) as raised:
+                call(b"", metadata=(token,))
+            return raised.value.code(), raised.value.details()
+
+        code, text = told("AverageService")
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+        assert told("AbsentService") == (code, text.replace("Average", "Absent"))
+        assert shell.sent(SubmitRun) == []
 
     def test_a_script_that_the_library_may_still_send(self, hosted, shell, channel) -> None:
         publish(hosted, interface("other"))
