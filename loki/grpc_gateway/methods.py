@@ -46,21 +46,23 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         snapshot = self._directory.snapshot
         service = snapshot.services.get(name)
         if service is not None and method == schema.CALL:
-            behaviour, streams = partial(self._call, service), False
+            behaviour, streams = partial(self.call, service), False
         elif service is not None and method == schema.CALL_STREAM:
-            behaviour, streams = partial(self._call_stream, service), True
+            behaviour, streams = partial(self.call_stream, service), True
         else:
             behaviour, streams = partial(_refuse, snapshot, path[1:]), False
         return self._guard.raw_handler(behaviour, ClientRole.EXECUTE, server_streaming=streams)
 
-    async def _call(self, service: TypedService, request: bytes, call: Call) -> Any:
+    async def call(self, service: TypedService, request: bytes, call: Call) -> Any:
+        """The response message. Raises: LokiError."""
         submit = self._submission(service, request, call, stream=False)
         with gone_is_told(service):
             finished = await self._executor.run(submit, call)
         call.context.set_trailing_metadata(((EXECUTION_HEADER, submit.run),))
         return codec.response(finished, service.interface.return_type)
 
-    async def _call_stream(self, service: TypedService, request: bytes, call: Call) -> None:
+    async def call_stream(self, service: TypedService, request: bytes, call: Call) -> None:
+        """Write each response message as it comes. Raises: LokiError."""
         submit = self._submission(service, request, call, stream=True)
         respond = partial(codec.stream_response, return_type=service.interface.return_type)
         with gone_is_told(service):

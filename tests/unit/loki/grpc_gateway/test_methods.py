@@ -152,7 +152,7 @@ class TestCall:
         typed.call(typed.request(), timeout=TIMEOUT_S)
         typed.call(typed.request())
         (_, _, bound), (_, _, free) = shell.sent(SubmitRun)
-        assert 0 < bound <= TIMEOUT_S
+        assert 0 < bound < 2 * TIMEOUT_S  # gRPC rounds it up, by 0.1 s here.
         assert free is None
 
     @pytest.mark.parametrize("streamed", [False, True])
