@@ -136,9 +136,9 @@ def describe(interface: Interface) -> FileDescriptorProto:
     )
     file.message_type.extend(
         (
-            request(interface, f"{service}{CALL}Request"),
+            request(interface.parameters, interface.numbers, f"{service}{CALL}Request"),
             response(interface.return_type, f"{service}{CALL}Response"),
-            request(interface, f"{service}{CALL_STREAM}Request"),
+            request(interface.parameters, interface.numbers, f"{service}{CALL_STREAM}Request"),
             stream_response(interface.return_type, f"{service}{CALL_STREAM}Response"),
         )
     )
@@ -157,10 +157,12 @@ def describe(interface: Interface) -> FileDescriptorProto:
     return file
 
 
-def request(interface: Interface, name: str) -> DescriptorProto:
+def request(
+    parameters: tuple[Parameter, ...], numbers: tuple[int, ...], name: str
+) -> DescriptorProto:
     """A field for each parameter, all of them optional: presence tells "not given" from zero."""
     message = DescriptorProto(name=name)
-    for parameter, number in zip(interface.parameters, interface.numbers, strict=True):
+    for parameter, number in zip(parameters, numbers, strict=True):
         field = typed_field(message, snake_case(parameter.name), number, parameter.type)
         field.json_name = parameter.name
     close(message)

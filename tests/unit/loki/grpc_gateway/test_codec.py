@@ -1,6 +1,5 @@
 """Requests of typed methods and their responses, as foreign software makes and reads them."""
 
-import gc
 import math
 import weakref
 from typing import Any
@@ -160,19 +159,34 @@ class TestStaleSchemas:
         assert given(interface(numbers=(2,)), old()) == {}
 
 
+def numbered(number: int) -> TypedService:
+    """One whose reader no other number's serves."""
+    return TypedService(interface(numbers=(20_000 + number,)))
+
+
 class TestReaders:
-    def test_a_reader_is_made_once_for_each_revision(self) -> None:
-        first, second = TypedService(interface()), TypedService(interface())
-        assert codec.reader_of(first) is codec.reader_of(first)
-        assert codec.reader_of(first) is not codec.reader_of(second)
+    def test_a_new_revision_with_the_same_parameters_needs_no_new_one(self) -> None:
+        first = TypedService(interface("first", revision="r1"))
+        second = TypedService(interface("second", revision="r2", return_type=ValueType.VOID))
+        assert codec.reader_of(first) is codec.reader_of(second)
+        renamed = interface(parameters=(Parameter(name="m", type=ValueType.INTEGER),))
+        for other in renamed, interface(numbers=(2,)):
+            assert codec.reader_of(TypedService(other)) is not codec.reader_of(first)
 
     def test_what_is_not_called_any_more_is_collected(self) -> None:
-        service = TypedService(every_type())
-        message = weakref.ref(codec.reader_of(service).message)
-        for _ in range(codec.MOST_READERS):
-            codec.reader_of(TypedService(interface()))
-        gc.collect()
+        """The collector does not come by itself: it sees few objects, not what they hold."""
+        message = weakref.ref(codec.reader_of(numbered(0)).message)
+        for number in range(codec.MOST_READERS + codec.MADE_BETWEEN_COLLECTIONS):
+            codec.reader_of(numbered(1 + number))
         assert message() is None
+
+    def test_what_is_called_stays(self) -> None:
+        service = numbered(0)
+        reader = codec.reader_of(service)
+        for number in range(codec.MOST_READERS + 1):
+            codec.reader_of(numbered(1 + number))
+            codec.reader_of(service)
+        assert codec.reader_of(service) is reader
 
 
 class TestResponses:
