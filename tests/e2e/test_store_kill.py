@@ -32,6 +32,8 @@ ROUNDS = int(os.environ.get("LOKI_KILL_ROUNDS", "30"))
 SEED = int(os.environ.get("LOKI_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 2**31)
 PATIENCE_S = 20.0
 SERVING_WITHIN_S = 3.0
+MOST_TOLD = 120
+BEYOND_ANY_KILL = 500  # Operations.
 CONFIG = """
 [supervision]
 intensity = 10000
@@ -77,12 +79,15 @@ class Writer:
                     self._news.notify_all()
 
     def _follow(self, client: LokiClient, stop: threading.Event) -> None:
-        arguments = {"store": self.ledger.name, "first": self.ledger.done + 1}
+        """A run whose next call waits for the next Hel outlives this one, and ends by itself."""
+        first = self.ledger.done + 1
+        arguments = {"store": self.ledger.name, "first": first, "last": first + BEYOND_ANY_KILL}
         with client.stream("use", arguments) as events:
             for event in events:
-                assert isinstance(event, Value)
-                assert isinstance(event.value, int)
-                self._tell(event.value)
+                if isinstance(event, Value):
+                    assert isinstance(event.value, int)
+                    self._tell(event.value)
+        assert stop.is_set(), "it was done before the kill"
 
     def _register(self, client: LokiClient, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -134,7 +139,7 @@ class World:
         news, stop = threading.Condition(), threading.Event()
         writers = [Writer(each, news) for each in self.ledgers]
         before = sum(each.told for each in self.ledgers)
-        enough, instant_s = before + chance.randrange(4, 120), chance.random() * 0.01
+        enough, instant_s = before + chance.randrange(4, MOST_TOLD), chance.random() * 0.01
         with ThreadPoolExecutor(len(writers)) as pool:
             running = [pool.submit(writer.run, self.server, stop) for writer in writers]
             with news:
