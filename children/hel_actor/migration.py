@@ -180,4 +180,16 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    (  # Field numbers of typed methods: a row is never changed nor deleted.
+        """
+        CREATE TABLE field_number (
+            service TEXT NOT NULL,
+            parameter TEXT NOT NULL,
+            type TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (service, parameter, type),
+            UNIQUE (service, number)
+        ) WITHOUT ROWID
+        """,
+    ),
 )

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from concurrent.futures import Future
 
-from hel_actor import revision
+from hel_actor import number, revision
 from hel_actor.database import Database
 from loki.child import ServiceHandler
 from loki.messages.envelope import Done, Failure, Message
+from loki.messages.field_number import KeepNumbers, NumbersRead, ReadNumbers
 from loki.messages.registry import (
     DropScript,
     KeepScript,
@@ -35,6 +36,8 @@ class Registered:
             DropScript: self._drop,
             ReadRevisions: self._list,
             ReadRevision: self._read_one,
+            KeepNumbers: self._keep_numbers,
+            ReadNumbers: self._read_numbers,
         }
 
     def _read_all(self, request: ReadScripts) -> "Future[ScriptsRead]":
@@ -60,3 +63,9 @@ class Registered:
         return self._database.submit(
             lambda database: read(revision.read_one(database, request.name, request.revision))
         )
+
+    def _keep_numbers(self, request: KeepNumbers) -> "Future[Done | Failure]":
+        return self._database.submit(lambda database: number.keep(database, request) or Done())
+
+    def _read_numbers(self, request: ReadNumbers) -> "Future[NumbersRead]":
+        return self._database.submit(lambda database: number.read_all(database, request.page))

@@ -1,19 +1,20 @@
 """Which scripts there are: adding, revising, removing and finding them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
+from loki.core.catalogue import Catalogue
 from loki.core.name import camel_case, suggest
 from loki.errors import ErrorCode, LokiError, ScriptNotFound, ServiceUnavailable
 from loki.messages.event import ConfigRejected
+from loki.messages.interface import PublishInterfaces
 from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
 
-MAX_PAGE = 1000
-PAGE_BYTES = 2 * 1024 * 1024  # Clients of gRPC take 4 MiB.
 _pack = msgspec.msgpack.Encoder().encode
+T = TypeVar("T")
 LONGEST_PROBLEM = 1000  # Characters of an event: a message of Lua may quote the whole source.
 
 
@@ -44,17 +45,17 @@ def look_up(scripts: Mapping[str, Script], name: str, revision: str = "", *, who
     return find(scripts, name, revision)
 
 
-def check_addition(scripts: Mapping[str, Script], new: Script, expected_revision: str) -> None:
+def check_addition(catalogue: Catalogue, new: Script, expected_revision: str) -> None:
     """Whether `new` may join, or replace the revision that its sender expects.
 
     Raises: LokiError with SCRIPT_EXISTS or REVISION_CONFLICT; ScriptNotFound for an update of
     what is not there.
     """
-    old = scripts.get(new.name)
+    old = catalogue.scripts.get(new.name)
     if old is None:
-        _check_method_name(scripts, new)
+        _check_method_name(catalogue, new)
         if expected_revision:
-            find(scripts, new.name)
+            find(catalogue.scripts, new.name)
         return
     if not expected_revision:
         raise LokiError(
@@ -66,10 +67,24 @@ def check_addition(scripts: Mapping[str, Script], new: Script, expected_revision
     _check_changeable(old, expected_revision)
 
 
-def hidden(script: Script) -> str:
+def effective(files: Mapping[str, Script], registered: Mapping[str, Script]) -> dict[str, Script]:
+    """What is served: files hide what is registered under the same name, or method name."""
+    methods = {camel_case(name) for name in files}
+    shown = {n: s for n, s in registered.items() if camel_case(n) not in methods}
+    return {**shown, **files}
+
+
+def hiding(files: Mapping[str, Script], registered: Iterable[str]) -> list[tuple[str, Script]]:
+    """The names of registered scripts that are hidden, sorted, and what hides each."""
+    methods = {camel_case(name): script for name, script in files.items()}
+    return [(n, methods[camel_case(n)]) for n in sorted(registered) if camel_case(n) in methods]
+
+
+def hidden(name: str, by: Script) -> str:
     """What is said where a file declares a script under the name of a registered one."""
+    that = "that" if by.name == name else f"'{by.name}'"
     return (
-        f"the registered script '{script.name}' is hidden by that of {script.declared_in}; "
+        f"the registered script '{name}' is hidden by {that} of {by.declared_in}; "
         "rename one of the two"
     )
 
@@ -95,16 +110,14 @@ def _check_changeable(old: Script, expected_revision: str) -> None:
         )
 
 
-def _check_method_name(scripts: Mapping[str, Script], new: Script) -> None:
+def _check_method_name(catalogue: Catalogue, new: Script) -> None:
     """`read_sensor` and `ReadSensor` would be one typed method."""
-    method = camel_case(new.name)
-    for name in scripts:
-        if camel_case(name) == method:
-            raise LokiError(
-                f"'{new.name}' and '{name}' would both be {method}; choose another name",
-                code=ErrorCode.SCRIPT_EXISTS,
-                details={"script": new.name},
-            )
+    if name := catalogue.named_like(new.name):
+        raise LokiError(
+            f"'{new.name}' and '{name}' would both be {camel_case(new.name)}; choose another name",
+            code=ErrorCode.SCRIPT_EXISTS,
+            details={"script": new.name},
+        )
 
 
 def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejected]:
@@ -121,19 +134,6 @@ def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejecte
     return told
 
 
-def page_of(
-    scripts: Mapping[str, Script], pattern: str, language: str, size: int, after: str
-) -> tuple[tuple[Script, ...], str]:
-    """Up to `size` (1 to 1000) matching scripts by name, and where the next page begins.
-
-    Fewer where more would not fit into a message.
-    """
-    names: Iterable[str] = sorted(n for n in scripts if n > after and fnmatchcase(n, pattern))
-    matching = [scripts[n] for n in names if not language or scripts[n].language == language]
-    page, *_ = parts(matching[: min(max(size, 1), MAX_PAGE)], {}, PAGE_BYTES)
-    return page, page[-1].name if len(page) < len(matching) else ""
-
-
 def published(scripts: Mapping[str, Script], news: PublishScripts) -> dict[str, Script]:
     """All scripts after these news from the Library."""
     changed = {script.name: script for script in news.changed}
@@ -147,14 +147,31 @@ def parts(
     scripts: Sequence[Script], bytecode: Mapping[str, bytes], most_bytes: int
 ) -> list[tuple[Script, ...]]:
     """At least one part; packed and with bytecode, no two scripts of one are over `most_bytes`."""
-    found: list[tuple[Script, ...]] = []
-    part: list[Script] = []
+    return _split(scripts, lambda s: len(_pack(s)) + len(bytecode.get(s.revision, b"")), most_bytes)
+
+
+def interface_parts(news: PublishInterfaces, most_bytes: int) -> list[PublishInterfaces]:
+    """The same news in messages that are short enough; a whole library's last one says so."""
+    *first, last = _split(news.changed, lambda each: len(_pack(each)), most_bytes)
+    others = (*news.others, *(each.name for part in first for each in part))
+    end = PublishInterfaces(
+        changed=last,
+        removed=news.removed,
+        complete=news.complete,
+        others=others if news.complete else (),
+    )
+    return [*(PublishInterfaces(changed=part) for part in first), end]
+
+
+def _split(items: Iterable[T], size_of: Callable[[T], int], most_bytes: int) -> list[tuple[T, ...]]:
+    found: list[tuple[T, ...]] = []
+    part: list[T] = []
     size = 0
-    for script in scripts:
-        own = len(_pack(script)) + len(bytecode.get(script.revision, b""))
+    for item in items:
+        own = size_of(item)
         if part and size + own > most_bytes:
             found.append(tuple(part))
             part, size = [], 0
-        part.append(script)
+        part.append(item)
         size += own
     return [*found, tuple(part)]

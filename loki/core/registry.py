@@ -30,12 +30,12 @@ class Registered:
         return self.unreadable.get(name, "") if script is None else script.revision
 
     def added(self, script: Script) -> "Registered":
-        return Registered(
-            {**self.without(script.name).scripts, script.name: script}, self._but(script.name)
-        )
+        return Registered({**self.scripts, script.name: script}, self._but(script.name))
 
     def without(self, name: str) -> "Registered":
-        return Registered({n: s for n, s in self.scripts.items() if n != name}, self._but(name))
+        scripts = dict(self.scripts)  # Faster than to look at ten thousand names.
+        scripts.pop(name, None)
+        return Registered(scripts, self._but(name))
 
     def _but(self, name: str) -> dict[str, str]:
         return {n: revision for n, revision in self.unreadable.items() if n != name}

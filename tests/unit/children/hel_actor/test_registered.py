@@ -1,10 +1,12 @@
 """What the Library asks Hel: who may, and that the answer outlives her."""
 
 import pytest
+from msgspec import structs
 
 from loki.actors.role import Context
 from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.envelope import Done, Failure
+from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
 from loki.messages.registry import (
     DropScript,
     KeepScript,
@@ -13,6 +15,7 @@ from loki.messages.registry import (
     ReadScripts,
     StoredScript,
 )
+from loki.messages.script import ValueType
 from tests.unit.children.hel_actor.calling import Start
 
 RUNNER = Context(peer="runner-1", peer_pid=2, kin=False, run="", trace="", deadline_s=None)
@@ -67,3 +70,16 @@ def test_a_script_may_not_ask(start: Start) -> None:
         with pytest.raises(PermissionRefused, match="only Loki's own parts"):
             bench.hel.handlers()[type(request)](request, RUNNER)
     assert bench.serve(ReadScripts()).scripts == ()
+
+
+def test_field_numbers_are_there_when_hel_is_opened_again(start: Start) -> None:
+    given = FieldNumber(service="Tool", parameter="n", type=ValueType.INTEGER, number=1)
+    bench = start()
+    assert bench.serve(KeepNumbers(numbers=(given,))) == Done()
+    bench.close()
+    bench = start()
+    assert bench.serve(ReadNumbers()).numbers == (given,)
+    other = bench.serve(KeepNumbers(numbers=(structs.replace(given, parameter="m"),)))
+    assert isinstance(other, Failure)
+    with pytest.raises(PermissionRefused, match="only Loki's own parts"):
+        bench.hel.handlers()[ReadNumbers](ReadNumbers(), RUNNER)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hel_actor import revision, settings_version
+from hel_actor import number, revision, settings_version
 from hel_actor.migration import MIGRATIONS, migrate
 
 from loki.actors.library import Library
@@ -16,6 +16,8 @@ from loki.actors.role import Context
 from loki.errors import ServiceUnavailable
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.event import EventHappened
+from loki.messages.field_number import KeepNumbers, ReadNumbers
+from loki.messages.interface import PublishInterfaces
 from loki.messages.library import LibraryConfig, LibraryReport, PublishScripts, RegisterScript
 from loki.messages.registry import (
     DropScript,
@@ -61,6 +63,8 @@ class Keeper:
             ReadRevisions: self._page,
             ReadRevision: self._one,
             KeepSettings: self._settings,
+            KeepNumbers: lambda r: number.keep(self._there(), r) or Done(),
+            ReadNumbers: lambda r: number.read_all(self._there(), r.page),
         }
 
     def _there(self) -> sqlite3.Connection:
@@ -105,6 +109,7 @@ class Shell(FakeShell):
         self.minded: list[asyncio.Task[Any]] = []
         self.held: asyncio.Event | None = None  # While there is one, the keeper's answers wait.
         self.answers[PublishScripts] = lambda _message: Done()
+        self.answers[PublishInterfaces] = lambda _message: Done()
         self.answers |= keeper.answers()
 
     def worker(self, name: str) -> Executor:
@@ -181,6 +186,10 @@ class Shelf:
 
     def published(self) -> list[PublishScripts]:
         return [message for _, message, _ in self.shell.sent(PublishScripts)]
+
+    def shown(self) -> list[PublishInterfaces]:
+        """What the Gateway heard."""
+        return [message for _, message, _ in self.shell.sent(PublishInterfaces)]
 
 
 async def nothing(_library: Library) -> None:

@@ -288,7 +288,7 @@ def test_a_whole_library_does_not_undo_a_change_that_comes_meanwhile(
         assert sorted(heard) == ["from_file", "t0", "t1"]
 
     shelf.tools.write_text(FILE)
-    monkeypatch.setattr("loki.actors.library.PART_BYTES", 1)  # Each script is a part.
+    monkeypatch.setattr("loki.actors.publisher.PART_BYTES", 1)  # Each script is a part.
     shelf.open(test)
 
 

@@ -3,21 +3,25 @@
 import msgspec
 import pytest
 
+from loki.core.catalogue import Catalogue
 from loki.core.library import (
     LONGEST_PROBLEM,
-    PAGE_BYTES,
     bounded,
     check_addition,
     check_removal,
+    effective,
     find,
-    page_of,
+    hidden,
+    hiding,
+    interface_parts,
     parts,
     published,
 )
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
 from loki.messages.event import ConfigRejected
+from loki.messages.interface import Interface, PublishInterfaces
 from loki.messages.library import PublishScripts
-from loki.messages.script import Origin, Script
+from loki.messages.script import Origin, Script, ValueType
 
 
 def script(name: str, revision: str = "r1", origin: Origin = Origin.REGISTERED) -> Script:
@@ -28,6 +32,7 @@ SCRIPTS = {
     "read_sensor": script("read_sensor"),
     "led": script("led", origin=Origin.FILE),
 }
+CATALOGUE = Catalogue(SCRIPTS.values())
 
 
 def test_an_unknown_script_is_answered_with_the_nearest_name() -> None:
@@ -55,13 +60,13 @@ def test_s_3_1_5_additions_that_clash_are_refused(
     new: Script, expected: str, code: ErrorCode
 ) -> None:
     with pytest.raises(LokiError) as caught:
-        check_addition(SCRIPTS, new, expected)
+        check_addition(CATALOGUE, new, expected)
     assert caught.value.code is code
 
 
 def test_s_3_1_6_the_expected_revision_may_be_replaced() -> None:
-    check_addition(SCRIPTS, script("read_sensor", "r2"), "r1")
-    check_addition(SCRIPTS, script("fresh"), "")
+    check_addition(CATALOGUE, script("read_sensor", "r2"), "r1")
+    check_addition(CATALOGUE, script("fresh"), "")
 
 
 @pytest.mark.parametrize(
@@ -78,19 +83,6 @@ def test_s_3_1_6_removals_that_clash_are_refused(name: str, expected: str, code:
     assert caught.value.code is code
 
 
-def test_s_3_1_4_pages_are_ordered_filtered_and_complete() -> None:
-    scripts = {f"tool_{n:02}": script(f"tool_{n:02}") for n in range(25)} | SCRIPTS
-    seen: list[str] = []
-    after = ""
-    while True:
-        page, after = page_of(scripts, "tool_*", "lua", 10, after)
-        seen += [s.name for s in page]
-        if not after:
-            break
-    assert seen == [f"tool_{n:02}" for n in range(25)]
-    assert page_of(scripts, "*", "python", 10, "") == ((), "")
-
-
 def sourced(name: str, size: int) -> Script:
     return Script(name=name, source="x" * size, chunk=name, revision=name)
 
@@ -103,17 +95,6 @@ def test_a_library_is_published_in_parts_that_fit() -> None:
     assert parts(everything, {"b": b"1" * 3000}, 10_000) == [(a,), (b,), (c,), (described,)]
     assert parts([a, b], {}, 10_000) == [(a, b)]
     assert parts([], {}, 10) == [()]
-
-
-def test_a_page_is_shorter_where_its_scripts_are_long() -> None:
-    scripts = {f"s{n}": sourced(f"s{n}", PAGE_BYTES // 3) for n in range(5)}
-    pages, after = [], ""
-    while True:
-        page, after = page_of(scripts, "*", "", 100, after)
-        pages.append([s.name for s in page])
-        if not after:
-            break
-    assert pages == [["s0", "s1"], ["s2", "s3"], ["s4"]]
 
 
 def test_s_11_1_2_news_replace_add_and_remove() -> None:
@@ -141,3 +122,37 @@ def test_of_many_rejections_the_rest_is_counted() -> None:
 def test_a_long_problem_is_cut() -> None:
     (told,) = bounded([ConfigRejected(file="f", problem="x" * (LONGEST_PROBLEM + 1))], 3)
     assert told.problem == "x" * LONGEST_PROBLEM
+
+
+def test_a_file_hides_what_is_registered_under_its_name_or_its_method_name() -> None:
+    files = {"readSensor": script("readSensor", "f", Origin.FILE)}
+    registered = {name: script(name) for name in ("read_sensor", "readSensor", "led")}
+    assert effective(files, registered) == {**files, "led": registered["led"]}
+    hides = hiding(files, registered)
+    assert hides == [(name, files["readSensor"]) for name in ("readSensor", "read_sensor")]
+    same, other = (hidden(*each) for each in hides)
+    assert "script 'readSensor' is hidden by that of" in same
+    assert "script 'read_sensor' is hidden by 'readSensor' of" in other
+
+
+def seen(name: str, description: str = "") -> Interface:
+    return Interface(
+        name=name,
+        revision="r1",
+        description=description,
+        parameters=(),
+        return_type=ValueType.VOID,
+        numbers=(),
+    )
+
+
+def test_interfaces_are_published_in_parts_and_the_last_one_is_the_whole() -> None:
+    all_three = tuple(seen(name, "d" * 600) for name in "abc")
+    news = PublishInterfaces(changed=all_three, removed=("x",), complete=True, others=("w",))
+    *first, last = interface_parts(news, 1000)
+    assert [part.changed for part in (*first, last)] == [(each,) for each in all_three]
+    assert not any(part.complete or part.removed for part in first)
+    assert (last.complete, last.removed, last.others) == (True, ("x",), ("w", "a", "b"))
+    assert interface_parts(PublishInterfaces(removed=("x",)), 1000) == [
+        PublishInterfaces(removed=("x",))
+    ]

@@ -1,0 +1,36 @@
+"""Library and keeper about the field numbers of parameters, which are given once and for ever."""
+
+import msgspec
+
+from loki.messages.envelope import Done, Message, Request
+from loki.messages.script import ValueType
+
+
+class FieldNumber(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """No other parameter of that service, by name and type, ever has this number."""
+
+    service: str  # A tool's name in CamelCase.
+    parameter: str
+    type: ValueType
+    number: int  # 1 and up.
+
+
+class NumbersRead(Message):
+    numbers: tuple[FieldNumber, ...]
+    next_page: str = ""  # "" is the last page.
+
+
+class ReadNumbers(Request[NumbersRead]):
+    """Library -> keeper: all that were ever given, a page at a time."""
+
+    page: str = ""  # The service after which this page begins.
+
+
+class KeepNumbers(Request[Done]):
+    """Library -> keeper: these are given now.
+
+    Done means that all of them are on the disk. REVISION_CONFLICT says that one is another's, or
+    that a parameter has another one; then none was written.
+    """
+
+    numbers: tuple[FieldNumber, ...]
