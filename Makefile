@@ -15,9 +15,8 @@ demo: $(INSTALLED) ## Serve, call every example once, stop.
 	$(BIN)/loki demo --config examples/loki.toml
 
 test: $(INSTALLED_DEV) node lua ## All set-up, all tests; coverage in htmlcov/ and coverage.xml.
-	$(BIN)/python -m pytest --numprocesses=auto tests/unit tests/contract --cov --cov-report= --cov-fail-under=0
-	$(BIN)/python -m pytest tests/architecture tests/integration tests/e2e \
-		--cov --cov-append --cov-report=html --cov-report=xml
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+		--cov --cov-report=html --cov-report=xml
 
 fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
 	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
