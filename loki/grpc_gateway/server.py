@@ -1,6 +1,5 @@
 """The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
 
-import socket
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -10,9 +9,8 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from loki.actors.role import Handler, Role, Shell
-from loki.errors import ConfigurationError
 from loki.grpc_gateway.access import Access
-from loki.grpc_gateway.auth import is_loopback
+from loki.grpc_gateway.address import bind, in_brackets, port_of
 from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
@@ -126,46 +124,3 @@ class Gateway(Role):
             self._runs.end_all()
             await self._guard.idle(CLOSING_S)
         await self._server.stop(0)
-
-
-def port_of(address: str) -> int:
-    """The port of "host:port"; 0 for no address."""
-    return int(address.rpartition(":")[2] or 0)
-
-
-def in_brackets(host: str) -> str:
-    """As it stands before a port. Source: RFC 3986, 3.2.2."""
-    return f"[{host}]" if ":" in host else host
-
-
-def bind(server: grpc.aio.Server, host: str, port: int) -> int:
-    """The port that was bound, which is `port` unless that is 0.
-
-    Raises: ConfigurationError.
-    """
-    if not is_loopback(host):
-        raise ConfigurationError(
-            f"grpc_host = {host!r}: other devices may not connect without TLS and credentials; "
-            'use "127.0.0.1"',
-            details={"field": "grpc_host"},
-        )
-    try:
-        return server.add_insecure_port(f"{in_brackets(host)}:{port}")
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"grpc_port = {port}: cannot listen on {in_brackets(host)}:{port}"
-            f"{why_not(host, port)}; stop what uses it, choose another grpc_port, or 0 for any",
-            details={"field": "grpc_port"},
-        ) from error
-
-
-def why_not(host: str, port: int) -> str:
-    """The kernel's reason, which gRPC does not tell."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return f" ({error.strerror})"
-    return ""

@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from loki.errors import ConfigurationError
 from loki.grpc_gateway import server
-from loki.grpc_gateway.server import in_brackets, port_of
+from loki.grpc_gateway.address import port_of
 from loki.messages.envelope import Done
 from loki.messages.execution import (
     CancelRun,
@@ -191,9 +191,3 @@ class TestBinding:
         with grpc.insecure_channel(hosted.address) as channel:
             stub = service_pb2_grpc.LokiServiceStub(channel)
             stub.ListScripts(service_pb2.ListScriptsRequest())
-
-    def test_addresses(self) -> None:
-        assert port_of("127.0.0.1:50070") == 50070
-        assert port_of("[::1]:9") == 9
-        assert port_of("") == 0
-        assert in_brackets("::1") == "[::1]"
