@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from loki import __version__, checkup, tree
+from loki.actors.credential_file import read_tls, read_tokens
 from loki.actors.keeper import Keeper
 from loki.actors.library import LANGUAGE, folder_of, rules_of, tools_of
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
@@ -29,6 +30,7 @@ from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.log import LogConfig
 from loki.messages.script import Limits
 from loki.messages.tree import SupervisorConfig
+from loki.security_setting import access_config
 from loki.tool.definition import MAX_SOURCE_BYTES
 from loki.tool.document import read_text
 from loki.tool.file import Tools, read_source, read_tools
@@ -124,6 +126,9 @@ def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> Gate
         keeper=keeper,
         back_ends={part.child.name: part.back_end for part in parts if part.back_end},
         log=_log(loaded),
+        access=access_config(
+            loaded.settings.security, lambda path: str(loaded.resolve(path)), os.environ
+        ),
     )
 
 
@@ -170,6 +175,7 @@ def check(setup: Setup) -> "Checked":
     """Everything that is wrong with tools, of the tool file and dropped, and with their scripts."""
     from loki.lua.check import Checked
 
+    check_access(setup)
     checker, tools = _checked_tools(setup)
     return Checked(tools.problems, checker.check_tools(tools.scripts))
 
@@ -214,6 +220,20 @@ def check_upload(file: Path) -> tuple[Problem, ...]:
     return read_source(read_text(file, MAX_SOURCE_BYTES), file, rules).problems
 
 
+def check_access(setup: Setup) -> None:
+    """Whether the files that secure the gateway can be used. Raises: ConfigurationError."""
+    access = setup.gateway.access
+    _, problems = read_tokens(access.principals)
+    texts = [problem.message for problem in problems]
+    if access.tls is not None:
+        try:
+            read_tls(access.tls)
+        except ConfigurationError as error:
+            texts.append(error.message)
+    if texts:
+        raise ConfigurationError("\n".join(texts))
+
+
 def _child(name: str) -> Child:
     child: Child = importlib.import_module(name).CHILD
     return child
@@ -250,6 +270,7 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
     Raises: LokiError when the system cannot start; nothing is left running then.
     """
     setup.loaded.require_tools()
+    check_access(setup)
     os.umask(0o077)  # What scripts store is for this user alone.
     log_file = LogFile(setup.gateway.log)
     start_logging(setup.loaded.settings.logging.level, log_file)

@@ -1,7 +1,6 @@
 """The settings: from TOML or JSON and the environment, validated, every problem at once."""
 
 import copy
-import ipaddress
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from loki.core.name import suggest
 from loki.errors import ConfigurationError
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
+from loki.security_setting import SecuritySettings, exposed
 from loki.tool.document import Document, parse_document, read_document
 from loki.tool.permission import read_permissions
 from loki.tool.problem import (
@@ -41,7 +41,10 @@ DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
 DEFAULT_STATE_DIR = "~/.local/state/loki"
 DEFAULT_TOOLS = "tools.toml"
 PREFIX = "LOKI_"
-NOT_SETTINGS = frozenset({"LOKI_SERVER", "LOKI_REQUIRE"})  # Of the client, and of the tests.
+NOT_SETTINGS = frozenset(
+    f"{PREFIX}{word}"  # Of the client, and of the tests.
+    for word in ("SERVER", "TLS_CA", "TLS_CERT", "TLS_KEY", "TOKEN_FILE", "REQUIRE")
+)
 
 MOST_MISSED = 1000  # Heartbeats.
 
@@ -109,11 +112,6 @@ class SupervisionSettings(Table):
     heartbeat_ms: Annotated[int, Field(ge=0, le=60_000)] = 500  # Three missed is a hang; 0 is off.
 
 
-class SecuritySettings(Table):
-    default_permissions: dict[str, object] = {}  # Of tools without a manifest.
-    adhoc_permissions: dict[str, object] = {}  # Of source sent along with a call.
-
-
 class LoggingSettings(Table):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     max_file_mb: Annotated[int, Field(ge=1, le=1024)] = 5  # MiB
@@ -167,19 +165,11 @@ class Settings(Table):
             raise broken(*strangers)
         return sections
 
-    @field_validator("grpc_host")
-    @classmethod
-    def _only_this_machine(cls, host: str) -> str:
-        try:
-            local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            local = False
-        if not local:
-            raise ValueError(
-                "must be a loopback address such as 127.0.0.1; other addresses need TLS and "
-                "credentials, which this version does not offer"
-            )
-        return host
+    @model_validator(mode="after")
+    def _safely_reachable(self) -> Self:
+        if text := exposed(self.grpc_host, self.security):
+            raise broken(Breach(("grpc_host",), self.grpc_host, text))
+        return self
 
     def limits(self) -> Limits:
         return Limits(**self.resource_limits.model_dump(exclude={"ceiling"}))

@@ -247,7 +247,7 @@ class Library(Role):
 
     def _list(self, request: ListScripts, _context: Context) -> ScriptsListed:
         page, more = self._catalogue.page(
-            request.pattern, request.language, request.page_size, request.page
+            request.pattern, request.language, request.page_size, request.page, request.among
         )
         return ScriptsListed(scripts=page, next_page=more)
 

@@ -10,6 +10,7 @@ from loki.cli import (
     event,
     execution,
     history,
+    init_tls,
     library,
     log,
     lua_api,
@@ -18,6 +19,7 @@ from loki.cli import (
     serve,
     status,
 )
+from loki.cli.credential import secure
 
 app = typer.Typer(
     name="loki",
@@ -43,9 +45,11 @@ for command in (
     backup.backup,
     restore.restore,
     doctor.doctor,
+    init_tls.init_tls,
     status.status,
     status.reset,
     status.version,
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(series.app, name="series")
+secure(app)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from loki.cli import handshake
+from loki.cli.credential import files
 from loki.cli.view import Json, note, printable, say, usage_line
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ def connect(
     from loki.client import LokiClient, LokiClientError
 
     try:
-        with LokiClient(server, timeout_s=timeout_s) as client:
+        shown = files().read()
+        with LokiClient(server, timeout_s=timeout_s, credentials=shown) as client:
             yield client
     except LokiClientError as error:
         report(error, server, as_json)
@@ -67,6 +70,8 @@ def report(error: "LokiClientError", server: str, as_json: bool) -> None:
 def error_line(error: "LokiClientError", server: str) -> str:
     """Such as "SCRIPT_NOT_FOUND: there is no script 'helo'; did you mean 'hello'?"."""
     if not error.reason and error.code_name == "UNAVAILABLE":
+        if why := handshake.explain(error.message, server, files()):
+            return why
         if any(sign in error.message for sign in BROKEN):
             return f"the connection to Loki at {server} broke{LOOK}"
         return (

@@ -6,6 +6,7 @@
 
 from loki.client.backup import BackupContents, BackupStream, RestoreStream
 from loki.client.client import LokiClient
+from loki.client.credential import Credentials
 from loki.client.error import LokiClientError
 from loki.client.event import Event, Execution, Output, Progress, Result, Usage, Value
 from loki.client.log import LogQuery, LogRecord, LogWatch
@@ -28,6 +29,7 @@ __all__ = [
     "BudgetWarned",
     "ChildChanged",
     "ConfigRejected",
+    "Credentials",
     "Event",
     "EventWatch",
     "Execution",

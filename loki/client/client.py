@@ -8,6 +8,7 @@ from typing import IO, Any, TypeAlias
 import grpc
 
 from loki.client.backup import BackupStream, RestoreStream
+from loki.client.credential import NONE, Credentials, open_channel
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
@@ -42,12 +43,16 @@ OPTIONS = (
 class LokiClient:
     """A connection to one server, opened at the first call. Safe to share between threads."""
 
-    def __init__(self, address: str, *, timeout_s: float | None = None) -> None:
+    def __init__(
+        self, address: str, *, timeout_s: float | None = None, credentials: Credentials = NONE
+    ) -> None:
         """`address` is "host:port"; `timeout_s` bounds each call that says nothing else.
 
         Executions have no bound of their own unless given: the script's budget ends them.
+
+        Raises: ValueError for `credentials` that do not fit together, or would be given away.
         """
-        self._channel = grpc.insecure_channel(address, options=OPTIONS)
+        self._channel = open_channel(address, credentials, OPTIONS)
         stub = service_pb2_grpc.LokiServiceStub
         self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
         backups = backup_pb2_grpc.BackupServiceStub

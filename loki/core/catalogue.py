@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 import msgspec
 
 from loki.core.name import camel_case
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.script import Script
 
 MAX_PAGE = 1000
@@ -52,15 +53,24 @@ class Catalogue:
         return self._methods.get(camel_case(name), "")
 
     def page(
-        self, pattern: str, language: str, size: int, after: str
+        self,
+        pattern: str,
+        language: str,
+        size: int,
+        after: str,
+        among: tuple[str, ...] = EVERY_SCRIPT,
     ) -> tuple[tuple[Script, ...], str]:
         """Up to `size` (1 to 1000) matching scripts by name, and where the next page begins.
+
+        Only those whose names one of the globs `among` matches too; no other is told of.
 
         Fewer where more would not fit into a message.
         """
         page: list[Script] = []
         size_bytes = 0
         for script in self._matching(pattern, language, after):
+            if not any(fnmatchcase(script.name, glob) for glob in among):
+                continue
             size_bytes += len(_pack(script))
             if page and (len(page) >= min(max(size, 1), MAX_PAGE) or size_bytes > PAGE_BYTES):
                 return tuple(page), page[-1].name

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 
 from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
 from loki.messages.access import EVERY_SCRIPT, NO_QUOTA, ClientRole, Quota
+from loki.messages.envelope import Failure
 from loki.messages.event import BudgetWarned, ChildChanged, ConfigRejected, Fact, ScriptChanged
 
 
@@ -44,6 +45,10 @@ LOCAL = Principal("local", frozenset(ClientRole) - {ClientRole.FAULT})
 """Whoever calls from this device without credentials; nothing bounds it."""
 
 
+NOBODY = Principal("", frozenset(), ())
+"""Who was not let in."""
+
+
 def may_see(principal: Principal, script: str) -> bool:
     """Whether it may know that there is such a script; what it does not see is not there."""
     return ClientRole.VIEW in principal.roles and principal.reaches(script)
@@ -74,6 +79,23 @@ def require_seen(principal: Principal, script: str) -> None:
 def unseen(script: str) -> ScriptNotFound:
     """As for a script that is not there, without a guess which one was meant."""
     return ScriptNotFound(f"there is no script '{script}'", details={"script": script})
+
+
+def require_overview(principal: Principal) -> None:
+    """Whether it may be told of what all scripts keep, by the names of those scripts.
+
+    Raises: PermissionRefused (ROLE).
+    """
+    if not principal.unbounded:
+        principal.require(ClientRole.DATA)
+
+
+def without_guess(principal: Principal, failure: Failure) -> Failure:
+    """As it is told to somebody who may not see every script: no guess names another one."""
+    known = "revision" in failure.details  # Then it is of a script that the caller named rightly.
+    if principal.unbounded or known or failure.code is not ErrorCode.SCRIPT_NOT_FOUND:
+        return failure
+    return Failure.of(unseen(failure.details.get("script", "")))
 
 
 def require_name(principal: Principal, script: str) -> None:

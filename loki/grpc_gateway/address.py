@@ -6,6 +6,7 @@ import grpc
 
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.auth import is_loopback
+from loki.grpc_gateway.tls import Tls
 
 
 def port_of(address: str) -> int:
@@ -18,22 +19,25 @@ def in_brackets(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def bind(server: grpc.aio.Server, host: str, port: int) -> int:
+def bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
     """The port that was bound, which is `port` unless that is 0.
 
     Raises: ConfigurationError.
     """
-    if not is_loopback(host):
+    address = f"{in_brackets(host)}:{port}"
+    if tls is None and not is_loopback(host):
         raise ConfigurationError(
             f"grpc_host = {host!r}: other devices may not connect without TLS and credentials; "
             'use "127.0.0.1"',
             details={"field": "grpc_host"},
         )
     try:
-        return server.add_insecure_port(f"{in_brackets(host)}:{port}")
+        if tls is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, tls.credentials())
     except RuntimeError as error:
         raise ConfigurationError(
-            f"grpc_port = {port}: cannot listen on {in_brackets(host)}:{port}"
+            f"grpc_port = {port}: cannot listen on {address}"
             f"{why_not(host, port)}; stop what uses it, choose another grpc_port, or 0 for any",
             details={"field": "grpc_port"},
         ) from error

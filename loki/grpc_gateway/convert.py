@@ -7,6 +7,7 @@ import msgspec
 from google.protobuf.message import Message as ProtoMessage
 
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.engine import ChunkCacheStatistics, EngineStatus
 from loki.messages.execution import (
     OutputWritten,
@@ -165,13 +166,16 @@ def limits_to_proto(limits: Limits) -> script_pb2.ResourceLimits:
     return script_pb2.ResourceLimits(**msgspec.structs.asdict(limits))
 
 
-def list_request(request: service_pb2.ListScriptsRequest) -> ListScripts:
+def list_request(
+    request: service_pb2.ListScriptsRequest, among: tuple[str, ...] = EVERY_SCRIPT
+) -> ListScripts:
     """Raises: InvalidArgument for a negative page size."""
     return ListScripts(
         pattern=request.pattern or "*",
         language=request.language,
         page_size=page_size(request.page_size),
         page=request.page_token,
+        among=among,
     )
 
 

@@ -7,8 +7,9 @@ starts from this copy, and what a client does not read is bounded.
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from loki.actors.role import Context, Handler, Shell
 from loki.core.backlog import Backlog
@@ -24,6 +25,7 @@ from loki.messages.event import (
     EventKind,
     EventRecorded,
     EventsRecalled,
+    Fact,
     SubscribeEvents,
 )
 from loki.messages.lifecycle import ChildState
@@ -39,8 +41,16 @@ MOST_WAITING = 256
 class Watch:
     """What one client is told."""
 
-    def __init__(self, kinds: frozenset[EventKind], recall: Recall, last: int, log_id: str) -> None:
+    def __init__(
+        self,
+        kinds: frozenset[EventKind],
+        recall: Recall,
+        last: int,
+        log_id: str,
+        hears: Callable[[Fact], bool],
+    ) -> None:
         self.kinds = kinds
+        self._hears = hears
         self.recall = recall
         self.last = last
         self.log_id = log_id
@@ -49,7 +59,7 @@ class Watch:
         self._ended = False
 
     def put(self, event: Event) -> None:
-        if not self.kinds or kind_of(event) in self.kinds:
+        if (not self.kinds or kind_of(event) in self.kinds) and self._hears(event.fact):
             self._backlog.put(event)
             self._news.set()
 
@@ -147,15 +157,23 @@ class EventHub:
 
     @contextmanager
     def watch(
-        self, kinds: frozenset[EventKind], after: int, log_id: str, *, include_recent: bool
+        self,
+        kinds: frozenset[EventKind],
+        after: int,
+        log_id: str,
+        *,
+        include_recent: bool,
+        hears: Callable[[Fact], bool] = lambda _fact: True,
     ) -> Iterator[Watch]:
-        """A place among those who are told; no kinds are all.
+        """A place among those who are told; no kinds are all, and `hears` picks among them.
 
         Raises: ServiceUnavailable; ResourceLimitExceeded (QUOTA).
         """
         log = self._require_log()
         recall = log.begin(after, log_id, kinds, include_recent=include_recent)
-        watch = Watch(kinds, recall, log.last, log.log_id)
+        heard = tuple(event for event in recall.events if hears(event.fact))
+        recall = replace(recall, events=heard)
+        watch = Watch(kinds, recall, log.last, log.log_id, hears)
         self._watches.add(watch)
         try:
             yield watch

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from loki.actors.role import Shell
 from loki.core.execution import new_id
+from loki.core.principal import require_seen
 from loki.grpc_gateway.convert import Event
 from loki.grpc_gateway.guard import Call
 from loki.grpc_gateway.run_table import RunTable
@@ -26,6 +27,7 @@ class Executor:
 
     async def run(self, submit: SubmitRun, call: Call) -> RunFinished:
         """The good end of a run that is not to be streamed. Raises: LokiError."""
+        _require_reach(submit, call)
         with self._runs.open(submit, call.left_s()) as run:
             return await run.end()
 
@@ -36,6 +38,7 @@ class Executor:
 
         Raises: LokiError, of `response` too.
         """
+        _require_reach(submit, call)
         sequence = 0
         with self._runs.open(submit, call.left_s()) as run:
             await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
@@ -44,3 +47,9 @@ class Executor:
                 await call.context.write(response(event, sequence, self._shell.clock.now_ns()))
                 run.taken(sequence)
             await call.context.write(response(event, sequence + 1, self._shell.clock.now_ns()))
+
+
+def _require_reach(submit: SubmitRun, call: Call) -> None:
+    """Raises: ScriptNotFound for a script that the caller may not know of."""
+    if submit.adhoc is None:
+        require_seen(call.principal, submit.script)

@@ -15,7 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from loki.core.principal import Principal
+from loki.core.principal import NOBODY, Principal, without_guess
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.run_table import RunFailed
@@ -130,13 +130,16 @@ class Guard:
         context: ServicerContext,
     ) -> object:
         self._begin(context)
+        principal = NOBODY
         try:
-            return await behaviour(Call(self._access.enter(context, role), context))
+            principal = self._access.enter(context, role)
+            return await behaviour(Call(principal, context))
         except RunFailed as error:
-            status = status_of(self._hide_bug(error.failure), error.finished)
+            failure = without_guess(principal, error.failure)
+            status = status_of(self._hide_bug(failure), error.finished)
         except LokiError as error:
             self._access.refused(error, context.peer())
-            status = status_of(self._hide_bug(Failure.of(error)))
+            status = status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
         except grpc.aio.BaseError:
             raise  # gRPC's own, such as of a write to a client that left.
         except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from loki.actors.role import Shell
+from loki.core.principal import require_overview
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway import series_convert
 from loki.grpc_gateway.guard import Call, needs
@@ -30,6 +31,7 @@ class SeriesServicer:
     async def ListSeries(  # noqa: N802
         self, request: series_pb2.ListSeriesRequest, call: Call
     ) -> series_pb2.ListSeriesResponse:
+        require_overview(call.principal)
         listing = series_convert.list_request(request)
         page = await self._ask(listing, call.timeout_s(LIST_TIMEOUT_S))
         return series_pb2.ListSeriesResponse(

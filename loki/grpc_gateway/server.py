@@ -19,6 +19,7 @@ from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
+from loki.grpc_gateway.renewal import Renewal
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
@@ -71,14 +72,16 @@ class Gateway(Role):
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
         self._access = Access(self.shell.log, self.shell.later)
+        self._renewal = Renewal(self.shell, self._settings.access, self._access)
         self._guard = Guard(self.shell.log, self._access)
         self._server = grpc.aio.server(options=OPTIONS)
         self._add_services()
         host = self._settings.host
         port = self._settings.port or port_of(self.shell.previous)
-        self.detail = f"{in_brackets(host)}:{bind(self._server, host, port)}"
+        self.detail = f"{in_brackets(host)}:{bind(self._server, host, port, self._renewal.tls)}"
         await self._server.start()
         await self._events.begin()
+        self._renewal.begin()
         self.shell.later(0, lambda: self._directory.begin(self._ready))  # When news are let in.
         self.shell.later(PATIENCE_S, self._ready)
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 
 import msgspec
 
 from loki.actors.role import Shell
 from loki.core.manifest import may_have_header
+from loki.core.principal import may_hear, require_name, require_seen
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
 from loki.grpc_gateway.children import ROOT, all_children, root_children
@@ -14,13 +16,13 @@ from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
 from loki.grpc_gateway.guard import Call, needs
+from loki.grpc_gateway.history import History
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER
 from loki.messages.access import ClientRole
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.gateway import GatewayConfig
-from loki.messages.history import GetExecution
 from loki.messages.library import (
     GetScript,
     ListScripts,
@@ -59,6 +61,7 @@ class LokiServicer:
         self._directory = directory
         self._events = events
         self._log = log
+        self._history = History(shell)
 
     @needs(ClientRole.VIEW)
     async def GetCapabilities(  # noqa: N802
@@ -101,7 +104,9 @@ class LokiServicer:
         self, request: service_pb2.ListScriptsRequest, call: Call
     ) -> service_pb2.ListScriptsResponse:
         listed = await self._shell.ask(
-            LIBRARY, convert.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
+            LIBRARY,
+            convert.list_request(request, call.principal.scripts),
+            timeout_s=call.timeout_s(ANSWER_TIMEOUT_S),
         )
         return service_pb2.ListScriptsResponse(
             scripts=self._capabilities(listed.scripts), next_page_token=listed.next_page
@@ -111,6 +116,7 @@ class LokiServicer:
     async def GetScript(  # noqa: N802
         self, request: service_pb2.GetScriptRequest, call: Call
     ) -> service_pb2.GetScriptResponse:
+        require_seen(call.principal, request.name)
         get = GetScript(name=request.name, revision=request.revision)
         found = await self._shell.ask(LIBRARY, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.GetScriptResponse(script=self._script(found.script))
@@ -119,6 +125,7 @@ class LokiServicer:
     async def ListScriptRevisions(  # noqa: N802
         self, request: service_pb2.ListScriptRevisionsRequest, call: Call
     ) -> service_pb2.ListScriptRevisionsResponse:
+        require_seen(call.principal, request.name)
         listed = await self._shell.ask(
             LIBRARY, revision.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
         )
@@ -130,6 +137,7 @@ class LokiServicer:
     async def RegisterScript(  # noqa: N802
         self, request: service_pb2.RegisterScriptRequest, call: Call
     ) -> service_pb2.RegisterScriptResponse:
+        require_name(call.principal, request.definition.name)
         register = RegisterScript(
             definition=convert.definition_of(request.definition),
             principal=call.principal.name,
@@ -143,6 +151,7 @@ class LokiServicer:
     async def UnregisterScript(  # noqa: N802
         self, request: service_pb2.UnregisterScriptRequest, call: Call
     ) -> service_pb2.UnregisterScriptResponse:
+        require_seen(call.principal, request.name)
         unregister = UnregisterScript(
             name=request.name,
             principal=call.principal.name,
@@ -176,6 +185,7 @@ class LokiServicer:
     async def CancelExecution(  # noqa: N802
         self, request: service_pb2.CancelExecutionRequest, call: Call
     ) -> service_pb2.CancelExecutionResponse:
+        await self._history.require_seen(request.execution_id, call)
         cancel = CancelRun(run=request.execution_id)
         await self._shell.ask(DISPATCHER, cancel, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.CancelExecutionResponse()
@@ -211,6 +221,7 @@ class LokiServicer:
             event_convert.sequence_of(request),
             request.log_id,
             include_recent=request.include_recent,
+            hears=partial(may_hear, call.principal),
         ) as watch:
             await call.context.write(event_convert.started(watch))
             for event in watch.recall.events:
@@ -222,19 +233,16 @@ class LokiServicer:
     async def GetExecution(  # noqa: N802
         self, request: service_pb2.GetExecutionRequest, call: Call
     ) -> service_pb2.GetExecutionResponse:
-        get = GetExecution(run=request.execution_id)
-        found = await self._shell.ask(DISPATCHER, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
-        return service_pb2.GetExecutionResponse(execution=record.to_proto(found.execution))
+        found = await self._history.find(request.execution_id, call)
+        return service_pb2.GetExecutionResponse(execution=record.to_proto(found))
 
     @needs(ClientRole.VIEW)
     async def ListExecutions(  # noqa: N802
         self, request: service_pb2.ListExecutionsRequest, call: Call
     ) -> service_pb2.ListExecutionsResponse:
-        listed = await self._shell.ask(
-            DISPATCHER, record.list_request(request), timeout_s=call.timeout_s(ANSWER_TIMEOUT_S)
-        )
+        page, more = await self._history.page(record.list_request(request), call)
         return service_pb2.ListExecutionsResponse(
-            executions=map(record.summary, listed.executions), next_page_token=listed.next_page
+            executions=map(record.summary, page), next_page_token=more
         )
 
     def _capabilities(self, scripts: Iterable[Script]) -> Iterator[script_pb2.ScriptCapability]:
@@ -248,14 +256,14 @@ class LokiServicer:
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []
-        page = ListScripts(page_size=convert.LONGEST_PAGE)
+        page = ListScripts(page_size=convert.LONGEST_PAGE, among=call.principal.scripts)
         while True:
             timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
             listed = await self._shell.ask(LIBRARY, page, timeout_s=timeout_s)
             scripts += listed.scripts
             if not listed.next_page:
                 return scripts
-            page = ListScripts(page_size=convert.LONGEST_PAGE, page=listed.next_page)
+            page = msgspec.structs.replace(page, page=listed.next_page)
 
     async def _engines(self, call: Call) -> tuple[EngineStatus, ...]:
         """None while the Dispatcher restarts: how Loki fares must be seen just then."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from loki.messages.access import AccessConfig
 from loki.messages.log import LogConfig
 
 
@@ -14,3 +15,4 @@ class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):
     keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
     back_ends: dict[str, str] = {}  # Child -> the back end that serves it.
     log: LogConfig = LogConfig(folder="")
+    access: AccessConfig = AccessConfig()

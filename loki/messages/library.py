@@ -2,6 +2,7 @@
 
 import msgspec
 
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.lua_module import LuaModule
 from loki.messages.registry import RevisionsRead
@@ -50,6 +51,7 @@ class ListScripts(Request[ScriptsListed]):
     language: str = ""
     page_size: int = 100
     page: str = ""  # The name after which this page begins.
+    among: tuple[str, ...] = EVERY_SCRIPT  # Globs: only scripts that one of them matches too.
 
 
 class RegisterScript(Request[ScriptFound]):

@@ -42,6 +42,7 @@ COVERED_ELSEWHERE = {
     "loki/actors/walls.py": "tests/integration/test_walls.py",
     "loki/cli/connection.py": "tests/e2e/test_cli.py",
     "loki/cli/page.py": "tests/unit/loki/cli/test_demo.py",
+    "loki/cli/tls_folder.py": "tests/unit/loki/cli/test_init_tls.py",
     "loki/client/backup.py": "tests/unit/loki/grpc_gateway/test_backup.py",
     "loki/client/error.py": "tests/unit/loki/client/test_client.py",
     "loki/client/event.py": "tests/unit/loki/client/test_client.py",

@@ -97,7 +97,7 @@ class FakeShell:
         self.readied.set()
 
     def worker(self, name: str) -> Executor:
-        assert name == "log"
+        assert name in ("log", "credentials")
         return ThreadPoolExecutor(max_workers=1)
 
     def _record(self, peer: str, message: Message, timeout_s: float | None) -> None:

@@ -11,6 +11,7 @@ import typer.testing
 
 from loki.cli.app import app
 from loki.client import (
+    Credentials,
     Event,
     Execution,
     ExecutionRecord,
@@ -112,7 +113,10 @@ class FakeClient:
     source_names: list[str] = field(default_factory=list)
     streams: list[FakeStream] = field(default_factory=list)
 
-    def __call__(self, address: str, *, timeout_s: float | None = None) -> "FakeClient":
+    def __call__(
+        self, address: str, *, timeout_s: float | None = None, credentials: Credentials
+    ) -> "FakeClient":
+        self.credentials = credentials
         self.address = address
         return self
 

@@ -74,3 +74,13 @@ def test_it_is_what_a_new_one_of_the_same_scripts_would_be(steps: list[tuple[str
     )
     for name in NAMES:
         assert catalogue.named_like(camel_case(name)) == (name if name in model else "")
+
+
+def test_a_list_is_of_those_that_the_caller_may_see_and_tells_of_no_other() -> None:
+    catalogue = Catalogue(map(script, ["average", "pump", "sensor_a", "sensor_b", "x"]))
+    among = ("sensor_*", "average")
+    first, after = catalogue.page("*", "", 2, "", among)
+    assert ([each.name for each in first], after) == (["average", "sensor_a"], "sensor_a")
+    last, after = catalogue.page("*", "", 2, after, among)
+    assert ([each.name for each in last], after) == (["sensor_b"], "")
+    assert catalogue.page("p*", "", 2, "", among) == ((), "")

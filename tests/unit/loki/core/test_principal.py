@@ -9,10 +9,13 @@ from loki.core.principal import (
     may_run,
     may_see,
     require_name,
+    require_overview,
     require_seen,
+    without_guess,
 )
 from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
 from loki.messages.access import NO_QUOTA, ClientRole
+from loki.messages.envelope import Failure
 from loki.messages.event import (
     BudgetWarned,
     ChildChanged,
@@ -76,6 +79,34 @@ def test_a_name_to_register_must_match_whether_it_is_taken_or_not() -> None:
 def test_local_has_every_role_but_fault_and_no_quota() -> None:
     assert LOCAL.roles == set(ClientRole) - {ClientRole.FAULT}
     assert LOCAL.quota == NO_QUOTA
+
+
+@pytest.mark.parametrize(
+    ("principal", "message"),
+    [
+        (READER, "there is no script 'pumq'"),
+        (LOCAL, "there is no script 'pumq'; did you mean 'pump'?"),
+    ],
+)
+def test_no_guess_names_what_may_not_be_seen(principal: Principal, message: str) -> None:
+    guess = Failure(
+        code=ErrorCode.SCRIPT_NOT_FOUND,
+        message="there is no script 'pumq'; did you mean 'pump'?",
+        details={"script": "pumq"},
+    )
+    assert without_guess(principal, guess).message == message
+    other = Failure(
+        code=ErrorCode.SCRIPT_NOT_FOUND, message="x", details={"script": "a", "revision": "2"}
+    )
+    assert without_guess(principal, other) is other
+
+
+def test_what_all_scripts_keep_is_listed_for_who_sees_all_or_may_read_it() -> None:
+    require_overview(LOCAL)
+    require_overview(Principal("all", frozenset({VIEW})))
+    require_overview(Principal("some", frozenset({VIEW, ClientRole.DATA}), ("sensor_*",)))
+    with pytest.raises(PermissionRefused, match="'data'"):
+        require_overview(READER)
 
 
 def changed(name: str) -> ScriptChanged:

@@ -132,6 +132,25 @@ def test_only_the_kinds_that_were_asked_for() -> None:
     play(test)
 
 
+def test_what_the_caller_may_not_hear_is_neither_recalled_nor_told() -> None:
+    async def test(scene: Scene) -> None:
+        scene.record(event(1), child_event(2))
+        told = scene.hub.watch(
+            frozenset(),
+            0,
+            "",
+            include_recent=True,
+            hears=lambda fact: isinstance(fact, ChildChanged),
+        )
+        with told as watch:
+            assert [each.sequence for each in watch.recall.events] == [2]
+            scene.record(event(3), child_event(4))
+            heard, left_out = await watch.next()
+            assert (heard.sequence, left_out) == (4, 0)
+
+    play(test)
+
+
 def test_a_slow_reader_loses_the_oldest_and_is_told_how_many() -> None:
     async def test(scene: Scene) -> None:
         with scene.watch() as slow, scene.watch() as quick:

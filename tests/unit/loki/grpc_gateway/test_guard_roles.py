@@ -1,0 +1,201 @@
+"""Every principal against every method: a new method without a decision here fails."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message_factory import GetMessageClass
+
+import loki.v1
+from loki.core.credential import digest
+from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry
+from loki.messages.execution import SubmitRun
+from loki.messages.interface import PublishInterfaces
+from loki.messages.library import (
+    GetScript,
+    ListRevisions,
+    ListScripts,
+    RegisterScript,
+    ScriptsListed,
+    UnregisterScript,
+)
+from loki.security_setting import ROLES
+from loki.v1 import service_pb2
+from tests.unit.loki.grpc_gateway.call import SERVICE, execute, status_of, stream
+from tests.unit.loki.grpc_gateway.interface import interface
+
+LOKI = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
+SEE = {"read", "run", "register", "adhoc", "data", "admin", "fault"}
+MAY = {
+    "loki.v1.LokiService.GetCapabilities": SEE,
+    "loki.v1.LokiService.GetChildrenStatus": SEE,
+    "loki.v1.LokiService.ResetChild": {"admin"},
+    "loki.v1.LokiService.ListScripts": SEE,
+    "loki.v1.LokiService.GetScript": SEE,
+    "loki.v1.LokiService.ListScriptRevisions": SEE,
+    "loki.v1.LokiService.RegisterScript": {"register"},
+    "loki.v1.LokiService.UnregisterScript": {"register"},
+    "loki.v1.LokiService.ExecuteScript": {"run", "adhoc"},
+    "loki.v1.LokiService.StreamScriptExecution": {"run", "adhoc"},
+    "loki.v1.LokiService.CancelExecution": {"run", "adhoc"},
+    "loki.v1.LokiService.WatchEvents": SEE,
+    "loki.v1.LokiService.GetExecution": SEE,
+    "loki.v1.LokiService.ListExecutions": SEE,
+    "loki.v1.LokiService.WatchLogs": {"admin"},
+    "loki.v1.BackupService.CreateBackup": {"admin"},
+    "loki.v1.BackupService.RestoreBackup": {"admin"},
+    "loki.v1.SeriesService.ListSeries": SEE,
+    "loki.v1.SeriesService.ReadSeries": {"data", "admin"},
+    "loki.v1.SeriesService.AggregateSeries": {"data", "admin"},
+}
+"""By the role of the settings that a principal has alone."""
+TIMEOUT_S = 10.0
+
+
+def methods() -> Iterator[MethodDescriptor]:
+    for module in pkgutil.iter_modules(loki.v1.__path__):
+        if module.name.endswith("_pb2"):
+            file = importlib.import_module(f"loki.v1.{module.name}").DESCRIPTOR
+            for service in file.services_by_name.values():
+                yield from service.methods
+
+
+def token(name: str) -> str:
+    return f"the-token-of-{name}"
+
+
+ENTRIES = tuple(
+    PrincipalEntry(name=word, roles=roles, token_digest=digest(token(word).encode()))
+    for word, roles in ROLES.items()
+)
+
+
+@pytest.fixture(scope="module")
+def closed() -> AccessConfig:
+    return AccessConfig(principals=ENTRIES, anonymous_loopback=False)
+
+
+@pytest.fixture
+def guarded(shell: Any, host: Callable[..., Any], closed: AccessConfig) -> Iterator[grpc.Channel]:
+    hosted = host(shell, access=closed)
+    hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
+    with grpc.insecure_channel(hosted.address) as channel:
+        yield channel
+
+
+def attempt(channel: grpc.Channel, method: MethodDescriptor, words: tuple[str, ...]) -> Any:
+    """Status code and reason; None where the call got through."""
+    path = f"/{method.containing_service.full_name}/{method.name}"
+    metadata = [("authorization", word) for word in words]
+    request = GetMessageClass(method.input_type)()
+    return try_call(channel, path, request, metadata, method)
+
+
+def try_call(channel: Any, path: str, request: Any, metadata: Any, method: Any) -> Any:
+    kind = ("stream" if method.client_streaming else "unary") + (
+        "_stream" if method.server_streaming else "_unary"
+    )
+    make = getattr(channel, kind)
+    call = make(path, request_serializer=type(request).SerializeToString)
+    given = iter((request,)) if method.client_streaming else request
+    try:
+        answer = call(given, metadata=metadata, timeout=TIMEOUT_S)
+        if method.server_streaming:
+            next(answer, None)
+            answer.cancel()
+    except grpc.RpcError as error:
+        code, details = status_of(error)
+        return code, details
+    return None
+
+
+DENIED = (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED)
+
+
+def test_s_r_2_every_method_has_a_decision() -> None:
+    assert {method.full_name for method in methods()} == MAY.keys()
+
+
+def test_s_r_2_each_role_reaches_its_methods_and_no_others(guarded: grpc.Channel) -> None:
+    for method in methods():
+        for word in ROLES:
+            got = attempt(guarded, method, (f"Bearer {token(word)}",))
+            denied = got is not None and got[0] in DENIED
+            assert denied is (word not in MAY[method.full_name]), (method.full_name, word, got)
+            assert not denied or got[0] is grpc.StatusCode.PERMISSION_DENIED
+
+
+@pytest.mark.parametrize("words", [(), ("Bearer wrong",), ("Basic eDp5",), ("Bearer x",) * 2])
+def test_s_r_2_nobody_reaches_anything(guarded: grpc.Channel, words: tuple[str, ...]) -> None:
+    for method in methods():
+        got = attempt(guarded, method, words)
+        assert got is not None, method.full_name
+        assert got[0] is grpc.StatusCode.UNAUTHENTICATED, method.full_name
+
+
+def narrow_and_wide() -> AccessConfig:
+    def entry(name: str, scripts: tuple[str, ...]) -> PrincipalEntry:
+        held = digest(token(name).encode())
+        return PrincipalEntry(
+            name=name,
+            roles=(ClientRole.VIEW, ClientRole.EXECUTE, ClientRole.REGISTER),
+            scripts=scripts,
+            token_digest=held,
+        )
+
+    return AccessConfig(principals=(entry("narrow", ("sensor_*",)), entry("wide", ("*",))))
+
+
+NAMED = {
+    "GetScript": service_pb2.GetScriptRequest(name="average"),
+    "ListScriptRevisions": service_pb2.ListScriptRevisionsRequest(name="average"),
+    "UnregisterScript": service_pb2.UnregisterScriptRequest(name="average"),
+    "ExecuteScript": execute("average"),
+    "StreamScriptExecution": stream("average"),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_s_r_2_a_script_that_may_not_be_seen_is_not_there(
+    shell: Any, host: Callable[..., Any], name: str
+) -> None:
+    asked = (GetScript, ListRevisions, UnregisterScript, SubmitRun)
+    hosted = host(shell, access=narrow_and_wide())
+    method = LOKI.methods_by_name[name]
+    header = [("authorization", f"Bearer {token('narrow')}")]
+    with grpc.insecure_channel(hosted.address) as channel:
+        got = try_call(channel, f"/{SERVICE}/{name}", NAMED[name], header, method)
+    code, details = got
+    assert code is grpc.StatusCode.NOT_FOUND
+    assert b"SCRIPT_NOT_FOUND" in details["ErrorInfo"].value
+    assert not [kind for kind in asked if shell.sent(kind)]
+
+
+def test_s_r_2_a_name_beyond_the_globs_is_not_registered(
+    shell: Any, host: Callable[..., Any]
+) -> None:
+    hosted = host(shell, access=narrow_and_wide())
+    request = service_pb2.RegisterScriptRequest()
+    request.definition.name, request.definition.source = "average", "return 1"
+    method = LOKI.methods_by_name["RegisterScript"]
+    header = [("authorization", f"Bearer {token('narrow')}")]
+    with grpc.insecure_channel(hosted.address) as channel:
+        code, _ = try_call(channel, f"/{SERVICE}/RegisterScript", request, header, method)
+    assert code is grpc.StatusCode.PERMISSION_DENIED
+    assert shell.sent(RegisterScript) == []
+
+
+def test_lists_are_asked_for_what_may_be_seen(shell: Any, host: Callable[..., Any]) -> None:
+    shell.answers[ListScripts] = lambda _request: ScriptsListed(scripts=())
+    hosted = host(shell, access=narrow_and_wide())
+    with grpc.insecure_channel(hosted.address) as channel:
+        for name in ("narrow", "wide"):
+            header = [("authorization", f"Bearer {token(name)}")]
+            request, method = service_pb2.ListScriptsRequest(), LOKI.methods_by_name["ListScripts"]
+            assert try_call(channel, f"/{SERVICE}/ListScripts", request, header, method) is None
+    asked = [message.among for _, message, _ in shell.sent(ListScripts)]
+    assert asked == [("sensor_*",), ("*",)]

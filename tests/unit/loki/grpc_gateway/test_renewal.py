@@ -1,0 +1,162 @@
+"""Files that change under a gateway: what it takes, what it keeps, what it tells."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loki.certificate import PairFiles, make_authority, make_server, now_utc, read_authority
+from loki.clock import SystemClock
+from loki.core.credential import Caller
+from loki.errors import PermissionRefused
+from loki.grpc_gateway.access import Access
+from loki.grpc_gateway.renewal import LOOK_S, Renewal
+from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry, TlsFiles
+from loki.messages.event import ConfigRejected, EventHappened
+
+OLD, NEW = "an-old-token-0123", "a-new-token-01234"
+
+
+class FakeShell:
+    """As much of a shell as a renewal uses; the test lets time pass."""
+
+    clock = SystemClock()
+    log = logging.getLogger("loki.gateway")
+
+    def __init__(self) -> None:
+        self.events: list[ConfigRejected] = []
+        self._due: list[Callable[[], None]] = []
+        self._tasks: list[Any] = []
+
+    def send(self, _peer: str, message: Any, **_options: Any) -> None:
+        assert isinstance(message, EventHappened)
+        assert isinstance(message.fact, ConfigRejected)
+        self.events.append(message.fact)
+
+    def worker(self, _name: str) -> Executor:
+        return ThreadPoolExecutor(max_workers=1)
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> None:
+        assert delay_s == LOOK_S
+        self._due.append(action)
+
+    def mind(self, task: Any) -> None:
+        self._tasks.append(task)
+
+    async def look(self) -> None:
+        """Let the next look begin, and wait for its end."""
+        self._due.pop()()
+        await self._tasks.pop()
+
+
+class Scene:
+    """A gateway's security in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.token = folder / "token"
+        self.put(OLD)
+        ca = PairFiles.of(folder, "ca")
+        self.authority = make_authority(ca, "Test", now_utc())
+        self.server = PairFiles.of(folder, "server")
+        make_server(self.server, read_authority(ca), ("localhost",), 5, now_utc())
+        entry = PrincipalEntry(name="panel", roles=(ClientRole.VIEW,), token_file=str(self.token))
+        files = TlsFiles(certificate=str(self.server.certificate), key=str(self.server.key))
+        self.shell: Any = FakeShell()
+        self.access = Access(self.shell.log, self.shell.later)
+        self.renewal = Renewal(
+            self.shell, AccessConfig(principals=(entry,), tls=files), self.access
+        )
+
+    def put(self, token: str) -> None:
+        self.token.write_text(token)
+        self.token.chmod(0o600)
+
+    def lets_in(self, token: str) -> bool:
+        caller = Caller(local=False, authorization=(f"Bearer {token}",))
+        try:
+            return self.access.credentials.identify(caller).name == "panel"
+        except PermissionRefused:
+            return False
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def play(scene: Scene, act: Callable[[], Any], looks: int = 1) -> None:
+    async def run() -> None:
+        scene.renewal.begin()
+        await scene.shell.look()
+        act()
+        for _ in range(looks):
+            await scene.shell.look()
+
+    asyncio.run(run())
+
+
+def test_s_r_2_a_new_token_takes_the_place_of_the_old_one(scene: Scene) -> None:
+    assert scene.lets_in(OLD)
+    play(scene, lambda: scene.put(NEW))
+    assert (scene.lets_in(OLD), scene.lets_in(NEW)) == (False, True)
+    assert scene.shell.events == []
+
+
+def test_a_token_that_is_taken_away_lets_nobody_in_and_is_told_of_once(scene: Scene) -> None:
+    play(scene, scene.token.unlink, looks=4)
+    assert not scene.lets_in(OLD)
+    (event,) = scene.shell.events
+    assert (event.file, event.problem) == (
+        str(scene.token),
+        "cannot be read: No such file or directory",
+    )
+
+
+def test_half_of_a_new_pair_is_not_told_of(scene: Scene) -> None:
+    tls = scene.renewal.tls
+    assert tls is not None
+
+    def half() -> None:
+        scene.server.key.write_text("half-written")
+
+    play(scene, half)
+    assert scene.shell.events == []
+
+
+def test_a_broken_pair_keeps_the_old_one_and_is_told_of_once(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    play(scene, lambda: scene.server.certificate.write_text("broken"), looks=4)
+    (event,) = scene.shell.events
+    assert event.file == str(scene.server.certificate)
+    assert "no certificate that" in event.problem
+    assert len(caplog.messages) == 1
+    assert scene.lets_in(OLD)
+
+
+def test_a_new_pair_is_taken(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    def renew() -> None:
+        scene.server.certificate.unlink()
+        scene.server.key.unlink()
+        make_server(scene.server, scene.authority, ("localhost",), 5, now_utc())
+
+    play(scene, renew)
+    assert caplog.messages == ["a new TLS certificate is shown from now on"]
+    assert scene.shell.events == []
+
+
+def test_without_files_nothing_is_looked_at() -> None:
+    shell: Any = FakeShell()
+    Renewal(shell, AccessConfig(), Access(shell.log, shell.later)).begin()
+    assert shell._due == []
+
+
+def test_a_token_that_is_not_there_at_the_start_is_told(tmp_path: Path) -> None:
+    shell: Any = FakeShell()
+    entry = PrincipalEntry(name="p", roles=(), token_file=str(tmp_path / "none"))
+    Renewal(shell, AccessConfig(principals=(entry,)), Access(shell.log, shell.later))
+    assert [event.file for event in shell.events] == [str(tmp_path / "none")]
