@@ -31,7 +31,8 @@ def current_of(connection: sqlite3.Connection, name: str) -> str:
 def keep(connection: sqlite3.Connection, new: KeepScript, most: int) -> Failure | None:
     """Make a revision the current one; then keep the newest `most`, and that one in any case."""
     script = new.script
-    if refusal := _conflict(connection, script.name, new.expected):
+    refusal = _conflict(connection, script.name, new.expected) or _excess(connection, new)
+    if refusal:
         return refusal
     connection.execute(
         # The words for people that come with it may differ, what a run of it does cannot.
@@ -77,6 +78,23 @@ def _conflict(connection: sqlite3.Connection, name: str, expected: str) -> Failu
         code=ErrorCode.REVISION_CONFLICT,
         message=f"script '{name}' {state}; somebody else was faster: read it again first",
         details={"script": name, "revision": current},
+    )
+
+
+def _excess(connection: sqlite3.Connection, new: KeepScript) -> Failure | None:
+    """A script is on the account of whoever made its current revision the current one."""
+    if not new.most_scripts:
+        return None
+    (others,) = connection.execute(
+        "SELECT count(*) FROM script WHERE current IS NOT NULL AND changed_by = ? AND name != ?",
+        (new.principal, new.script.name),
+    ).fetchone()
+    if others < new.most_scripts:
+        return None
+    return Failure(
+        code=ErrorCode.QUOTA,
+        message=f"'{new.principal}' may have {new.most_scripts} registered scripts; remove one",
+        details={"principal": new.principal, "quota": "scripts"},
     )
 
 

@@ -267,14 +267,14 @@ class Library(Role):
                 await self._registry.refresh()
                 library.check_addition(self._catalogue, script, request.expected_revision)
                 if not request.validate_only:
-                    await self._keep(script, request.principal)
+                    await self._keep(script, request)
         finally:
             self._publisher.forget(script)
         return ScriptFound(script=script)
 
-    async def _keep(self, script: Script, principal: str) -> None:
+    async def _keep(self, script: Script, request: RegisterScript) -> None:
         old = self._catalogue.scripts.get(script.name)
-        await self._registry.keep(script, principal)
+        await self._registry.keep(script, request.principal, request.most_scripts)
         self._catalogue.put(script)
         self._publisher.forget(old)
         change = ScriptChange.CHANGED if old else ScriptChange.ADDED

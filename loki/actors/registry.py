@@ -144,10 +144,11 @@ class Registry:
         if not self.has_keeper:
             raise no_keeper(folder)
 
-    async def keep(self, script: Script, principal: str) -> None:
+    async def keep(self, script: Script, principal: str, most_scripts: int = 0) -> None:
         """Durable on return. Raises: LokiError; then what was there before is served."""
         expected = self.now.revision_of(script.name)
-        await self._tell(_keep(script, expected, principal, self._shell.clock.now_ns()))
+        now_ns = self._shell.clock.now_ns()
+        await self._tell(_keep(script, expected, principal, now_ns, most_scripts))
         self.now = self.now.added(script)
 
     async def drop(self, name: str, principal: str) -> None:
@@ -182,7 +183,13 @@ class Registry:
         return await self._shell.ask(self._keeper, request, timeout_s=TIMEOUT_S)
 
 
-def _keep(script: Script, expected: str, principal: str, time_ns: int) -> KeepScript:
+def _keep(
+    script: Script, expected: str, principal: str, time_ns: int, most_scripts: int = 0
+) -> KeepScript:
     return KeepScript(
-        script=packed(script), expected=expected, principal=principal, time_ns=time_ns
+        script=packed(script),
+        expected=expected,
+        principal=principal,
+        time_ns=time_ns,
+        most_scripts=most_scripts,
     )

@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from time import monotonic
 from typing import Any
 
 from loki.core.credential import Credentials
 from loki.core.denial import WINDOW_S, Denials
 from loki.core.principal import Principal
+from loki.core.quota import Account
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.auth import caller_of, host_of
-from loki.messages.access import ClientRole
+from loki.messages.access import NO_QUOTA, ClientRole
 
 DENIED = frozenset({ErrorCode.NO_CREDENTIALS, ErrorCode.ROLE})
 Later = Callable[[float, Callable[[], None]], object]
@@ -19,10 +22,12 @@ class Access:
     """What every call is let in by. `credentials` may be exchanged at any time."""
 
     def __init__(
-        self, log: logging.Logger, later: Later, credentials: Credentials | None = None
+        self, log: logging.Logger, later: Later, now_s: Callable[[], float] = monotonic
     ) -> None:
         """`later` calls something after so many seconds, on the gateway's loop."""
-        self.credentials = credentials or Credentials()
+        self.credentials = Credentials()
+        self._accounts: dict[str, Account] = {}
+        self._now_s = now_s
         self._log = log
         self._later = later
         self._denials = Denials()
@@ -36,6 +41,31 @@ class Access:
         principal = self.identify(context)
         principal.require(role)
         return principal
+
+    def account(self, principal: Principal) -> Account | None:
+        """What it has asked for so far; None where nothing bounds it."""
+        if principal.quota == NO_QUOTA:
+            return None
+        held = self._accounts.get(principal.name)
+        if held is None or held.quota != principal.quota:
+            held = Account(principal.name, principal.quota, self._now_s())
+            self._accounts[principal.name] = held
+        return held
+
+    def admit(self, principal: Principal, size_bytes: int) -> None:
+        """Count a request of that size. Raises: QuotaMet."""
+        if account := self.account(principal):
+            account.admit(size_bytes, self._now_s())
+
+    def charge(self, principal: Principal, size_bytes: int) -> float:
+        """Count a message of a stream; so many seconds it is to be kept back."""
+        account = self.account(principal)
+        return account.charge(size_bytes, self._now_s()) if account else 0.0
+
+    def running(self, principal: Principal) -> AbstractContextManager[None]:
+        """A run, as long as it lasts. Entering it raises: QuotaMet."""
+        account = self.account(principal)
+        return account.running() if account else nullcontext()
 
     def refused(self, error: LokiError, peer: str) -> None:
         """Log a refusal, unless that caller's last one was just now."""

@@ -28,7 +28,7 @@ class Executor:
     async def run(self, submit: SubmitRun, call: Call) -> RunFinished:
         """The good end of a run that is not to be streamed. Raises: LokiError."""
         _require_reach(submit, call)
-        with self._runs.open(submit, call.left_s()) as run:
+        with call.running(), self._runs.open(submit, call.left_s()) as run:
             return await run.end()
 
     async def stream(
@@ -40,7 +40,7 @@ class Executor:
         """
         _require_reach(submit, call)
         sequence = 0
-        with self._runs.open(submit, call.left_s()) as run:
+        with call.running(), self._runs.open(submit, call.left_s()) as run:
             await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
             while not isinstance(event := await run.next(), RunFinished):
                 sequence = event.sequence

@@ -6,16 +6,20 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from operator import methodcaller
 from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
+from google.protobuf.message import Message as ProtoMessage
 from google.protobuf.message_factory import GetMessageClass
 
 from loki.core.principal import NOBODY, Principal, without_guess
+from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.run_table import RunFailed
@@ -32,6 +36,8 @@ class Call:
 
     principal: Principal
     context: ServicerContext
+    running: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Around a run of a script, as long as it lasts. Raises: QuotaMet."""
 
     def left_s(self) -> float | None:
         """Seconds until the client's deadline; None without one."""
@@ -62,6 +68,7 @@ class Malformed:
     """A request that is no message of its type."""
 
     reason: str
+    size_bytes: int = 0
 
 
 MAKERS = {
@@ -98,10 +105,12 @@ class Guard:
         """Raises: AttributeError for a behaviour that `needs` no role."""
         role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
 
-        checked = _each if method.client_streaming else _whole
+        checked = self._each if method.client_streaming else _whole
 
         async def serve(request: Any, context: ServicerContext) -> object:
-            return await self._serve(lambda call: behaviour(checked(request), call), role, context)
+            return await self._serve(
+                lambda call: behaviour(checked(request, call), call), role, context, request
+            )
 
         make: Any = MAKERS[method.client_streaming, method.server_streaming]
         handler: grpc.RpcMethodHandler[Any, Any] = make(
@@ -117,7 +126,7 @@ class Guard:
         """For a behaviour that reads its request's bytes itself, and answers with any message."""
 
         async def serve(request: bytes, context: ServicerContext) -> object:
-            return await self._serve(lambda call: behaviour(request, call), role, context)
+            return await self._serve(lambda call: behaviour(request, call), role, context, request)
 
         make: Any = MAKERS[False, server_streaming]
         handler: grpc.RpcMethodHandler[Any, Any] = make(serve, response_serializer=SERIALIZE)
@@ -128,15 +137,21 @@ class Guard:
         behaviour: Callable[[Call], Awaitable[object]],
         role: ClientRole,
         context: ServicerContext,
+        request: object,
     ) -> object:
         self._begin(context)
         principal = NOBODY
         try:
             principal = self._access.enter(context, role)
-            return await behaviour(Call(principal, context))
+            if principal.quota.request_bytes_per_s or principal.quota.requests_per_s:
+                self._access.admit(principal, size_of(request))
+            running = partial(self._access.running, principal)
+            return await behaviour(Call(principal, context, running))
         except RunFailed as error:
             failure = without_guess(principal, error.failure)
             status = status_of(self._hide_bug(failure), error.finished)
+        except QuotaMet as error:
+            status = status_of(Failure.of(error, error.retry_after_s))
         except LokiError as error:
             self._access.refused(error, context.peer())
             status = status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
@@ -145,6 +160,13 @@ class Guard:
         except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.
             status = status_of(self._bug(error))
         return await context.abort(status.code, status.details, status.trailing_metadata)
+
+    async def _each(self, requests: AsyncIterator[object], call: Call) -> AsyncIterator[object]:
+        """A client that sends more than it may is slowed down: gRPC takes no more meanwhile."""
+        async for request in requests:
+            if delay_s := self._access.charge(call.principal, size_of(request)):
+                await asyncio.sleep(delay_s)
+            yield _whole(request, call)
 
     def _hide_bug(self, failure: Failure) -> Failure:
         """What nobody named is a bug, whoever says so; an actor's own report has an incident."""
@@ -184,16 +206,24 @@ class Guard:
         return True
 
 
-def _whole(request: object) -> object:
+def size_of(request: Any) -> int:
+    """Bytes of a request; 0 for a stream, whose messages count one by one."""
+    match request:
+        case bytes():
+            return len(request)
+        case Malformed():
+            return request.size_bytes
+        case ProtoMessage():
+            return request.ByteSize()
+        case _:
+            return 0
+
+
+def _whole(request: object, _call: Call) -> object:
     """Raises: InvalidArgument for what could not be parsed."""
     if isinstance(request, Malformed):
         raise InvalidArgument(f"not a request of this method: {request.reason}")
     return request
-
-
-async def _each(requests: AsyncIterator[object]) -> AsyncIterator[object]:
-    async for request in requests:
-        yield _whole(request)
 
 
 def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
@@ -203,6 +233,6 @@ def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         try:
             return parse(data)
         except DecodeError as error:
-            return Malformed(str(error))
+            return Malformed(str(error), len(data))
 
     return parsed

@@ -141,6 +141,7 @@ class LokiServicer:
         register = RegisterScript(
             definition=convert.definition_of(request.definition),
             principal=call.principal.name,
+            most_scripts=call.principal.quota.scripts,
             expected_revision=request.expected_revision,
             validate_only=request.validate_only,
         )

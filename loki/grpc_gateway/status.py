@@ -142,7 +142,7 @@ def specific_details(failure: Failure, message: str) -> Iterator[ProtoMessage]:
             resource_type=kind, resource_name=name, description=message
         )
     if code in QUOTA_CODES:
-        subject = cut(details.get("script", ""), MAX_NAME_BYTES)
+        subject = cut(details.get("principal") or details.get("script", ""), MAX_NAME_BYTES)
         quota = error_details_pb2.QuotaFailure.Violation(subject=subject, description=message)
         yield error_details_pb2.QuotaFailure(violations=[quota])
     if failure.retry_after_s is not None or code in RETRIABLE:

@@ -63,6 +63,7 @@ class RegisterScript(Request[ScriptFound]):
     what is left out gets this device's defaults. `script` is {"inline": SOURCE}.
     """
     principal: str
+    most_scripts: int = 0  # So many the principal may have registered at a time; 0 is no bound.
     expected_revision: str = ""
     validate_only: bool = False
 

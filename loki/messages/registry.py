@@ -27,13 +27,14 @@ class KeepScript(Request[Done]):
 
     A revision that the keeper has already becomes the current one again: who registered it and
     when stays as it was. Done means that it is on the disk; REVISION_CONFLICT that another one than
-    `expected` was the current one.
+    `expected` was the current one, and QUOTA that the principal has registered `most_scripts`.
     """
 
     script: StoredScript
     expected: str  # The current revision so far; "" where the script is not registered.
     principal: str
     time_ns: int  # Wall clock, since 1970.
+    most_scripts: int = 0  # Current ones that the principal registered last; 0 is no bound.
 
 
 class DropScript(Request[Done]):

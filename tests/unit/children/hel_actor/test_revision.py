@@ -30,15 +30,40 @@ def keep(
     most: int = 100,
     principal: str = "ann",
     time_ns: int = 1,
+    most_scripts: int = 0,
 ) -> Failure | None:
     stored = StoredScript(name=name, revision=new, content=content)
-    request = KeepScript(script=stored, expected=expected, principal=principal, time_ns=time_ns)
+    request = KeepScript(
+        script=stored,
+        expected=expected,
+        principal=principal,
+        time_ns=time_ns,
+        most_scripts=most_scripts,
+    )
     return revision.keep(tables, request, most)
 
 
 def drop(tables: sqlite3.Connection, expected: str, name: str = "mine") -> Failure | None:
     request = DropScript(name=name, expected=expected, principal="ann", time_ns=2)
     return revision.drop(tables, request)
+
+
+def test_a_principal_has_so_many_scripts_and_no_more(tables: sqlite3.Connection) -> None:
+    for name in ("a", "b"):
+        assert keep(tables, "1", name=name, most_scripts=2) is None
+    refused = keep(tables, "1", name="c", most_scripts=2)
+    assert refused is not None
+    assert (refused.code, refused.details) == (
+        ErrorCode.QUOTA,
+        {"principal": "ann", "quota": "scripts"},
+    )
+    assert revision.current_of(tables, "c") == ""
+    assert keep(tables, "2", "1", name="a", most_scripts=2) is None
+    assert keep(tables, "1", name="c", principal="ben", most_scripts=2) is None
+    assert keep(tables, "1", name="d") is None
+    for name, held in (("a", "2"), ("d", "1")):
+        assert drop(tables, held, name) is None
+    assert keep(tables, "1", name="e", most_scripts=2) is None
 
 
 def listed(tables: sqlite3.Connection, name: str = "mine") -> list[tuple[str, bool]]:

@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from loki.core.denial import WINDOW_S
+from loki.core.principal import LOCAL, Principal
+from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.access import Access
-from loki.messages.access import ClientRole
+from loki.messages.access import ClientRole, Quota
 
 
 class FakeContext:
@@ -38,6 +41,11 @@ class Timers:
     def fire(self) -> None:
         (_, action), *self.due = self.due
         action()
+
+
+BOUND = Principal(
+    "panel", frozenset(), quota=Quota(requests_per_s=2, request_bytes_per_s=10, runs_in_flight=1)
+)
 
 
 @pytest.fixture
@@ -82,3 +90,27 @@ def test_other_errors_are_no_refusals(access: Access, caplog: pytest.LogCaptureF
     access.refused(LokiError("x", code=ErrorCode.SCRIPT_NOT_FOUND), "ipv4:127.0.0.1:1")
     access.refused(PermissionRefused("a script may not"), "ipv4:127.0.0.1:1")
     assert caplog.messages == []
+
+
+def test_what_nothing_bounds_is_not_counted(access: Access) -> None:
+    assert access.account(LOCAL) is None
+    for _ in range(1000):
+        access.admit(LOCAL, 10**9)
+    with access.running(LOCAL), access.running(LOCAL):
+        assert access.charge(LOCAL, 10**9) == 0.0
+
+
+def test_each_principal_has_an_account_which_lasts(timers: Timers) -> None:
+    access = Access(logging.getLogger(), timers.later, lambda: 0.0)
+    access.admit(BOUND, 5)
+    access.admit(replace(BOUND, name="other"), 10)
+    assert access.charge(BOUND, 10) == 0.5
+    with access.running(BOUND), pytest.raises(QuotaMet), access.running(BOUND):
+        pytest.fail("a second run")
+
+
+def test_new_quotas_begin_a_new_account(timers: Timers) -> None:
+    access = Access(logging.getLogger(), timers.later, lambda: 0.0)
+    old = access.account(BOUND)
+    assert access.account(BOUND) is old
+    assert access.account(replace(BOUND, quota=Quota(scripts=1))) is not old

@@ -3,17 +3,19 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 import loki.v1
 from loki.core.credential import digest
-from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry
-from loki.messages.execution import SubmitRun
+from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry, Quota
+from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.interface import PublishInterfaces
 from loki.messages.library import (
     GetScript,
@@ -199,3 +201,82 @@ def test_lists_are_asked_for_what_may_be_seen(shell: Any, host: Callable[..., An
             assert try_call(channel, f"/{SERVICE}/ListScripts", request, header, method) is None
     asked = [message.among for _, message, _ in shell.sent(ListScripts)]
     assert asked == [("sensor_*",), ("*",)]
+
+
+def bounded(**quota: Any) -> AccessConfig:
+    entry = PrincipalEntry(
+        name="panel",
+        roles=(ClientRole.VIEW, ClientRole.EXECUTE),
+        token_digest=digest(token("panel").encode()),
+        quota=Quota(**quota),
+    )
+    return AccessConfig(principals=(entry,))
+
+
+PANEL = [("authorization", f"Bearer {token('panel')}")]
+
+
+def quota_met(got: Any) -> bytes:
+    """Raises: AssertionError unless the call ended by a quota, with all that a client needs."""
+    code, details = got
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert b"QUOTA" in details["ErrorInfo"].value
+    assert b"panel" in details["QuotaFailure"].value
+    assert "RetryInfo" in details
+    return details["ErrorInfo"].value
+
+
+@pytest.mark.parametrize(
+    ("quota", "name"),
+    [({"requests_per_s": 0.001}, b"requests_per_s"), ({"request_bytes_per_s": 1}, b"request_kb")],
+)
+def test_a_principal_that_asks_too_much_is_told_when_to_ask_again(
+    shell: Any, host: Callable[..., Any], quota: dict[str, Any], name: bytes
+) -> None:
+    shell.answers[ListScripts] = lambda _request: ScriptsListed(scripts=())
+    hosted = host(shell, access=bounded(**quota))
+    request = service_pb2.ListScriptsRequest(pattern="x" * 100)
+    with grpc.insecure_channel(hosted.address) as channel:
+        ask = partial(try_call, channel, f"/{SERVICE}/ListScripts", request)
+        method = LOKI.methods_by_name["ListScripts"]
+        assert ask(PANEL, method) is None
+        assert name in quota_met(ask(PANEL, method))
+        assert ask([], method) is None
+    assert len(shell.sent(ListScripts)) == 2
+
+
+def test_so_many_runs_of_one_principal_at_a_time(shell: Any, host: Callable[..., Any]) -> None:
+    """Typed methods too: all runs go one way."""
+    hosted = host(shell, access=bounded(runs_in_flight=1))
+    hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
+    method = LOKI.methods_by_name["ExecuteScript"]
+    path = f"/{SERVICE}/ExecuteScript"
+    with grpc.insecure_channel(hosted.address) as channel:
+        begin = channel.unary_unary(path, type(NAMED["ExecuteScript"]).SerializeToString)
+        first = begin.future(NAMED["ExecuteScript"], metadata=PANEL)
+        shell.wait_for(SubmitRun)
+        quota_met(try_call(channel, path, NAMED["ExecuteScript"], PANEL, method))
+        typed = "/loki.tools.v1.AverageService/Call"
+        request = service_pb2.GetScriptRequest()  # No fields: no arguments.
+        quota_met(try_call(channel, typed, request, PANEL, method))
+        first.cancel()
+        shell.wait_for(CancelRun)
+        again = begin.future(NAMED["ExecuteScript"], metadata=PANEL)
+        shell.wait_for(SubmitRun, 2)
+        again.cancel()
+
+
+def test_the_library_is_told_how_many_scripts_a_principal_may_have(
+    shell: Any, host: Callable[..., Any]
+) -> None:
+    config = bounded(scripts=3)
+    (entry,) = config.principals
+    may = msgspec.structs.replace(entry, roles=(ClientRole.REGISTER,))
+    hosted = host(shell, access=msgspec.structs.replace(config, principals=(may,)))
+    request = service_pb2.RegisterScriptRequest()
+    request.definition.name, request.definition.source = "average", "return 1"
+    method = LOKI.methods_by_name["RegisterScript"]
+    with grpc.insecure_channel(hosted.address) as channel:
+        try_call(channel, f"/{SERVICE}/RegisterScript", request, PANEL, method)
+    ((_, asked, _),) = shell.sent(RegisterScript)
+    assert (asked.principal, asked.most_scripts) == ("panel", 3)
