@@ -10,7 +10,7 @@ cost neither time at start nor memory that nobody uses.
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from loki.actors.role import Context, Handler, Shell
@@ -57,7 +57,7 @@ class Snapshot:
     services: MappingProxyType[str, TypedService]
     """By full name."""
     whole: bool = False
-    """Whether a Library has sent all that it has."""
+    """Whether the Library of now has sent all that it has."""
 
     def by_file(self, name: str) -> TypedService | None:
         """The service whose file has that name."""
@@ -125,9 +125,14 @@ class Directory:
         self._ask(attempt=1)
 
     def lost(self, peer: str) -> None:
-        """What a lost Library published still holds; its successor tells what does not."""
+        """What a lost Library published still holds; its successor tells what does not.
+
+        It is asked at once, so that it hears of us before it hears of a registration. What is not
+        here may be there, until it has told all.
+        """
         if peer == LIBRARY:
-            self._ask_again(attempt=1)
+            self.snapshot = replace(self.snapshot, whole=False)
+            self._ask(attempt=1)
 
     def _ask(self, attempt: int) -> None:
         def sent(reply: Done | Failure) -> None:

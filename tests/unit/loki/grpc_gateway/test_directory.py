@@ -162,19 +162,21 @@ class TestDirectory:
         assert answers == [1, 2, 3]
 
     def test_it_asks_a_library_that_comes_back_and_keeps_what_it_has(self, shell) -> None:
-        async def lose() -> None:
-            directory = Directory(shell)
-            publish(directory, PublishInterfaces(changed=(interface("a"),), complete=True))
-            directory.lost("dispatcher")
-            directory.lost("library")
-            assert revisions(directory.snapshot) == {"a": "r1"}
-            await done.wait()
+        directory = Directory(shell)
+        publish(directory, PublishInterfaces(changed=(interface("a"),), complete=True))
+        directory.lost("dispatcher")
+        assert directory.snapshot.whole
+        directory.lost("library")
+        assert len(shell.sent(SendInterfaces)) == 1
+        assert revisions(directory.snapshot) == {"a": "r1"}
+        assert not directory.snapshot.whole
+        publish(directory, PublishInterfaces(changed=(interface("b"),), complete=True))
+        assert revisions(directory.snapshot) == {"b": "r1"}
+        assert directory.snapshot.whole
 
-        def library(_request: SendInterfaces) -> Done:
-            done.set()
-            return Done()
-
-        done = asyncio.Event()
-        shell.answers[SendInterfaces] = library
-        asyncio.run(asyncio.wait_for(lose(), 10))
+    def test_it_asks_once_at_a_time(self, shell) -> None:
+        shell.silent.add(SendInterfaces)
+        directory = Directory(shell)
+        directory.begin(lambda: None)
+        directory.lost("library")
         assert len(shell.sent(SendInterfaces)) == 1
