@@ -30,9 +30,15 @@ def list_(
         say_json([scripts.capability_json(script) for script in found])
     elif found:
         show_table(
-            ("name", "parameters", "returns", "description"),
+            ("name", "parameters", "returns", "description", "method"),
             (
-                (s.name, scripts.signature(s), scripts.type_name(s.return_type), s.description)
+                (
+                    s.name,
+                    scripts.signature(s),
+                    scripts.type_name(s.return_type),
+                    s.description,
+                    s.method,
+                )
                 for s in found
             ),
         )
@@ -87,7 +93,8 @@ def _show(script: "script_pb2.Script") -> None:
     limits = (
         f"{key} = {value or 'no limit'}" for key, value in scripts.limits_of(definition).items()
     )
-    say(f"method       {scripts.method_of(definition.name)}")
+    if script.method:
+        say(f"method       {script.method}")
     say(f"revision     {script.revision} ({scripts.origin_name(script.origin)})")
     say(f"limits       {', '.join(limits)}")
     if definition.idempotent:

@@ -70,6 +70,7 @@ def parameter_json(parameter: "script_pb2.ParameterDefinition") -> dict[str, Jso
 def capability_json(script: "script_pb2.ScriptCapability") -> dict[str, Json]:
     """What ListScripts tells of one script."""
     return shape_json(script) | {
+        "method": script.method,
         "revision": script.revision,
         "origin": origin_name(script.origin),
     }
@@ -79,6 +80,7 @@ def script_json(script: "script_pb2.Script") -> dict[str, Json]:
     """What GetScript tells."""
     definition = script.definition
     return shape_json(definition) | {
+        "method": script.method,
         "permissions": permissions_of(definition),
         "wait_for_child_ms": definition.wait_for_child_ms,
         "source": definition.source,
@@ -95,7 +97,6 @@ def shape_json(
         "name": script.name,
         "description": script.description,
         "language": script.language,
-        "method": method_of(script.name),
         "parameters": [parameter_json(parameter) for parameter in script.parameters],
         "return_type": type_name(script.return_type),
         "limits": limits_of(script),
@@ -122,13 +123,6 @@ def origin_name(origin: int) -> str:
 
     name: str = script_pb2.ScriptOrigin.Name(origin)
     return name.removeprefix("SCRIPT_ORIGIN_").lower()
-
-
-def method_of(name: str) -> str:
-    """The typed gRPC method of a script."""
-    from loki.core.name import camel_case
-
-    return f"loki.tools.v1.{camel_case(name)}Service/Call"
 
 
 def read_definitions(file: Path) -> list["script_pb2.ScriptDefinition"]:

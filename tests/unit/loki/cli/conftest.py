@@ -95,6 +95,8 @@ class FakeClient:
     """Implements what commands use of LokiClient; `calls` is what they asked."""
 
     scripts: dict[str, script_pb2.ScriptDefinition] = field(default_factory=dict)
+    methods: dict[str, str] = field(default_factory=dict)
+    """Typed methods by script; of those only that have one."""
     result: Execution = field(default_factory=lambda: execution(None))
     events: list[Event] = field(default_factory=list)
     children: list[device_pb2.ChildServiceInfo] = field(default_factory=list)
@@ -137,7 +139,10 @@ class FakeClient:
         if name not in self.scripts:
             raise not_found(name)
         origin = script_pb2.SCRIPT_ORIGIN_REGISTERED
-        return script_pb2.Script(definition=self.scripts[name], revision="r1", origin=origin)
+        method = self.methods.get(name, "")
+        return script_pb2.Script(
+            definition=self.scripts[name], revision="r1", origin=origin, method=method
+        )
 
     def list_script_revisions(self, name: str) -> Iterator[ScriptRevision]:
         self._fail_if_told()
@@ -149,7 +154,10 @@ class FakeClient:
         self.calls.append(("list", pattern))
         for made in self.scripts.values():
             yield script_pb2.ScriptCapability(
-                name=made.name, description=made.description, parameters=made.parameters
+                name=made.name,
+                description=made.description,
+                parameters=made.parameters,
+                method=self.methods.get(made.name, ""),
             )
 
     def execute(

@@ -35,11 +35,14 @@ def test_list_shows_each_script_on_a_line(
     client: Any, loki: Callable[..., Any], make: Callable[..., Any]
 ) -> None:
     client.scripts = {"hello": make("hello", name=1), "zed": make("zed")}
+    client.methods = {"hello": "loki.tools.v1.HelloService/Call"}
     result = loki("list", "*e*")
     assert result.exit_code == 0
     line = next(line for line in result.stdout.splitlines() if "hello" in line)
     assert "name: string" in line
     assert "Does hello" in line
+    assert "loki.tools.v1.HelloService/Call" in line
+    assert "loki.tools" not in next(each for each in result.stdout.splitlines() if "zed" in each)
     assert ("list", "*e*") in client.calls
     assert client.address == DEFAULT_SERVER
 
@@ -64,6 +67,8 @@ def test_describe_shows_source_and_method(
     client: Any, loki: Callable[..., Any], make: Callable[..., Any]
 ) -> None:
     client.scripts = {"read_sensor": make("read_sensor", id=1)}
+    assert "method" not in loki("describe", "read_sensor").stdout
+    client.methods = {"read_sensor": "loki.tools.v1.ReadSensorService/Call"}
     result = loki("describe", "read_sensor")
     for part in ("read_sensor(id: string)", "ReadSensorService/Call", "r1", "return 1"):
         assert part in result.stdout

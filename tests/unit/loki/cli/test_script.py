@@ -125,8 +125,10 @@ def test_signature_tells_required_optional_and_defaults() -> None:
 
 def test_a_script_as_json_has_what_its_file_says(tool_file: Path) -> None:
     made = read_definitions(tool_file)[0]
-    plain = script_json(script_pb2.Script(definition=made, revision="r1", origin=1))
-    assert plain["method"] == "loki.tools.v1.AverageService/Call"
+    plain = script_json(
+        script_pb2.Script(definition=made, revision="r1", origin=1, method="a.B/Call")
+    )
+    assert plain["method"] == "a.B/Call"
     assert plain["return_type"] == "number"
     assert plain["origin"] == "file"
     assert plain["limits"] == {"max_memory_mb": 4}
