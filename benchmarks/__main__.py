@@ -17,6 +17,7 @@ from benchmarks import (
     runaway,
     series,
     state,
+    typed,
     value,
 )
 from benchmarks.result import Figure
@@ -32,6 +33,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "state": state,
     "series": series,
     "value": value,
+    "typed": typed,
 }
 
 
