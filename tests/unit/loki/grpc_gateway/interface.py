@@ -1,10 +1,13 @@
 """Interfaces for the tests of typed methods, and their messages as foreign software makes them."""
 
+import re
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, struct_pb2
 from google.protobuf import timestamp_pb2 as timestamp
+from hypothesis import strategies as st
 
+from loki.core.name import NAME, camel_case
 from loki.grpc_gateway import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
@@ -63,3 +66,34 @@ def classes(interface: Interface) -> dict[str, Any]:
         end: message_factory.GetMessageClass(pool.FindMessageTypeByName(service + end))
         for end in schema.MESSAGE_ENDS
     }
+
+
+SHORT = re.compile(r"_{0,2}[abA](_{0,2}[abA1]){0,2}_?")  # Near each other, as random ones are not.
+a_name = st.one_of(
+    st.from_regex(SHORT, fullmatch=True), st.from_regex(NAME, fullmatch=True)
+).filter(lambda name: camel_case(name)[:1].isalpha())
+a_parameter = st.builds(
+    Parameter,
+    name=a_name,
+    type=st.sampled_from(TYPES),
+    required=st.booleans(),
+    description=st.text(max_size=200),
+)
+
+
+@st.composite
+def interfaces(draw: st.DrawFn) -> Interface:
+    parameters = draw(
+        st.lists(a_parameter, max_size=64, unique_by=lambda each: camel_case(each.name))
+    )
+    number = st.integers(1, 2**29 - 1).filter(lambda n: not 19000 <= n <= 19999)
+    count = len(parameters)
+    numbers = draw(st.lists(number, min_size=count, max_size=count, unique=True))
+    return Interface(
+        name=draw(a_name),
+        revision=draw(st.text(max_size=20)),
+        description=draw(st.text(max_size=500)),
+        parameters=tuple(parameters),
+        return_type=draw(st.sampled_from(list(ValueType))),
+        numbers=tuple(numbers),
+    )

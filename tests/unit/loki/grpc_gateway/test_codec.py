@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from hypothesis import given as draw
+from hypothesis import settings
+from hypothesis import strategies as st
 
+from loki.core.argument import fit
+from loki.core.name import snake_case
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument, LokiError
 from loki.grpc_gateway import codec
 from loki.grpc_gateway.directory import TypedService
@@ -23,7 +28,12 @@ from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import MAX_DEPTH, ScriptValue, pack, unpack
 from loki.v1_value import fill
-from tests.unit.loki.grpc_gateway.interface import classes, every_type, interface
+from tests.unit.loki.grpc_gateway.interface import (
+    classes,
+    every_type,
+    interface,
+    interfaces,
+)
 
 RESULTS: list[tuple[ValueType, ScriptValue]] = [
     (ValueType.STRING, ""),
@@ -260,3 +270,66 @@ class TestResponses:
         assert json_format.MessageToDict(received) == json_format.MessageToDict(sent)
         if text is not None:
             assert str(getattr(received, kind)) == text
+
+
+floats = st.floats(allow_nan=False)
+whole = st.integers(-(2**63), 2**63 - 1)
+values: st.SearchStrategy[ScriptValue] = st.recursive(
+    st.none() | st.booleans() | whole | floats | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+OF_TYPE: dict[ValueType, st.SearchStrategy[Any]] = {
+    ValueType.STRING: st.text(),
+    ValueType.INTEGER: whole,
+    ValueType.NUMBER: floats,
+    ValueType.BOOLEAN: st.booleans(),
+    ValueType.BYTES: st.binary(),
+    ValueType.OBJECT: st.dictionaries(st.text(), values, max_size=3),
+    ValueType.ARRAY: st.lists(values, max_size=3),
+}
+
+
+def put(message: Any, field: str, value: Any) -> None:
+    """As a client does it."""
+    match value:
+        case dict():
+            getattr(message, field).SetInParent()
+            for key, part in value.items():
+                fill(getattr(message, field).fields[key], part)
+        case list():
+            getattr(message, field).SetInParent()
+            for item in value:
+                fill(getattr(message, field).items.add(), item)
+        case _:
+            setattr(message, field, value)
+
+
+@settings(deadline=None, max_examples=100)
+@draw(st.data())
+def test_any_arguments_of_any_script_arrive(data: st.DataObject) -> None:
+    described = data.draw(interfaces())
+    arguments = {
+        parameter.name: data.draw(OF_TYPE[parameter.type])
+        for parameter in described.parameters
+        if data.draw(st.booleans())
+    }
+    message = classes(described)["CallRequest"]()
+    for name, value in arguments.items():
+        put(message, snake_case(name), value)
+    assert given(described, message) == arguments
+
+
+@settings(deadline=None, max_examples=300)
+@draw(st.binary(max_size=60))
+def test_any_bytes_are_arguments_or_refused_by_name(sent: bytes) -> None:
+    described, refused = every_type(), ErrorCode.STALE_SCHEMA
+    arguments: dict[str, Any] = {}
+    try:
+        arguments = codec.arguments_of(TypedService(described), sent)
+    except LokiError as error:
+        refused = error.code
+    assert refused in {ErrorCode.ARGUMENT_INVALID, ErrorCode.STALE_SCHEMA}
+    known = {parameter.name: parameter for parameter in described.parameters}
+    for name, value in arguments.items():
+        fit(known[name], unpack(value))

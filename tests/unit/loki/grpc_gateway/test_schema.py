@@ -1,7 +1,6 @@
 """Typed services as descriptors, judged by protobuf and by buf."""
 
 import json
-import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import descriptor_pb2
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from loki.core.name import NAME, camel_case
 from loki.grpc_gateway import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
@@ -23,6 +20,7 @@ from tests.unit.loki.grpc_gateway.interface import (
     every_type,
     image,
     interface,
+    interfaces,
 )
 
 BUF = Path(__file__).parents[3] / "e2e/node/node_modules/.bin/buf"
@@ -213,37 +211,6 @@ class TestLint:
         complaints = lint(files)
         assert "lower_snake_case" in complaints
         assert "non-empty comment" in complaints
-
-
-SHORT = re.compile(r"_{0,2}[abA](_{0,2}[abA1]){0,2}_?")  # Near each other, as random ones are not.
-a_name = st.one_of(
-    st.from_regex(SHORT, fullmatch=True), st.from_regex(NAME, fullmatch=True)
-).filter(lambda name: camel_case(name)[:1].isalpha())
-a_parameter = st.builds(
-    Parameter,
-    name=a_name,
-    type=st.sampled_from(TYPES),
-    required=st.booleans(),
-    description=st.text(max_size=200),
-)
-
-
-@st.composite
-def interfaces(draw: st.DrawFn) -> Interface:
-    parameters = draw(
-        st.lists(a_parameter, max_size=64, unique_by=lambda each: camel_case(each.name))
-    )
-    number = st.integers(1, 2**29 - 1).filter(lambda n: not 19000 <= n <= 19999)
-    count = len(parameters)
-    numbers = draw(st.lists(number, min_size=count, max_size=count, unique=True))
-    return Interface(
-        name=draw(a_name),
-        revision=draw(st.text(max_size=20)),
-        description=draw(st.text(max_size=500)),
-        parameters=tuple(parameters),
-        return_type=draw(st.sampled_from(list(ValueType))),
-        numbers=tuple(numbers),
-    )
 
 
 @settings(deadline=None, max_examples=100)
