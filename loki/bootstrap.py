@@ -24,6 +24,7 @@ from loki.core import state_folder
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
+from loki.messages.access import AccessConfig
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
@@ -53,6 +54,7 @@ class Running:
     tools: tuple[str, ...]
     problems: tuple[str, ...]
     children: tuple[str, ...]
+    options: str  # Of commands that call it from this device, "" for none.
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,4 +333,16 @@ def _running(setup: Setup, details: Mapping[str, str]) -> Running:
         tools=library.tools,
         problems=(*setup.loaded.warnings, *library.problems),
         children=tuple(part.child.name for part in setup.parts if part.enabled),
+        options=client_options(setup.gateway.access),
     )
+
+
+def client_options(access: AccessConfig) -> str:
+    """What a command of this device has to give."""
+    tls = access.tls
+    words = [
+        " --tls-ca FILE" if tls else "",
+        " --tls-cert FILE --tls-key FILE" if tls and tls.client_ca else "",
+        "" if access.anonymous_loopback or (tls and tls.client_ca) else " --token-file FILE",
+    ]
+    return "".join(words)

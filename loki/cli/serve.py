@@ -57,11 +57,11 @@ def _announce(running: "Running") -> None:
     for problem in running.problems:
         say(f"  problem   {problem}")
     say("Try in another terminal:")
-    for command in suggestions(running.tools, running.address):
+    for command in suggestions(running.tools, running.address, running.options):
         say(f"  {command}")
 
 
-def suggestions(tools: tuple[str, ...], address: str) -> list[str]:
+def suggestions(tools: tuple[str, ...], address: str, options: str = "") -> list[str]:
     """Three commands that work with the tools that are served."""
     there = [
         ("hello", "{loki} call hello name=Ada"),
@@ -70,7 +70,7 @@ def suggestions(tools: tuple[str, ...], address: str) -> list[str]:
     commands = [command for tool, command in there if tool in tools]
     if len(commands) < len(there) and tools:
         commands.append(f"{{loki}} describe {tools[0]}")
-    option = _server_option(address)
+    option = _server_option(address) + options
     commands += ["{loki} list", "{loki} status", "echo 'return 6 * 7' | {loki} run -"]
     return [command.format(loki=program()) + option for command in commands[:3]]
 

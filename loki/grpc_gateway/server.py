@@ -1,12 +1,12 @@
 """The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any, ClassVar
 
 import grpc
 import msgspec
 from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from loki.actors.role import Handler, Role, Shell
 from loki.grpc_gateway.access import Access
@@ -15,7 +15,7 @@ from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.guard import Guard
+from loki.grpc_gateway.guard import Call, Guard, needs
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
@@ -23,6 +23,7 @@ from loki.grpc_gateway.renewal import Renewal
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Message
 from loki.messages.gateway import GatewayConfig
 from loki.v1 import backup_pb2, series_pb2, service_pb2
@@ -108,7 +109,22 @@ class Gateway(Role):
         self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*(each.full_name for each in served), health.SERVICE_NAME, reflection.SERVICE_NAME)
-        reflection.enable_server_reflection(names, self._server)
+        self._add_reflection(names)
+
+    def _add_reflection(self, names: Iterable[str]) -> None:
+        """For those only who may see what there is."""
+        servicer: Any = reflection.aio.ReflectionServicer(names)  # type: ignore[attr-defined]
+
+        @needs(ClientRole.VIEW)
+        async def answer(requests: AsyncIterator[Any], call: Call) -> None:
+            async for response in servicer.ServerReflectionInfo(requests, call.context):
+                await call.context.write(response)
+
+        service = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+        (method,) = service.methods
+        handlers = {method.name: self._guard.handler(method, answer)}
+        generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         if peer == DISPATCHER:

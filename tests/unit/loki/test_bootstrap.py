@@ -173,3 +173,32 @@ def test_two_that_keep_lokis_own_data_are_refused(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigurationError, match="hel and second both keep Loki's own data"):
         load('children = ["hel_actor", "second_actor"]')
+
+
+TLS = '[security]\ntls_certificate = "server.crt"\ntls_key = "server.key"\n'
+PANEL = '[security.principals.panel]\ntoken_file = "panel.token"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("", ""),
+        (PANEL, ""),
+        (f"[security]\nanonymous_loopback = false\n{PANEL}", " --token-file FILE"),
+        (TLS, " --tls-ca FILE"),
+        (f"{TLS}anonymous_loopback = false\n{PANEL}", " --tls-ca FILE --token-file FILE"),
+        (f'{TLS}tls_client_ca = "ca.crt"', " --tls-ca FILE --tls-cert FILE --tls-key FILE"),
+    ],
+)
+def test_what_commands_of_this_device_have_to_give(load: Load, text: str, options: str) -> None:
+    assert bootstrap.client_options(load(text).gateway.access) == options
+
+
+def test_s_1_3_7_files_that_secure_nothing_end_it_all_at_once(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "panel.token").write_text("0123456789abcdef")
+    (tmp_path / "panel.token").chmod(0o644)
+    with pytest.raises(ConfigurationError) as raised:
+        bootstrap.check(load(f"{TLS}{PANEL}"))
+    token, certificate = raised.value.message.splitlines()
+    assert token.startswith(f"{tmp_path}/panel.token: others may read")
+    assert certificate.startswith(f"{tmp_path}/server.crt: cannot be read")

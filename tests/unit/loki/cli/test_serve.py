@@ -30,6 +30,7 @@ class FakeBootstrap:
             tools=("countdown", "hello"),
             problems=(),
             children=("fenrir", "hel"),
+            options="",
         )
 
     def load(self, config: Path | None, tools: Path | None) -> str:
@@ -163,3 +164,8 @@ def test_suggested_commands_fit_what_is_served(
     tools: tuple[str, ...], address: str, commands: list[str]
 ) -> None:
     assert suggestions(tools, address) == commands
+
+
+def test_suggested_commands_have_what_this_server_wants() -> None:
+    commands = suggestions(("hello",), "0.0.0.0:50070", " --tls-ca FILE")
+    assert all(each.endswith("--server 127.0.0.1:50070 --tls-ca FILE") for each in commands)

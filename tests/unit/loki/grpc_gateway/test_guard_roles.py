@@ -11,6 +11,8 @@ import msgspec
 import pytest
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import loki.v1
 from loki.core.credential import digest
@@ -137,6 +139,24 @@ def test_s_r_2_nobody_reaches_anything(guarded: grpc.Channel, words: tuple[str, 
         got = attempt(guarded, method, words)
         assert got is not None, method.full_name
         assert got[0] is grpc.StatusCode.UNAUTHENTICATED, method.full_name
+
+
+def test_reflection_is_for_who_may_see(guarded: grpc.Channel) -> None:
+    stub = reflection_pb2_grpc.ServerReflectionStub(guarded)
+    asked = reflection_pb2.ServerReflectionRequest(list_services="")
+    with pytest.raises(grpc.RpcError) as raised:
+        next(stub.ServerReflectionInfo(iter((asked,)), timeout=TIMEOUT_S))
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    header = [("authorization", f"Bearer {token('read')}")]
+    answer = next(stub.ServerReflectionInfo(iter((asked,)), metadata=header, timeout=TIMEOUT_S))
+    assert SERVICE in {each.name for each in answer.list_services_response.service}
+
+
+def test_health_is_for_whoever_connects(guarded: grpc.Channel) -> None:
+    """Those that watch over a device, such as a load balancer, have no names."""
+    stub = health_pb2_grpc.HealthStub(guarded)
+    answer = stub.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=TIMEOUT_S)
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
 def narrow_and_wide() -> AccessConfig:
