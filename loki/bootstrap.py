@@ -13,10 +13,10 @@ import msgspec
 from loki import __version__, checkup, tree
 from loki.actors.credential_file import read_tls, read_tokens
 from loki.actors.keeper import Keeper
-from loki.actors.library import LANGUAGE, folder_of, rules_of, tools_of
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
+from loki.actors.toolbox import LANGUAGE, folder_of, rules_of, tools_of
 from loki.child import BackupContents, Child, Examine, Finding, Restore
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
@@ -95,6 +95,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         script_storage_path=str(loaded.storage()),
         state_dir=str(loaded.state_dir),
         modules=modules,
+        watch=True,
         keeper=keeper,
         settings=loaded.settings.to_json(),
         default_permissions=loaded.permissions("default_permissions", modules),

@@ -5,7 +5,8 @@ in `loki.tool`. A registration is acknowledged when it is on disk and the Dispat
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,18 +14,21 @@ import msgspec
 from loki.actors.announcer import Announcer
 from loki.actors.module import ModuleShelf
 from loki.actors.numbering import Numbering
-from loki.actors.publisher import Publisher
+from loki.actors.publisher import ASKING, Publisher
 from loki.actors.registry import Registry
+from loki.actors.reloader import Reloader
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.actors.script_file import ScriptFile
 from loki.actors.settings_record import SettingsRecord
-from loki.core import library, registry
+from loki.actors.toolbox import LANGUAGE, Contents, Toolbox, folder_of, rules_of
+from loki.core import library, registry, reload
 from loki.core.catalogue import Catalogue
 from loki.core.registry import Registered
+from loki.core.reload import Difference
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
-from loki.messages.event import ConfigRejected, ScriptChange
+from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.interface import SendInterfaces
 from loki.messages.library import (
     GetScript,
@@ -44,45 +48,11 @@ from loki.messages.module import DescribeModules, LoadModule
 from loki.messages.registry import ReadRevisions, RevisionsRead
 from loki.messages.script import Script
 from loki.messages.value import unpack
-from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
-from loki.tool.header import dropped
-from loki.tool.module import ModuleFolder
-from loki.tool.rule import Rules
+from loki.tool.file import read_adhoc, read_upload
 
 PATIENCE_S = 1.0
 """So long the tool files, which are read by then, wait for the registered scripts."""
 MOST_REJECTIONS = 100  # Told one by one; a broken file may have any number.
-LANGUAGE = "lua"
-
-
-def rules_of(config: LibraryConfig, compiler: Callable[[Script], object] | None = None) -> Rules:
-    """What tool files and uploads are checked against on this device."""
-    return Rules(
-        compile=compiler or engine_for(LANGUAGE, config.modules).validate,
-        modules=config.modules,
-        defaults=config.default_limits,
-        ceiling=config.ceiling,
-        default_permissions=config.default_permissions,
-        script_storage_path=Path(config.script_storage_path),
-    )
-
-
-def tools_of(config: LibraryConfig, rules: Rules | None = None) -> Tools:
-    """What the tool file and the scripts folder hold, good and bad.
-
-    Only a tool file that somebody named must be there.
-    """
-    path = Path(config.tools)
-    there = (path,) if config.tools_named or path.exists() else ()
-    scripts = dropped(Path(config.script_storage_path), Path(config.state_dir))
-    return read_tools((*there, *scripts), rules or rules_of(config))
-
-
-def folder_of(config: LibraryConfig) -> ModuleFolder:
-    """Where `require` finds modules on this device."""
-    return ModuleFolder(
-        Path(config.script_storage_path), tools=Path(config.tools), closed=Path(config.state_dir)
-    )
 
 
 class Library(Role):
@@ -108,7 +78,10 @@ class Library(Role):
         self._announcer = Announcer(shell)
         self._modules = ModuleShelf(folder_of(self._settings), engine, shell.worker("modules"))
         self._record = SettingsRecord(shell, keeper, self._settings.settings)
+        toolbox = Toolbox(self._settings, engine)
+        self._files = Reloader(shell, toolbox.read, self._reload, watches=self._settings.watch)
         self._from_files: dict[str, Script] = {}
+        self._rejected: tuple[ConfigRejected, ...] = ()
         self._told: tuple[ConfigRejected, ...] = ()
         self._serving = False
 
@@ -130,20 +103,20 @@ class Library(Role):
         """The keeper is asked first: it answers while the files are read."""
         reading = self._registry.begin()
         await asyncio.sleep(0)
-        tools = tools_of(self._settings, self._rules)
-        self._from_files = {script.name: script for script in tools.scripts}
+        self._take(await self._files.first())
         await asyncio.wait({reading}, timeout=PATIENCE_S)
         self.shell.mind(reading)
         self._catalogue.replace(self._effective().values())
-        rejected = tuple(ConfigRejected(file=p.where, problem=p.say()) for p in tools.problems)
-        problems = (*map(str, tools.problems), *self._tell_clashes(rejected))
-        for problem in problems:
-            self.shell.log.warning("%s", problem)
+        problems = self._complain()
         names = tuple(sorted(self._catalogue.scripts))
         report = LibraryReport(tools=names, problems=problems)
         self.detail = msgspec.json.encode(report).decode()
         self._serving = True
         self._publish_soon()
+        self._files.begin()
+
+    def stop(self) -> None:
+        self._files.close()
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         self._registry.lost(peer)
@@ -152,27 +125,26 @@ class Library(Role):
     def _effective(self) -> dict[str, Script]:
         return library.effective(self._from_files, self._registry.now.scripts)
 
-    def _tell_clashes(self, rejected: tuple[ConfigRejected, ...] = ()) -> list[str]:
-        """Announce these, and what is wrong with registered scripts; the latter that are news."""
+    def _take(self, contents: Contents) -> None:
+        for revision, bytecode in contents.bytecode.items():
+            self._publisher.compiled(revision, bytecode)
+        self._from_files = reload.after(self._from_files, contents.reading)
+        self._rejected = contents.reading.rejected
+
+    def _complain(self) -> tuple[str, ...]:
+        """Say what is wrong with files and registered scripts, as far as that is news."""
         now = self._registry.now
-        found = (
-            *(
-                ConfigRejected(file=by.declared_in, problem=library.hidden(name, by))
-                for name, by in library.hiding(self._from_files, now.scripts)
-            ),
-            *(
-                ConfigRejected(
-                    file=self._settings.keeper,
-                    problem=registry.unreadable(name, revision).message,
-                )
-                for name, revision in sorted(now.unreadable.items())
-            ),
-        )
-        news = tuple(each for each in found if each not in self._told)
+        clashes = library.clashes(self._from_files, now.scripts)
+        damaged = registry.damaged(now, self._settings.keeper)
+        found = (*self._rejected, *clashes, *damaged)
+        known = frozenset(self._told)
+        news = tuple(each for each in found if each not in known)
         self._told = found
-        for fact in library.bounded((*rejected, *news), MOST_REJECTIONS):
+        for fact in library.bounded(news, MOST_REJECTIONS):
             self._announcer.tell(fact)
-        return [each.problem for each in news]
+        for each in news:
+            self.shell.log.warning("%s: %s", each.file, each.problem)
+        return tuple(f"{each.file}: {each.problem}" for each in news)
 
     def _read_again(self, before: Registered | None) -> None:
         """The registry read all that the keeper has; `before` is None for the first time."""
@@ -182,25 +154,49 @@ class Library(Role):
         self._publisher.renumber()
         if before == self._registry.now:
             return
-        for problem in self._tell_clashes():
-            self.shell.log.warning("%s", problem)
-        old = self._catalogue.scripts
-        self._catalogue.replace(self._effective().values())
-        for fact in registry.changes(old, self._catalogue.scripts):
-            self._publisher.forget(old.get(fact.name))
+        self._complain()
+        for fact in self._renew()[1]:
             self._announcer.tell(fact)
         self._publish_soon()
 
-    def _publish_soon(self) -> None:
-        self._publishing = asyncio.create_task(self._publish_to_a_dispatcher_that_is_there())
+    async def _reload(self, contents: Contents) -> None:
+        """The files were read again."""
+        self._take(contents)
+        self._complain()
+        difference, facts = self._renew()
+        if not difference:
+            return
+        try:
+            await self._publisher.publish(difference.changed, difference.removed)
+        except LokiError as error:
+            self.shell.log.debug("not published yet: %s", error)
+            self._publish_soon(attempt=1)
+        self.shell.log.info("%s", reload.summary(facts))
+        for fact in facts:
+            self._announcer.tell(fact)
+
+    def _renew(self) -> tuple[Difference, list[ScriptChanged]]:
+        """Serve what is in files and registry now; what became of each script."""
+        old, new = self._catalogue.scripts, self._effective()
+        self._catalogue.replace(new.values())
+        facts = registry.changes(old, new)
+        for fact in facts:
+            self._publisher.forget(old.get(fact.name))
+        return reload.difference(old, new), facts
+
+    def _publish_soon(self, attempt: int = 0) -> None:
+        self._publishing = asyncio.create_task(self._publish(attempt))
         self.shell.mind(self._publishing)
 
-    async def _publish_to_a_dispatcher_that_is_there(self) -> None:
-        """After a restart of ours. At the first start it asks by itself, later."""
+    async def _publish(self, attempt: int) -> None:
+        """At the first start, and after its own, the Dispatcher asks; but what if it was busy?"""
         try:
             await self._publisher.publish_all()
         except LokiError as error:
             self.shell.log.debug("not published yet: %s", error)
+            if attempt:
+                delay_s = ASKING.delay_s(attempt, random.random())  # noqa: S311  # No secret.
+                self.shell.later(delay_s, lambda: self._publish_soon(attempt + 1))
 
     async def _send_all(self, _request: SendScripts, context: Context) -> Done:
         if not context.kin:
@@ -275,6 +271,9 @@ class Library(Role):
     async def _keep(self, script: Script, request: RegisterScript) -> None:
         old = self._catalogue.scripts.get(script.name)
         await self._registry.keep(script, request.principal, request.most_scripts)
+        if library.clashes(self._from_files, (script.name,)):  # Of late.
+            self._complain()
+            return
         self._catalogue.put(script)
         self._publisher.forget(old)
         change = ScriptChange.CHANGED if old else ScriptChange.ADDED

@@ -30,6 +30,8 @@ def serve(
 ) -> None:
     """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
 
+    Tool files and scripts that change meanwhile are read again, and live within a second.
+
     A system that dies is started again, three times in a minute; then the exit code is 70.
     """
     from loki import bootstrap

@@ -74,19 +74,20 @@ def effective(files: Mapping[str, Script], registered: Mapping[str, Script]) -> 
     return {**shown, **files}
 
 
-def hiding(files: Mapping[str, Script], registered: Iterable[str]) -> list[tuple[str, Script]]:
-    """The names of registered scripts that are hidden, sorted, and what hides each."""
+def clashes(files: Mapping[str, Script], registered: Iterable[str]) -> tuple[ConfigRejected, ...]:
+    """What is said of each registered script that a file hides, by name."""
     methods = {camel_case(name): script for name, script in files.items()}
-    return [(n, methods[camel_case(n)]) for n in sorted(registered) if camel_case(n) in methods]
-
-
-def hidden(name: str, by: Script) -> str:
-    """What is said where a file declares a script under the name of a registered one."""
-    that = "that" if by.name == name else f"'{by.name}'"
-    return (
-        f"the registered script '{name}' is hidden by {that} of {by.declared_in}; "
-        "rename one of the two"
+    hidden = [(name, methods.get(camel_case(name))) for name in sorted(registered)]
+    return tuple(
+        ConfigRejected(file=by.declared_in, problem=_hidden(name, by))
+        for name, by in hidden
+        if by is not None
     )
+
+
+def _hidden(name: str, by: Script) -> str:
+    that = "that" if by.name == name else f"'{by.name}'"
+    return f"the registered script '{name}' is hidden by {that} of this file; rename one of the two"
 
 
 def check_removal(scripts: Mapping[str, Script], name: str, expected_revision: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
-from loki.messages.event import ScriptChange, ScriptChanged
+from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.registry import RevisionsRead, ScriptRevision, StoredScript
 from loki.messages.script import Origin, Script
 
@@ -76,6 +76,14 @@ def unreadable(name: str, revision: str) -> ScriptNotFound:
     )
 
 
+def damaged(registered: Registered, keeper: str) -> tuple[ConfigRejected, ...]:
+    """What is said of those that cannot be read, by name."""
+    return tuple(
+        ConfigRejected(file=keeper, problem=unreadable(name, revision).message)
+        for name, revision in sorted(registered.unreadable.items())
+    )
+
+
 def stand_ins(registered: Registered) -> dict[str, Script]:
     """Of those that cannot be read, so that they can be removed."""
     return {
@@ -93,7 +101,7 @@ def changes(old: Mapping[str, Script], new: Mapping[str, Script]) -> list[Script
             found.append(changed(after, ScriptChange.ADDED))
         elif before is not None and after is None:
             found.append(changed(before, ScriptChange.REMOVED))
-        elif before is not None and after is not None and before.revision != after.revision:
+        elif before is not None and after is not None and before != after:
             found.append(changed(after, ScriptChange.CHANGED))
     return found
 

@@ -25,6 +25,8 @@ class Tools:
     scripts: tuple[Script, ...]  # In the order of the files.
     problems: tuple[Problem, ...]
     paths: frozenset[Path]  # The files and the scripts they name, there or not: worth watching.
+    broken: frozenset[str] = frozenset()  # Names of entries that are there, and not good.
+    unread: frozenset[str] = frozenset()  # Files that cannot be read, or not be parsed.
 
     def require_good(self) -> "Tools":
         """Strict mode. Raises: ConfigurationError with a line for each problem."""
@@ -42,13 +44,19 @@ def read_tools(files: Sequence[Path], rules: Rules) -> Tools:
     reading = _Reading(rules)
     for file in files:
         reading.read(file)
-    return Tools(tuple(reading.scripts), tuple(reading.problems), frozenset(reading.paths))
+    return Tools(
+        tuple(reading.scripts),
+        tuple(reading.problems),
+        frozenset(reading.paths),
+        frozenset(reading.broken),
+        frozenset(reading.unread),
+    )
 
 
 def read_source(source: str, path: Path, rules: Rules) -> Tools:
     """The tool that the header of this source declares, if it has one; `path` names it."""
     reading = _Reading(rules)
-    reading.take(lambda: header_of(source, path, {"inline": source}), "header")
+    reading.take(path, lambda: header_of(source, path, {"inline": source}), "header")
     return Tools(tuple(reading.scripts), tuple(reading.problems), frozenset())
 
 
@@ -85,7 +93,7 @@ def read_adhoc(sent: Script, rules: Rules) -> Script | None:
         return document
 
     reading = _Reading(replace(rules, compile=lambda _: None))
-    reading.take(read, "header")
+    reading.take(Path(sent.chunk), read, "header")
     if reading.problems:
         lines = "\n".join(map(str, reading.problems))
         raise InvalidScript(lines, details={"field": reading.problems[0].key})
@@ -108,29 +116,35 @@ class _Reading:
         self.scripts: list[Script] = []
         self.problems: list[Problem] = []
         self.paths: set[Path] = set()
+        self.broken: set[str] = set()
+        self.unread: set[str] = set()
         self._taken: dict[str, tuple[str, str]] = {}
 
     def read(self, file: Path) -> None:
         self.paths.add(file)
         if file.suffix == SUFFIX:
-            self.take(lambda: read_header(file), "header")
+            good = self.take(file, lambda: read_header(file), "header")
         else:
-            self.take(lambda: read_document(file), "tools[{}]")
+            good = self.take(file, lambda: read_document(file), "tools[{}]")
+        if not good:
+            self.unread.add(str(file))
 
-    def take(self, read: Callable[[], Document | None], kind: str) -> None:
-        """`kind` is what problems call an entry, with its number."""
+    def take(self, path: Path, read: Callable[[], Document | None], kind: str) -> bool:
+        """Whether it could be read; `kind` is what problems call an entry, with its number."""
         try:
             document = read()
         except ConfigurationError as error:
-            place = error.details.get("place", "")
+            place = error.details.get("place", str(path))
             text = error.message.removeprefix(f"{place}: ")
             self.problems.append(Problem(place, "", "", "", text))
-            return
+            return False
         if document is None:
-            return
-        self.problems += _strangers(document)
+            return True
+        strangers = tuple(_strangers(document))
+        self.problems += strangers
         for index, table in _entries(document):
             self._read_entry(document, index, table, _title(kind, index, table))
+        return not strangers
 
     def _read_entry(self, document: Document, index: int, table: object, entry: str) -> None:
         def where(at: Place) -> str:
@@ -138,7 +152,8 @@ class _Reading:
 
         folder = document.path.parent
         self.paths |= _script_path(folder, table)
-        problems = self._name_problems(table, where(("name",)), entry)
+        name = _name_of(table)
+        problems = self._name_problems(name, where(("name",)), entry)
         checked = _checked(table, Surroundings(self.rules, folder), where, entry)
         if isinstance(checked, ToolDefinition):
             script = checked.as_script(self.rules, Origin.FILE, str(document.path))
@@ -147,10 +162,10 @@ class _Reading:
         else:
             problems += checked
         self.problems += problems
+        self.broken |= {name} if problems and name is not None else set()
 
-    def _name_problems(self, table: object, where: str, entry: str) -> tuple[Problem, ...]:
-        name = table.get("name") if isinstance(table, dict) else None
-        if not isinstance(name, str):
+    def _name_problems(self, name: str | None, where: str, entry: str) -> tuple[Problem, ...]:
+        if name is None:
             return ()
         if other := self._taken.get(camel_case(name)):
             text = f"{collision(name, other[0])} (see {other[1]})"
@@ -191,9 +206,15 @@ def _entries(document: Document) -> Iterator[tuple[int, object]]:
     yield from enumerate(tools if isinstance(tools, list) else [])
 
 
-def _title(kind: str, index: int, table: object) -> str:
+def _name_of(table: object) -> str | None:
+    """What an entry calls itself, good or bad; None where that is no text."""
     name = table.get("name") if isinstance(table, dict) else None
-    return kind.format(index + 1) + (f" '{name[:64]}'" if isinstance(name, str) else "")
+    return name if isinstance(name, str) else None
+
+
+def _title(kind: str, index: int, table: object) -> str:
+    name = _name_of(table)
+    return kind.format(index + 1) + ("" if name is None else f" '{name[:64]}'")
 
 
 def _script_path(folder: Path, table: object) -> set[Path]:

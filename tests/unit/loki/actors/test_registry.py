@@ -303,7 +303,7 @@ def test_a_script_that_cannot_be_read_is_told_and_the_others_are_served(shelf: S
     assert report.tools == ("from_file", "good")
     (problem,) = report.problems
     assert "'bad'" in problem
-    assert ConfigRejected(file="hel", problem=problem) in shelf.told()
+    assert ConfigRejected(file="hel", problem=problem.removeprefix("hel: ")) in shelf.told()
     assert shelf.open(nothing).problems == ()
 
 

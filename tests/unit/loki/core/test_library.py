@@ -9,10 +9,9 @@ from loki.core.library import (
     bounded,
     check_addition,
     check_removal,
+    clashes,
     effective,
     find,
-    hidden,
-    hiding,
     interface_parts,
     parts,
     published,
@@ -128,11 +127,9 @@ def test_a_file_hides_what_is_registered_under_its_name_or_its_method_name() -> 
     files = {"readSensor": script("readSensor", "f", Origin.FILE)}
     registered = {name: script(name) for name in ("read_sensor", "readSensor", "led")}
     assert effective(files, registered) == {**files, "led": registered["led"]}
-    hides = hiding(files, registered)
-    assert hides == [(name, files["readSensor"]) for name in ("readSensor", "read_sensor")]
-    same, other = (hidden(*each) for each in hides)
-    assert "script 'readSensor' is hidden by that of" in same
-    assert "script 'read_sensor' is hidden by 'readSensor' of" in other
+    same, other = clashes(files, registered)
+    assert "script 'readSensor' is hidden by that of" in same.problem
+    assert "script 'read_sensor' is hidden by 'readSensor' of" in other.problem
 
 
 def seen(name: str, description: str = "") -> Interface:
