@@ -3,7 +3,8 @@
 import importlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -20,12 +21,13 @@ from loki.actors.toolbox import LANGUAGE, folder_of, rules_of, tools_of
 from loki.child import BackupContents, Child, Examine, Finding, Restore
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
-from loki.core import state_folder
+from loki.core import expiry, state_folder
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
 from loki.messages.access import AccessConfig
 from loki.messages.dispatch import DispatcherConfig
+from loki.messages.finding import Need
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.log import LogConfig
@@ -225,7 +227,12 @@ def check_upload(file: Path) -> tuple[Problem, ...]:
 
 def check_access(setup: Setup) -> None:
     """Whether the files that secure the gateway can be used. Raises: ConfigurationError."""
-    access = setup.gateway.access
+    if texts := access_problems(setup.gateway.access):
+        raise ConfigurationError("\n".join(texts))
+
+
+def access_problems(access: AccessConfig) -> list[str]:
+    """What keeps the files that secure the gateway from being used, each with its path."""
     _, problems = read_tokens(access.principals)
     texts = [problem.message for problem in problems]
     if access.tls is not None:
@@ -233,8 +240,7 @@ def check_access(setup: Setup) -> None:
             read_tls(access.tls)
         except ConfigurationError as error:
             texts.append(error.message)
-    if texts:
-        raise ConfigurationError("\n".join(texts))
+    return texts
 
 
 def _child(name: str) -> Child:
@@ -315,7 +321,20 @@ def examine(setup: Setup, *, deep: bool) -> tuple[Finding, ...]:
         if part.child.doctor:
             act: Examine = _named(part.child.doctor)
             found += act(bytes(part.config), deep)
-    return tuple(found)
+    return (*found, *_examine_access(setup.gateway.access))
+
+
+def _examine_access(access: AccessConfig) -> Iterator[Finding]:
+    """How the files fare that secure the gateway."""
+    for problem in access_problems(access):
+        path, _, text = problem.partition(": ")
+        yield Finding(Need.PERSON, path, text, "Loki does not start until that is put right")
+    if access.tls is not None:
+        from loki.certificate import now_utc, validity_of  # Serving needs none of it.
+
+        shown = access.tls.certificate
+        with suppress(OSError, ValueError):  # That has been told.
+            yield expiry.finding(shown, *validity_of(Path(shown)), now_utc())
 
 
 def start_logging(level: str, file: LogFile) -> None:

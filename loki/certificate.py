@@ -82,6 +82,15 @@ def read_authority(files: PairFiles) -> Authority:
     return Authority(certificate, key)
 
 
+def validity_of(path: Path) -> tuple[datetime, datetime]:
+    """From when and until when the first certificate in a file holds.
+
+    Raises: OSError; ValueError for what is no certificate.
+    """
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    return certificate.not_valid_before_utc, certificate.not_valid_after_utc
+
+
 def make_server(
     files: PairFiles, authority: Authority, hosts: Sequence[str], days: int, now: datetime
 ) -> datetime:

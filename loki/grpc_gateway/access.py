@@ -10,7 +10,7 @@ from loki.core.credential import Credentials
 from loki.core.denial import WINDOW_S, Denials
 from loki.core.principal import Principal
 from loki.core.quota import Account
-from loki.errors import ErrorCode, LokiError
+from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.auth import caller_of, host_of
 from loki.messages.access import NO_QUOTA, ClientRole
 
@@ -19,22 +19,40 @@ Later = Callable[[float, Callable[[], None]], object]
 
 
 class Access:
-    """What every call is let in by. `credentials` may be exchanged at any time."""
+    """What every call is let in by."""
 
     def __init__(
         self, log: logging.Logger, later: Later, now_s: Callable[[], float] = monotonic
     ) -> None:
         """`later` calls something after so many seconds, on the gateway's loop."""
-        self.credentials = Credentials()
+        self._credentials = Credentials()
+        self._changed: list[Callable[[], None]] = []
         self._accounts: dict[str, Account] = {}
         self._now_s = now_s
         self._log = log
         self._later = later
         self._denials = Denials()
 
+    def exchange(self, credentials: Credentials) -> None:
+        """From now on these let callers in, also those who are in already."""
+        self._credentials = credentials
+        for told in self._changed:
+            told()
+
+    def on_change(self, told: Callable[[], None]) -> None:
+        """Have `told` called after each exchange."""
+        self._changed.append(told)
+
     def identify(self, context: Any) -> Principal:
         """Raises: PermissionRefused (NO_CREDENTIALS)."""
-        return self.credentials.identify(caller_of(context))
+        return self._credentials.identify(caller_of(context))
+
+    def holds(self, principal: Principal, context: Any) -> bool:
+        """Whether that caller is still that principal, with the same rights."""
+        try:
+            return self.identify(context) == principal
+        except PermissionRefused:
+            return False
 
     def enter(self, context: Any, role: ClientRole) -> Principal:
         """The caller, who has that role. Raises: PermissionRefused."""

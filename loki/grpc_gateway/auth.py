@@ -36,6 +36,8 @@ def caller_of(connection: Connection) -> Caller:
 
 def _names(context: Mapping[str, Iterable[bytes]]) -> tuple[str, ...]:
     """Empty unless the client showed a certificate that TLS verified."""
+    if not context:
+        return ()
     found = (name for key in NAMES for name in context.get(key, ()))
     return tuple(dict.fromkeys(name.decode(errors="replace") for name in found))
 

@@ -22,6 +22,7 @@ from loki.core.principal import NOBODY, Principal, without_guess
 from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.grpc_gateway.access import Access
+from loki.grpc_gateway.open_call import OpenCalls
 from loki.grpc_gateway.run_table import RunFailed
 from loki.grpc_gateway.status import status_of
 from loki.messages.access import ClientRole
@@ -86,6 +87,8 @@ class Guard:
     def __init__(self, log: logging.Logger, access: Access) -> None:
         self._log = log
         self._access = access
+        self._calls = OpenCalls()
+        access.on_change(lambda: self._calls.end(access.holds))
         self._active = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -146,7 +149,8 @@ class Guard:
             if principal.quota.request_bytes_per_s or principal.quota.requests_per_s:
                 self._access.admit(principal, size_of(request))
             running = partial(self._access.running, principal)
-            return await behaviour(Call(principal, context, running))
+            with self._calls.entry(principal, context):
+                return await behaviour(Call(principal, context, running))
         except RunFailed as error:
             failure = without_guess(principal, error.failure)
             status = status_of(self._hide_bug(failure), error.finished)

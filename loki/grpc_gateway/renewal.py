@@ -76,11 +76,9 @@ class Renewal:
     def _renew_tokens(
         self, tokens: dict[str, bytes], problems: tuple[ConfigurationError, ...]
     ) -> tuple[ConfigurationError, ...]:
-        self._access.credentials = credentials_of(
-            self._config.principals,
-            tokens,
-            anonymous_loopback=self._config.anonymous_loopback,
-        )
+        anonymous = self._config.anonymous_loopback
+        found = credentials_of(self._config.principals, tokens, anonymous_loopback=anonymous)
+        self._access.exchange(found)
         return problems
 
     def _announce(self, problems: Iterable[ConfigurationError]) -> None:

@@ -162,7 +162,11 @@ class Hosted:
 
     def let_in(self, credentials: Credentials) -> None:
         """From now on, whoever has these."""
-        self.gateway._access.credentials = credentials
+
+        async def exchange() -> None:
+            self.gateway._access.exchange(credentials)
+
+        self.run(exchange())
 
     def drain(self, grace_s: float) -> Any:
         """A future of the end of the drain."""

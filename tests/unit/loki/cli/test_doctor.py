@@ -54,3 +54,25 @@ def test_what_cannot_be_looked_at_is_exit_code_2(loki: Callable[..., Any], setti
 def test_lines_are_as_wide_as_they_need() -> None:
     assert line(Finding(Need.ITSELF, "a", "b", "c")) == "mends  a: b -> c"
     assert line(Finding(Need.NOBODY, "a", "b")) == "ok     a: b"
+
+
+def test_a_certificate_is_looked_at_too(
+    loki: Callable[..., Any], settings: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(settings).parent
+    monkeypatch.chdir(folder)
+    lines = ("[security]", 'tls_certificate = "tls/server.crt"', 'tls_key = "tls/server.key"')
+    with Path(settings).open("a") as file:
+        file.write("\n".join(lines))
+    assert loki("init-tls", "--days", "90").exit_code == 0
+    result = loki("doctor", "--config", settings)
+    assert (result.exit_code, "server.crt: holds until " in result.stdout) == (0, True)
+    for path in (folder / "tls/server.crt", folder / "tls/server.key"):
+        path.unlink()
+    assert loki("init-tls", "--days", "9").exit_code == 0
+    result = loki("doctor", "--config", settings)
+    assert (result.exit_code, "which is in 8 days -> renew it" in result.stdout) == (1, True)
+    (folder / "tls/server.key").unlink()
+    result = loki("doctor", "--config", settings)
+    assert "look   " in result.stdout
+    assert "server.key: cannot be read: No such file or directory" in result.stdout

@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import loki.v1
-from loki.core.credential import digest
+from loki.core.credential import Credentials, digest
 from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry, Quota
 from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.interface import PublishInterfaces
@@ -300,3 +300,30 @@ def test_the_library_is_told_how_many_scripts_a_principal_may_have(
         try_call(channel, f"/{SERVICE}/RegisterScript", request, PANEL, method)
     ((_, asked, _),) = shell.sent(RegisterScript)
     assert (asked.principal, asked.most_scripts) == ("panel", 3)
+
+
+def test_s_r_2_a_token_that_is_taken_away_ends_what_goes_on_with_it(
+    shell: Any, host: Callable[..., Any]
+) -> None:
+    """A watch of its holder, and no other's."""
+    hosted = host(shell, access=bounded())
+    path, request = f"/{SERVICE}/WatchEvents", service_pb2.WatchEventsRequest()
+    with grpc.insecure_channel(hosted.address) as channel:
+        watch = channel.unary_stream(path, type(request).SerializeToString)
+        held = watch(request, metadata=PANEL, timeout=TIMEOUT_S)
+        others = watch(request, timeout=TIMEOUT_S)
+        next(held)
+        next(others)
+        hosted.let_in(Credentials())
+        with pytest.raises(grpc.RpcError) as raised:
+            next(held)
+        code, details = status_of(raised.value)
+        assert code is grpc.StatusCode.UNAUTHENTICATED
+        assert b"NO_CREDENTIALS" in details["ErrorInfo"].value
+        assert others.is_active()
+        method = LOKI.methods_by_name["ListScripts"]
+        got = try_call(
+            channel, f"/{SERVICE}/ListScripts", service_pb2.ListScriptsRequest(), PANEL, method
+        )
+        assert got[0] is grpc.StatusCode.UNAUTHENTICATED
+        others.cancel()

@@ -11,7 +11,6 @@ import pytest
 
 from loki.certificate import PairFiles, make_authority, make_server, now_utc, read_authority
 from loki.clock import SystemClock
-from loki.core.credential import Caller
 from loki.errors import PermissionRefused
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.renewal import LOOK_S, Renewal
@@ -53,6 +52,22 @@ class FakeShell:
         await self._tasks.pop()
 
 
+class FakeConnection:
+    """A caller from elsewhere, with a token."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def peer(self) -> str:
+        return "ipv4:192.0.2.7:1"
+
+    def invocation_metadata(self) -> Any:
+        return (("authorization", f"Bearer {self._token}"),)
+
+    def auth_context(self) -> Any:
+        return {}
+
+
 class Scene:
     """A gateway's security in a folder."""
 
@@ -76,9 +91,8 @@ class Scene:
         self.token.chmod(0o600)
 
     def lets_in(self, token: str) -> bool:
-        caller = Caller(local=False, authorization=(f"Bearer {token}",))
         try:
-            return self.access.credentials.identify(caller).name == "panel"
+            return self.access.identify(FakeConnection(token)).name == "panel"
         except PermissionRefused:
             return False
 
