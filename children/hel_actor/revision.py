@@ -24,8 +24,15 @@ PAGE_BYTES = 2 * 1024 * 1024  # A message carries 8 MiB, and a script is 1 MiB a
 
 def current_of(connection: sqlite3.Connection, name: str) -> str:
     """The current revision; "" where the script is not registered, or not any more."""
-    found = connection.execute("SELECT current FROM script WHERE name = ?", (name,)).fetchone()
-    return "" if found is None or found[0] is None else str(found[0])
+    return _current_of(connection, name)[0]
+
+
+def _current_of(connection: sqlite3.Connection, name: str) -> tuple[str, str, int]:
+    """With who made it so and when."""
+    found = connection.execute(
+        "SELECT ifnull(current, ''), changed_by, changed_ns FROM script WHERE name = ?", (name,)
+    ).fetchone()
+    return ("", "", 0) if found is None else (str(found[0]), str(found[1]), int(found[2]))
 
 
 def keep(connection: sqlite3.Connection, new: KeepScript, most: int) -> Failure | None:
@@ -146,7 +153,7 @@ def page_of(connection: sqlite3.Connection, request: ReadRevisions, before: int)
         "WHERE name = ? AND id < ? ORDER BY id DESC LIMIT ?",
         (request.name, before, size + 1),
     ).fetchall()
-    current = current_of(connection, request.name)
+    current, by, since_ns = _current_of(connection, request.name)
     return RevisionsRead(
         revisions=tuple(
             ScriptRevision(
@@ -154,6 +161,8 @@ def page_of(connection: sqlite3.Connection, request: ReadRevisions, before: int)
                 principal=principal,
                 registered_ns=registered_ns,
                 current=revision == current,
+                current_by=by if revision == current else "",
+                current_ns=since_ns if revision == current else 0,
             )
             for _, revision, principal, registered_ns in rows[:size]
         ),

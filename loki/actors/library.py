@@ -39,6 +39,7 @@ from loki.messages.library import (
     ListScripts,
     ReadHeader,
     RegisterScript,
+    RollbackScript,
     ScriptFound,
     ScriptsListed,
     SendScripts,
@@ -92,6 +93,7 @@ class Library(Role):
             ListRevisions: self._list_revisions,
             ReadHeader: self._read_header,
             RegisterScript: self._register,
+            RollbackScript: self._roll_back,
             UnregisterScript: self._unregister,
             SendScripts: self._send_all,
             SendInterfaces: self._send_interfaces,
@@ -268,7 +270,20 @@ class Library(Role):
             self._publisher.forget(script)
         return ScriptFound(script=script)
 
-    async def _keep(self, script: Script, request: RegisterScript) -> None:
+    async def _roll_back(self, request: RollbackScript, context: Context) -> ScriptFound:
+        self._require_kin(context)
+        self._registry.require_keeper(self._settings.script_storage_path)
+        name, expected = request.name, request.expected_revision
+        async with self._registry.changing:
+            await self._registry.refresh()
+            current = self._registry.now.revision_of(name)
+            library.check_rollback(self._catalogue, name, current, expected)
+            script = await self._registry.revision(name, request.revision)
+            if request.revision != current:
+                await self._keep(script, request)
+        return ScriptFound(script=script)
+
+    async def _keep(self, script: Script, request: RegisterScript | RollbackScript) -> None:
         old = self._catalogue.scripts.get(script.name)
         await self._registry.keep(script, request.principal, request.most_scripts)
         if library.clashes(self._from_files, (script.name,)):  # Of late.

@@ -37,6 +37,7 @@ for command in (
     library.list_,
     library.describe,
     library.register,
+    library.rollback,
     library.remove,
     event.events,
     history.executions,

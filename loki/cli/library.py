@@ -196,6 +196,30 @@ def _present_revision(client: "LokiClient", name: str) -> str:
         return ""
 
 
+def rollback(
+    name: Name,
+    revision: Annotated[
+        str,
+        typer.Argument(metavar="REVISION", help="One that loki describe NAME --revisions lists."),
+    ],
+    expected: Annotated[
+        str, typer.Option(metavar="REVISION", help="Refuse when this is not the current one.")
+    ] = "",
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Make an earlier revision of a registered script the current one again.
+
+    Also of a script that was removed. Executions under way finish on the revision they began with.
+    """
+    with connect(server, as_json=as_json) as client:
+        script = client.rollback_script(name, revision, expected_revision=expected)
+    if as_json:
+        say_json(scripts.script_json(script))
+    else:
+        say(f"rolled back {script.definition.name}, revision {script.revision}")
+
+
 def remove(name: Name, server: Server = DEFAULT_SERVER) -> None:
     """Remove a script; executions of it that are under way finish."""
     with connect(server) as client:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from loki.cli.view import Json, jsonable
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from google.protobuf.message import Message
 
     from loki.client import ScriptRevision
@@ -257,17 +259,25 @@ def _patterns(value: object) -> list[str]:
 
 def revision_json(revision: "ScriptRevision") -> dict[str, Json]:
     """Times are in UTC."""
-    registered = revision.registered
+    registered, since = revision.registered, revision.current_since
     return {
         "revision": revision.revision,
         "registered": registered.isoformat() if registered else None,
         "principal": revision.principal,
         "current": revision.current,
+        "current_by": revision.current_by,
+        "current_since": since.isoformat() if since else None,
     }
 
 
 def revision_row(revision: "ScriptRevision") -> tuple[str, str, str, str]:
     """For people, whose time is that of this machine."""
-    registered = revision.registered
-    when = registered.astimezone().strftime("%Y-%m-%d %H:%M:%S") if registered else ""
-    return revision.revision, when, revision.principal, "current" if revision.current else ""
+    current = "current" if revision.current else ""
+    if revision.current_since and revision.current_since != revision.registered:
+        by = f" by {revision.current_by}" if revision.current_by else ""
+        current = f"current since {_local(revision.current_since)}{by}"
+    return revision.revision, _local(revision.registered), revision.principal, current
+
+
+def _local(time: "datetime | None") -> str:
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S") if time else ""

@@ -121,6 +121,17 @@ class LokiClient:
         response = self._call(self._stub.RegisterScript, request)
         return response.script
 
+    def rollback_script(
+        self, name: str, revision: str, *, expected_revision: str = ""
+    ) -> script_pb2.Script:
+        """Make an earlier revision the current one again, also of a script that was removed."""
+        request = service_pb2.RollbackScriptRequest(
+            name=name, revision=revision, expected_revision=expected_revision
+        )
+        response: service_pb2.RollbackScriptResponse
+        response = self._call(self._stub.RollbackScript, request)
+        return response.script
+
     def unregister_script(self, name: str, *, expected_revision: str = "") -> None:
         """Remove a script."""
         request = service_pb2.UnregisterScriptRequest(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from loki.v1 import script_pb2
 
@@ -14,13 +15,23 @@ class ScriptRevision:
     principal: str  # "" where that is not known, and of a file.
     registered: datetime | None  # As well.
     current: bool
+    current_by: str = ""  # Who made it the current one; "" for others, and where it is not known.
+    current_since: datetime | None = None  # As well.
 
 
 def revision_of(message: script_pb2.ScriptRevision) -> ScriptRevision:
-    known = message.HasField("register_time")
     return ScriptRevision(
         revision=message.revision,
         principal=message.principal,
-        registered=message.register_time.ToDatetime(UTC) if known else None,
+        registered=_time(message, "register_time"),
         current=message.current,
+        current_by=message.current_principal,
+        current_since=_time(message, "current_time"),
     )
+
+
+def _time(
+    message: script_pb2.ScriptRevision, field: Literal["register_time", "current_time"]
+) -> datetime | None:
+    time = message.register_time if field == "register_time" else message.current_time
+    return time.ToDatetime(UTC) if message.HasField(field) else None

@@ -96,6 +96,25 @@ def check_removal(scripts: Mapping[str, Script], name: str, expected_revision: s
     _check_changeable(script, expected_revision or script.revision)
 
 
+def check_rollback(catalogue: Catalogue, name: str, current: str, expected_revision: str) -> None:
+    """Whether another revision than `current`, "" for none, may take its place.
+
+    Raises: LokiError with SCRIPT_EXISTS or REVISION_CONFLICT.
+    """
+    held = catalogue.scripts.get(name)
+    if held is not None and held.origin is Origin.FILE:
+        _check_changeable(held, held.revision)
+    if held is None and (other := catalogue.named_like(name)):
+        raise _method_taken(name, other)
+    if expected_revision not in ("", current):
+        state = f"has revision {current} now" if current else "is not registered any more"
+        raise LokiError(
+            f"script '{name}' {state}; {expected_revision} is expected",
+            code=ErrorCode.REVISION_CONFLICT,
+            details={"script": name, "revision": current},
+        )
+
+
 def _check_changeable(old: Script, expected_revision: str) -> None:
     if old.origin is Origin.FILE:
         raise LokiError(
@@ -114,11 +133,15 @@ def _check_changeable(old: Script, expected_revision: str) -> None:
 def _check_method_name(catalogue: Catalogue, new: Script) -> None:
     """`read_sensor` and `ReadSensor` would be one typed method."""
     if name := catalogue.named_like(new.name):
-        raise LokiError(
-            f"'{new.name}' and '{name}' would both be {camel_case(new.name)}; choose another name",
-            code=ErrorCode.SCRIPT_EXISTS,
-            details={"script": new.name},
-        )
+        raise _method_taken(new.name, name)
+
+
+def _method_taken(name: str, other: str) -> LokiError:
+    return LokiError(
+        f"'{name}' and '{other}' would both be {camel_case(name)}; choose another name",
+        code=ErrorCode.SCRIPT_EXISTS,
+        details={"script": name},
+    )
 
 
 def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejected]:

@@ -116,7 +116,10 @@ def revisions_of(held: Script | None, kept: RevisionsRead, *, first: bool) -> Re
     """A page of revisions; that of a file comes before all that were registered under its name."""
     if held is None or held.origin is not Origin.FILE:
         return kept
-    hidden = tuple(msgspec.structs.replace(each, current=False) for each in kept.revisions)
+    hidden = tuple(
+        msgspec.structs.replace(each, current=False, current_by="", current_ns=0)
+        for each in kept.revisions
+    )
     own = ScriptRevision(revision=held.revision, principal="", registered_ns=0, current=True)
     return RevisionsRead(revisions=(own, *hidden) if first else hidden, next_page=kept.next_page)
 

@@ -3,7 +3,8 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loki.grpc_gateway import convert
-from loki.messages.library import ListRevisions
+from loki.grpc_gateway.guard import Call
+from loki.messages.library import ListRevisions, RollbackScript
 from loki.messages.registry import ScriptRevision
 from loki.v1 import script_pb2, service_pb2
 
@@ -17,12 +18,28 @@ def list_request(request: service_pb2.ListScriptRevisionsRequest) -> ListRevisio
     )
 
 
+def rollback_request(request: service_pb2.RollbackScriptRequest, call: Call) -> RollbackScript:
+    return RollbackScript(
+        name=request.name,
+        revision=request.revision,
+        principal=call.principal.name,
+        expected_revision=request.expected_revision,
+        most_scripts=call.principal.quota.scripts,
+    )
+
+
 def to_proto(revision: ScriptRevision) -> script_pb2.ScriptRevision:
-    time = Timestamp()
-    time.FromNanoseconds(revision.registered_ns)
     return script_pb2.ScriptRevision(
         revision=revision.revision,
         principal=revision.principal,
-        register_time=time if revision.registered_ns else None,
+        register_time=_time(revision.registered_ns),
         current=revision.current,
+        current_principal=revision.current_by,
+        current_time=_time(revision.current_ns),
     )
+
+
+def _time(time_ns: int) -> Timestamp | None:
+    time = Timestamp()
+    time.FromNanoseconds(time_ns)
+    return time if time_ns else None

@@ -149,6 +149,16 @@ class LokiServicer:
         return service_pb2.RegisterScriptResponse(script=self._script(found.script))
 
     @needs(ClientRole.REGISTER)
+    async def RollbackScript(  # noqa: N802
+        self, request: service_pb2.RollbackScriptRequest, call: Call
+    ) -> service_pb2.RollbackScriptResponse:
+        require_seen(call.principal, request.name)
+        timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
+        rollback = revision.rollback_request(request, call)
+        found = await self._shell.ask(LIBRARY, rollback, timeout_s=timeout_s)
+        return service_pb2.RollbackScriptResponse(script=self._script(found.script))
+
+    @needs(ClientRole.REGISTER)
     async def UnregisterScript(  # noqa: N802
         self, request: service_pb2.UnregisterScriptRequest, call: Call
     ) -> service_pb2.UnregisterScriptResponse:

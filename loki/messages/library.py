@@ -68,6 +68,16 @@ class RegisterScript(Request[ScriptFound]):
     validate_only: bool = False
 
 
+class RollbackScript(Request[ScriptFound]):
+    """Gateway -> Library: an earlier revision is the current one again."""
+
+    name: str
+    revision: str
+    principal: str
+    expected_revision: str = ""
+    most_scripts: int = 0
+
+
 class UnregisterScript(Request[Done]):
     """Gateway -> Library."""
 

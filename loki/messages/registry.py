@@ -51,6 +51,8 @@ class ScriptRevision(msgspec.Struct, frozen=True, kw_only=True):
     principal: str  # Who registered it first; "" where that is not known.
     registered_ns: int  # When; 0 where that is not known.
     current: bool
+    current_by: str = ""  # Who made it the current one.
+    current_ns: int = 0  # When; 0 for others, and where that is not known.
 
 
 class RevisionsRead(Message):

@@ -135,16 +135,20 @@ class Script(_message.Message):
     def __init__(self, definition: _Optional[_Union[ScriptDefinition, _Mapping]] = ..., revision: _Optional[str] = ..., origin: _Optional[_Union[ScriptOrigin, str]] = ..., method: _Optional[str] = ...) -> None: ...
 
 class ScriptRevision(_message.Message):
-    __slots__ = ("revision", "principal", "register_time", "current")
+    __slots__ = ("revision", "principal", "register_time", "current", "current_principal", "current_time")
     REVISION_FIELD_NUMBER: _ClassVar[int]
     PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
     REGISTER_TIME_FIELD_NUMBER: _ClassVar[int]
     CURRENT_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_PRINCIPAL_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_TIME_FIELD_NUMBER: _ClassVar[int]
     revision: str
     principal: str
     register_time: _timestamp_pb2.Timestamp
     current: bool
-    def __init__(self, revision: _Optional[str] = ..., principal: _Optional[str] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., current: _Optional[bool] = ...) -> None: ...
+    current_principal: str
+    current_time: _timestamp_pb2.Timestamp
+    def __init__(self, revision: _Optional[str] = ..., principal: _Optional[str] = ..., register_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., current: _Optional[bool] = ..., current_principal: _Optional[str] = ..., current_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ScriptCapability(_message.Message):
     __slots__ = ("name", "description", "language", "parameters", "return_type", "revision", "origin", "limits", "idempotent", "method")

@@ -129,6 +129,22 @@ class RegisterScriptResponse(_message.Message):
     script: _script_pb2.Script
     def __init__(self, script: _Optional[_Union[_script_pb2.Script, _Mapping]] = ...) -> None: ...
 
+class RollbackScriptRequest(_message.Message):
+    __slots__ = ("name", "revision", "expected_revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    revision: str
+    expected_revision: str
+    def __init__(self, name: _Optional[str] = ..., revision: _Optional[str] = ..., expected_revision: _Optional[str] = ...) -> None: ...
+
+class RollbackScriptResponse(_message.Message):
+    __slots__ = ("script",)
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    script: _script_pb2.Script
+    def __init__(self, script: _Optional[_Union[_script_pb2.Script, _Mapping]] = ...) -> None: ...
+
 class UnregisterScriptRequest(_message.Message):
     __slots__ = ("name", "expected_revision")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -73,6 +73,11 @@ class LokiServiceStub:
                 request_serializer=loki_dot_v1_dot_service__pb2.RegisterScriptRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_service__pb2.RegisterScriptResponse.FromString,
                 _registered_method=True)
+        self.RollbackScript = channel.unary_unary(
+                '/loki.v1.LokiService/RollbackScript',
+                request_serializer=loki_dot_v1_dot_service__pb2.RollbackScriptRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_service__pb2.RollbackScriptResponse.FromString,
+                _registered_method=True)
         self.UnregisterScript = channel.unary_unary(
                 '/loki.v1.LokiService/UnregisterScript',
                 request_serializer=loki_dot_v1_dot_service__pb2.UnregisterScriptRequest.SerializeToString,
@@ -178,6 +183,16 @@ class LokiServiceServicer:
 
         Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN,
         CHILD_DISABLED where nothing keeps registrations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackScript(self, request, context):
+        """Makes an earlier revision of a registered script the current one again, also of a script that was
+        removed. Nothing happens where it is current already.
+
+        Reasons: SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT, CHILD_DOWN, CHILD_DISABLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -303,6 +318,11 @@ def add_LokiServiceServicer_to_server(servicer, server):
                     servicer.RegisterScript,
                     request_deserializer=loki_dot_v1_dot_service__pb2.RegisterScriptRequest.FromString,
                     response_serializer=loki_dot_v1_dot_service__pb2.RegisterScriptResponse.SerializeToString,
+            ),
+            'RollbackScript': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackScript,
+                    request_deserializer=loki_dot_v1_dot_service__pb2.RollbackScriptRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_service__pb2.RollbackScriptResponse.SerializeToString,
             ),
             'UnregisterScript': grpc.unary_unary_rpc_method_handler(
                     servicer.UnregisterScript,
@@ -538,6 +558,33 @@ class LokiService:
             '/loki.v1.LokiService/RegisterScript',
             loki_dot_v1_dot_service__pb2.RegisterScriptRequest.SerializeToString,
             loki_dot_v1_dot_service__pb2.RegisterScriptResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackScript(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.LokiService/RollbackScript',
+            loki_dot_v1_dot_service__pb2.RollbackScriptRequest.SerializeToString,
+            loki_dot_v1_dot_service__pb2.RollbackScriptResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -113,6 +113,14 @@ def test_s_3_1_5_what_was_acknowledged_is_there_after_a_kill_of_all(state_dir: P
         assert [(each.revision, each.current) for each in kept] == [
             (revision, False) for revision in revisions[::-1]
         ]
+        client.rollback_script("mine", revisions[0])
+        assert client.execute("mine").value == 0
+        kill_all(server)
+    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
+        assert client.execute("mine").value == 0
+        newest, oldest = client.list_script_revisions("mine")
+        assert (newest.current, oldest.current, oldest.current_by) == (False, True, "local")
+        assert oldest.registered < newest.registered < oldest.current_since
     assert not list(state_dir.glob("*damaged*"))
 
 

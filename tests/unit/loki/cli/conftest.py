@@ -207,6 +207,15 @@ class FakeClient:
             raise self.refused[made.name]
         return script_pb2.Script(definition=made, revision="r2")
 
+    def rollback_script(
+        self, name: str, revision: str, *, expected_revision: str = ""
+    ) -> script_pb2.Script:
+        self._fail_if_told()
+        self.calls.append(("rollback", name, revision, expected_revision))
+        return script_pb2.Script(
+            definition=script_pb2.ScriptDefinition(name=name), revision=revision
+        )
+
     def unregister_script(self, name: str) -> None:
         self._fail_if_told()
         self.calls.append(("unregister", name))

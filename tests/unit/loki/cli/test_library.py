@@ -81,7 +81,14 @@ def test_describe_shows_what_a_script_was(
     when = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
     client.scripts = {"mine": make("mine")}
     client.revisions = [
-        ScriptRevision(revision="r2", principal="ann", registered=when, current=True),
+        ScriptRevision(
+            revision="r2",
+            principal="ann",
+            registered=when,
+            current=True,
+            current_by="ann",
+            current_since=when,
+        ),
         ScriptRevision(revision="r1", principal="", registered=None, current=False),
     ]
     two, one = (
@@ -99,11 +106,36 @@ def test_describe_shows_what_a_script_was(
             "registered": "2026-05-04T03:02:01+00:00",
             "principal": "ann",
             "current": True,
+            "current_by": "ann",
+            "current_since": "2026-05-04T03:02:01+00:00",
         },
-        {"revision": "r1", "registered": None, "principal": "", "current": False},
+        {
+            "revision": "r1",
+            "registered": None,
+            "principal": "",
+            "current": False,
+            "current_by": "",
+            "current_since": None,
+        },
     ]
     assert loki("describe", "mine", "--revision", "r1").exit_code == 0
     assert ("get", "mine", "r1") in client.calls
+
+
+def test_describe_shows_who_rolled_back(client: Any, loki: Callable[..., Any]) -> None:
+    when = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
+    client.revisions = [
+        ScriptRevision(
+            revision="r1",
+            principal="ann",
+            registered=datetime(2026, 5, 4, tzinfo=UTC),
+            current=True,
+            current_by="bob",
+            current_since=when,
+        ),
+    ]
+    shown = " ".join(loki("describe", "mine", "--revisions").stdout.split())
+    assert f"current since {when.astimezone():%Y-%m-%d %H:%M:%S} by bob" in shown
 
 
 def test_describe_shows_what_else_is_declared(
@@ -279,6 +311,16 @@ def test_what_exists_is_replaced_by_an_option(
 
 def test_help_shows_what_a_tool_file_has(loki: Callable[..., Any]) -> None:
     assert "[[tools]]" in loki("register", "--help").stdout
+
+
+def test_rollback(client: Any, loki: Callable[..., Any]) -> None:
+    assert loki("rollback", "hello", "r1").stdout == "rolled back hello, revision r1\n"
+    told = json.loads(loki("rollback", "hello", "r1", "--expected", "r2", "--json").stdout)
+    assert told["revision"] == "r1"
+    assert [call for call in client.calls if call[0] == "rollback"] == [
+        ("rollback", "hello", "r1", ""),
+        ("rollback", "hello", "r1", "r2"),
+    ]
 
 
 def test_remove(client: Any, loki: Callable[..., Any]) -> None:

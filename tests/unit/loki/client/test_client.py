@@ -46,6 +46,7 @@ from loki.messages.library import (
     ListRevisions,
     ListScripts,
     RegisterScript,
+    RollbackScript,
     ScriptFound,
     ScriptsListed,
     UnregisterScript,
@@ -222,6 +223,10 @@ def test_scripts_are_registered_read_and_removed(shell, client) -> None:
     assert client.register_script(definition, validate_only=True).definition.name == "a"
     assert shell.wait_for(RegisterScript).validate_only
     assert client.get_script("b").definition.name == "b"
+    shell.answers[RollbackScript] = lambda request: ScriptFound(script=script(request.name))
+    assert client.rollback_script("b", "r1", expected_revision="r").definition.name == "b"
+    asked = shell.wait_for(RollbackScript)
+    assert (asked.name, asked.revision, asked.expected_revision) == ("b", "r1", "r")
     client.unregister_script("b", expected_revision="r")
     assert shell.wait_for(UnregisterScript).expected_revision == "r"
 
@@ -230,7 +235,14 @@ def test_revisions_are_asked_page_by_page(shell, client) -> None:
     pages = {
         "": RevisionsRead(
             revisions=(
-                RegistryRevision(revision="r2", principal="ann", registered_ns=10**9, current=True),
+                RegistryRevision(
+                    revision="r2",
+                    principal="ann",
+                    registered_ns=10**9,
+                    current=True,
+                    current_by="bob",
+                    current_ns=2 * 10**9,
+                ),
             ),
             next_page="5",
         ),
@@ -248,6 +260,8 @@ def test_revisions_are_asked_page_by_page(shell, client) -> None:
             principal="ann",
             registered=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC),
             current=True,
+            current_by="bob",
+            current_since=datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC),
         ),
         ScriptRevision(revision="r1", principal="", registered=None, current=False),
     ]

@@ -24,6 +24,7 @@ from loki.messages.library import (
     ListRevisions,
     ListScripts,
     RegisterScript,
+    RollbackScript,
     ScriptsListed,
     UnregisterScript,
 )
@@ -42,6 +43,7 @@ MAY = {
     "loki.v1.LokiService.GetScript": SEE,
     "loki.v1.LokiService.ListScriptRevisions": SEE,
     "loki.v1.LokiService.RegisterScript": {"register"},
+    "loki.v1.LokiService.RollbackScript": {"register"},
     "loki.v1.LokiService.UnregisterScript": {"register"},
     "loki.v1.LokiService.ExecuteScript": {"run", "adhoc"},
     "loki.v1.LokiService.StreamScriptExecution": {"run", "adhoc"},
@@ -175,6 +177,7 @@ def narrow_and_wide() -> AccessConfig:
 NAMED = {
     "GetScript": service_pb2.GetScriptRequest(name="average"),
     "ListScriptRevisions": service_pb2.ListScriptRevisionsRequest(name="average"),
+    "RollbackScript": service_pb2.RollbackScriptRequest(name="average", revision="r"),
     "UnregisterScript": service_pb2.UnregisterScriptRequest(name="average"),
     "ExecuteScript": execute("average"),
     "StreamScriptExecution": stream("average"),
@@ -185,7 +188,7 @@ NAMED = {
 def test_s_r_2_a_script_that_may_not_be_seen_is_not_there(
     shell: Any, host: Callable[..., Any], name: str
 ) -> None:
-    asked = (GetScript, ListRevisions, UnregisterScript, SubmitRun)
+    asked = (GetScript, ListRevisions, RollbackScript, UnregisterScript, SubmitRun)
     hosted = host(shell, access=narrow_and_wide())
     method = LOKI.methods_by_name[name]
     header = [("authorization", f"Bearer {token('narrow')}")]

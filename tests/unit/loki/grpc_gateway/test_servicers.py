@@ -28,6 +28,7 @@ from loki.messages.library import (
     GetScript,
     ListScripts,
     RegisterScript,
+    RollbackScript,
     ScriptFound,
     ScriptsListed,
     UnregisterScript,
@@ -176,6 +177,16 @@ class TestChangingScripts:
             "script": {"inline": "return 1"},
             "parameters": [],
         }
+
+    def test_s_3_1_6_an_earlier_revision_again(self, shell, stub) -> None:
+        shell.answers[RollbackScript] = lambda _: ScriptFound(script=SCRIPT)
+        answer = stub.RollbackScript(
+            service_pb2.RollbackScriptRequest(name="average", revision="r1", expected_revision="r2")
+        )
+        assert answer.script.revision == "r1"
+        assert shell.wait_for(RollbackScript) == RollbackScript(
+            name="average", revision="r1", principal="local", expected_revision="r2"
+        )
 
     def test_s_3_1_6_removal(self, shell, stub) -> None:
         shell.answers[UnregisterScript] = lambda _: Done()
