@@ -22,13 +22,14 @@ from loki.child import BackupContents, Child, Examine, Finding, Restore
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
 from loki.core import expiry, state_folder
+from loki.core.address import keep_ports
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
 from loki.messages.access import AccessConfig
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.finding import Need
-from loki.messages.gateway import GatewayConfig
+from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.log import LogConfig
 from loki.messages.script import Limits
@@ -52,6 +53,7 @@ class Running:
     """What is said when the system is up."""
 
     address: str
+    http: str  # Where HTTP is served; "" where it is not.
     state_dir: Path
     tools: tuple[str, ...]
     problems: tuple[str, ...]
@@ -134,6 +136,7 @@ def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> Gate
         access=access_config(
             loaded.settings.security, lambda path: str(loaded.resolve(path)), os.environ
         ),
+        http=loaded.settings.http.config(),
     )
 
 
@@ -258,17 +261,16 @@ def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
     return Checker(rules.compile, rules.modules, folder_of(setup.library), by_name), tools
 
 
-def plan(setup: Setup, address: str = "") -> SupervisorConfig:
+def plan(setup: Setup, former: str = "") -> SupervisorConfig:
     """The tree of this device.
 
-    `address` is where an earlier system of this device served: its port is kept.
+    `former` is what the gateway of an earlier system of this device reported: ports are kept.
     """
-    port = int(address.rpartition(":")[2] or setup.gateway.port)
     return tree.plan(
         [(part.child, part.config) for part in setup.parts if part.enabled],
         library=setup.library,
         dispatcher=setup.dispatcher,
-        gateway=msgspec.structs.replace(setup.gateway, port=port),
+        gateway=keep_ports(setup.gateway, GatewayReport.of(former)),
         supervision=setup.loaded.settings.supervision,
     )
 
@@ -347,8 +349,10 @@ def start_logging(level: str, file: LogFile) -> None:
 def _running(setup: Setup, details: Mapping[str, str]) -> Running:
     """`details` is what the actors said when they were ready."""
     library = msgspec.json.decode(details["library"], type=LibraryReport)
+    gateway = GatewayReport.of(details["gateway"])
     return Running(
-        address=details["gateway"],
+        address=gateway.grpc,
+        http=gateway.http,
         state_dir=setup.loaded.state_dir,
         tools=library.tools,
         problems=(*setup.loaded.warnings, *library.problems),

@@ -21,6 +21,7 @@ from pydantic import (
 from loki.core.limit import NAMES, exceeds
 from loki.core.name import suggest
 from loki.errors import ConfigurationError
+from loki.http_setting import HttpSettings
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
 from loki.security_setting import SecuritySettings, exposed
@@ -134,6 +135,7 @@ class Settings(Table):
     supervision: SupervisionSettings = SupervisionSettings()
     children_config: dict[str, dict[str, object]] = {}
     security: SecuritySettings = SecuritySettings()
+    http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
 
     @field_validator("children", mode="before")

@@ -46,6 +46,7 @@ class LokiServer:
         self.folder = Path(self._temporary.name)
         self.state_dir = state_dir or self.folder / "state"
         self.address = ""
+        self.http = ""  # Where HTTP is served, if the settings switch it on.
         self.tools: tuple[str, ...] = ()
         self._config = self._file("loki.toml", config)
         self._tools = None if tools is None else self._file("tools.toml", tools)
@@ -102,6 +103,7 @@ class LokiServer:
         try:
             ready = json.loads(self._first_line())
             self.address, self.tools = ready["address"], tuple(ready["tools"])
+            self.http = ready.get("http", "")
             self._watch()
         except BaseException:
             self._end()

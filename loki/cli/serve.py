@@ -10,7 +10,7 @@ import typer
 
 from loki.cli.connection import fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Config
-from loki.cli.view import say, say_json
+from loki.cli.view import Json, say, say_json
 
 if TYPE_CHECKING:
     from loki.bootstrap import Running
@@ -26,6 +26,10 @@ def serve(
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")
     ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option("--http-port", min=0, max=65535, help="Serve HTTP and JSON too; 0 is any."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
@@ -39,6 +43,8 @@ def serve(
 
     if port is not None:
         os.environ["LOKI_GRPC_PORT"] = str(port)
+    if http_port is not None:
+        os.environ["LOKI_HTTP__PORT"] = str(http_port)
     try:
         setup = bootstrap.load(config, tools)
         code = bootstrap.serve(setup, _announce_json if as_json else _announce)
@@ -48,11 +54,18 @@ def serve(
 
 
 def _announce_json(running: "Running") -> None:
-    say_json({"address": running.address, "pid": os.getpid(), "tools": list(running.tools)})
+    served: dict[str, Json] = {
+        "address": running.address,
+        "pid": os.getpid(),
+        "tools": list(running.tools),
+    }
+    say_json({**served, "http": running.http} if running.http else served)
 
 
 def _announce(running: "Running") -> None:
     say(f"Loki serves at {running.address} (Ctrl-C stops it)")
+    if running.http:
+        say(f"  HTTP      {running.http}")
     say(f"  state     {running.state_dir}")
     say(f"  children  {', '.join(running.children) or 'none'}")
     say(f"  tools     {', '.join(running.tools) or 'none'}")

@@ -14,7 +14,7 @@ from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.auth import caller_of, host_of
 from loki.messages.access import NO_QUOTA, ClientRole
 
-DENIED = frozenset({ErrorCode.NO_CREDENTIALS, ErrorCode.ROLE})
+DENIED = frozenset({ErrorCode.NO_CREDENTIALS, ErrorCode.ROLE, ErrorCode.ORIGIN})
 Later = Callable[[float, Callable[[], None]], object]
 
 

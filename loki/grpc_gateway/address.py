@@ -1,46 +1,56 @@
-"""Where the gateway listens: addresses as text, and binding them with reasons that help."""
+"""Binds the gateway's addresses, with reasons that help where that fails."""
 
 import socket
 
 import grpc
 
+from loki.core.address import in_brackets
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.auth import is_loopback
 from loki.grpc_gateway.tls import Tls
+from loki.messages.gateway import GatewayConfig
 
 
-def port_of(address: str) -> int:
-    """The port of "host:port"; 0 for no address."""
-    return int(address.rpartition(":")[2] or 0)
-
-
-def in_brackets(host: str) -> str:
-    """As it stands before a port. Source: RFC 3986, 3.2.2."""
-    return f"[{host}]" if ":" in host else host
-
-
-def bind(server: grpc.aio.Server, host: str, port: int, tls: Tls | None) -> int:
-    """The port that was bound, which is `port` unless that is 0.
-
-    Raises: ConfigurationError.
-    """
+def bind(server: grpc.aio.Server, config: GatewayConfig, tls: Tls | None) -> str:
+    """The address that was bound. Raises: ConfigurationError."""
+    host, port = config.host, config.port
     address = f"{in_brackets(host)}:{port}"
-    if tls is None and not is_loopback(host):
-        raise ConfigurationError(
-            f"grpc_host = {host!r}: other devices may not connect without TLS and credentials; "
-            'use "127.0.0.1"',
-            details={"field": "grpc_host"},
-        )
+    _require_secure(host, tls)
     try:
         if tls is None:
-            return server.add_insecure_port(address)
-        return server.add_secure_port(address, tls.credentials())
+            bound = server.add_insecure_port(address)
+        else:
+            bound = server.add_secure_port(address, tls.credentials())
     except RuntimeError as error:
         raise ConfigurationError(
             f"grpc_port = {port}: cannot listen on {address}"
             f"{why_not(host, port)}; stop what uses it, choose another grpc_port, or 0 for any",
             details={"field": "grpc_port"},
         ) from error
+    return f"{in_brackets(host)}:{bound}"
+
+
+def listen(host: str, port: int, tls: Tls | None) -> socket.socket:
+    """A socket for HTTP. Raises: ConfigurationError."""
+    _require_secure(host, tls)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigurationError(
+            f"http.port = {port}: cannot listen on {in_brackets(host)}:{port} ({error.strerror}); "
+            "stop what uses it, choose another port, or 0 for any",
+            details={"field": "http.port"},
+        ) from error
+
+
+def _require_secure(host: str, tls: Tls | None) -> None:
+    if tls is None and not is_loopback(host):
+        raise ConfigurationError(
+            f"grpc_host = {host!r}: other devices may not connect without TLS and credentials; "
+            'use "127.0.0.1"',
+            details={"field": "grpc_host"},
+        )
 
 
 def why_not(host: str, port: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from operator import methodcaller
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
@@ -31,12 +31,32 @@ from loki.messages.envelope import Failure
 ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
+class CallContext(Protocol):
+    """How a call came in, and its way back: gRPC's own context, or that of another protocol."""
+
+    def peer(self) -> str: ...
+    def invocation_metadata(self) -> Any: ...
+    def auth_context(self) -> Any: ...
+    def time_remaining(self) -> float | None: ...
+
+    def add_done_callback(self, callback: Any) -> None:
+        """Call it when the answer has left, or cannot any more."""
+
+    def set_trailing_metadata(self, metadata: Any) -> None: ...
+    async def send_initial_metadata(self, metadata: Any) -> None: ...
+
+    async def write(self, message: Any) -> None:
+        """Send one message of a stream."""
+
+    async def abort(self, code: Any, details: str, trailing_metadata: Any) -> NoReturn: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call that was let in."""
 
     principal: Principal
-    context: ServicerContext
+    context: CallContext
     running: Callable[[], AbstractContextManager[None]] = nullcontext
     """Around a run of a script, as long as it lasts. Raises: QuotaMet."""
 
@@ -139,7 +159,7 @@ class Guard:
         self,
         behaviour: Callable[[Call], Awaitable[object]],
         role: ClientRole,
-        context: ServicerContext,
+        context: CallContext,
         request: object,
     ) -> object:
         self._begin(context)
@@ -188,12 +208,12 @@ class Guard:
             details={"incident": incident},
         )
 
-    def _begin(self, context: ServicerContext) -> None:
+    def _begin(self, context: CallContext) -> None:
         self._active += 1
         self._idle.clear()
-        context.add_done_callback(self._end)  # type: ignore[arg-type]  # Stubs want a class.
+        context.add_done_callback(self._end)
 
-    def _end(self, _context: ServicerContext) -> None:
+    def _end(self, _context: Any) -> None:
         """Called by gRPC after the answer left, or could not."""
         self._active -= 1
         if self._active == 0:

@@ -14,7 +14,7 @@ from typing import Any
 
 import grpc
 
-from loki.core.principal import may_run
+from loki.core.principal import Principal, may_run
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway import codec, schema
 from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
@@ -40,8 +40,10 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
     ) -> "grpc.RpcMethodHandler[Any, Any] | None":
         """Called by gRPC, in the gateway's loop, for each call that no static service takes."""
         path = handler_call_details.method
-        if not path.startswith(PREFIX):
-            return None
+        return self.find(path) if path.startswith(PREFIX) else None
+
+    def find(self, path: str) -> "grpc.RpcMethodHandler[Any, Any]":
+        """What takes a call of that path, or refuses it."""
         name, _, method = path[1:].rpartition("/")
         snapshot = self._directory.snapshot
         service = snapshot.services.get(name)
@@ -52,6 +54,16 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         else:
             behaviour, streams = partial(_refuse, snapshot, path[1:]), False
         return self._guard.raw_handler(behaviour, ClientRole.EXECUTE, server_streaming=streams)
+
+    def request_of(self, path: str, principal: Principal | None) -> type[Any] | None:
+        """The request message of Call; None where there is none that the caller may know of."""
+        name, _, method = path[1:].rpartition("/")
+        service = self._directory.snapshot.services.get(name)
+        if service is None or method != schema.CALL or principal is None:
+            return None
+        if not may_run(principal, service.interface.name):
+            return None
+        return codec.reader_of(service).message
 
     async def call(self, service: TypedService, request: bytes, call: Call) -> Any:
         """The response message. Raises: LokiError."""

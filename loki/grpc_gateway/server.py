@@ -1,7 +1,7 @@
 """The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import grpc
 import msgspec
@@ -9,8 +9,9 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from loki.actors.role import Handler, Role, Shell
+from loki.core.address import keep_ports
 from loki.grpc_gateway.access import Access
-from loki.grpc_gateway.address import bind, in_brackets, port_of
+from loki.grpc_gateway.address import bind
 from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
@@ -20,13 +21,17 @@ from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
 from loki.grpc_gateway.renewal import Renewal
+from loki.grpc_gateway.routes import Routes
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Message
-from loki.messages.gateway import GatewayConfig
+from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.v1 import backup_pb2, series_pb2, service_pb2
+
+if TYPE_CHECKING:
+    from loki.grpc_gateway.http_gateway import HttpGateway
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
@@ -48,18 +53,20 @@ PATIENCE_S = 1.0
 
 
 class Gateway(Role):
-    """`detail` is the bound "host:port"; a restarted gateway binds the same one again."""
+    """`detail` is a GatewayReport; a restarted gateway binds the same addresses again."""
 
     asynchronous: ClassVar[bool] = True
     ready_by_itself: ClassVar[bool] = True
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
-        self._settings = msgspec.msgpack.decode(config, type=GatewayConfig)
+        settings = msgspec.msgpack.decode(config, type=GatewayConfig)
+        self._settings = keep_ports(settings, GatewayReport.of(shell.previous))
         self._runs = RunTable(shell)
         self._log = Log(shell, self._settings.log)
         self._directory = Directory(shell)
         self._serving = False
+        self._http: HttpGateway | None = None
         self._health = Health()
         self._events = EventHub(shell, self._health, whole=("", *(s.full_name for s in SERVICES)))
 
@@ -77,14 +84,24 @@ class Gateway(Role):
         self._guard = Guard(self.shell.log, self._access)
         self._server = grpc.aio.server(options=OPTIONS)
         self._add_services()
-        host = self._settings.host
-        port = self._settings.port or port_of(self.shell.previous)
-        self.detail = f"{in_brackets(host)}:{bind(self._server, host, port, self._renewal.tls)}"
+        address = bind(self._server, self._settings, self._renewal.tls)
         await self._server.start()
+        http = await self._begin_http(address)
+        self.detail = GatewayReport(grpc=address, http=http).detail
         await self._events.begin()
         self._renewal.begin()
         self.shell.later(0, lambda: self._directory.begin(self._ready))  # When news are let in.
         self.shell.later(PATIENCE_S, self._ready)
+
+    async def _begin_http(self, grpc_address: str) -> str:
+        """Its address; "" where the settings have none. Raises: ConfigurationError."""
+        config = self._settings.http
+        if config is None:
+            return ""
+        from loki.grpc_gateway.http_gateway import HttpGateway  # MiBs that few need.
+
+        self._http = HttpGateway(self.shell, config, self._routes, self._access, self._renewal.tls)
+        return await self._http.begin(self._settings.host, grpc_address)
 
     def _ready(self) -> None:
         if not self._serving:
@@ -101,11 +118,13 @@ class Gateway(Role):
             BACKUPS: BackupServicer(self.shell, self._settings),
             SERIES: SeriesServicer(self.shell, self._settings.keeper),
         }
+        typed = TypedMethods(self._guard, executor, self._directory)
+        self._routes = Routes(typed)
         for service, behaviours in served.items():
             handlers = self._guard.handlers(service, behaviours)
             generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
             self._server.add_generic_rpc_handlers((generic,))
-        typed = TypedMethods(self._guard, executor, self._directory)
+            self._routes.add(service, handlers)
         self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = (*(each.full_name for each in served), health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -142,4 +161,6 @@ class Gateway(Role):
             self.shell.log.warning("calls were still under way after %.3g s", grace_s)
             self._runs.end_all()
             await self._guard.idle(CLOSING_S)
+        if self._http is not None:
+            await self._http.end()
         await self._server.stop(0)

@@ -52,6 +52,7 @@ STATUS_OF: Mapping[ErrorCode, grpc.StatusCode] = {
     ErrorCode.DRAINING: CODE.UNAVAILABLE,
     ErrorCode.NO_CREDENTIALS: CODE.UNAUTHENTICATED,
     ErrorCode.ROLE: CODE.PERMISSION_DENIED,
+    ErrorCode.ORIGIN: CODE.PERMISSION_DENIED,
     ErrorCode.SCRIPT_PERMISSION: CODE.PERMISSION_DENIED,
     ErrorCode.IO: CODE.UNKNOWN,  # A script's own failed call; not to be retried blindly.
     ErrorCode.NOT_FOUND: CODE.NOT_FOUND,

@@ -1,5 +1,10 @@
 """The certificate that the gateway shows: read again when its files change, without a restart."""
 
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import grpc
 
 from loki.actors.credential_file import Pem, read_tls
@@ -14,6 +19,21 @@ class Tls:
         self._files = files
         self._pem = read_tls(files)
         self._shown = _configuration(self._pem)
+        self._watchers: list[Callable[[], None]] = []
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Call it when another certificate is shown."""
+        self._watchers.append(changed)
+
+    def context(self) -> ssl.SSLContext:
+        """For connections other than gRPC's, with what is shown now."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        with _file(self._pem.certificate) as certificate, _file(self._pem.key) as key:
+            context.load_cert_chain(certificate, key)
+        if self._pem.client_ca:
+            context.load_verify_locations(cadata=self._pem.client_ca.decode())
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     def credentials(self) -> grpc.ServerCredentials:
         """For the port. gRPC takes client certificates of everybody or of nobody."""
@@ -32,7 +52,21 @@ class Tls:
         if pem == self._pem:
             return False
         self._pem, self._shown = pem, _configuration(pem)
+        for changed in self._watchers:
+            changed()
         return True
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator[str]:
+    """The path of a file in memory: ssl reads from files only, and those on disk may change."""
+    held = os.memfd_create("pem")
+    try:
+        with open(held, "wb", closefd=False) as file:  # It has no path of its own.
+            file.write(content)
+        yield f"/proc/self/fd/{held}"
+    finally:
+        os.close(held)
 
 
 def _configuration(pem: Pem) -> grpc.ServerCertificateConfiguration:

@@ -29,6 +29,7 @@ DOCUMENTS = [
 ]
 NODE_PROGRAMS = ROOT / "tests/e2e/node/node_modules/.bin"
 DEFAULT_ADDRESS = "127.0.0.1:50070"
+DEFAULT_HTTP = "http://127.0.0.1:50071"
 COMMAND_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 2.0  # What Ctrl-C may take.
 RECIPE = re.compile(r"^(\w+):.*\n((?:\t.*\n)+)", re.MULTILINE)
@@ -40,6 +41,7 @@ class Reader:
     def __init__(self, folder: Path, need: Callable[..., None]) -> None:
         self.folder = folder
         self.address = ""
+        self.http = ""
         self._need = need
         self._served: list[subprocess.Popen[bytes]] = []
         (folder / ".venv").symlink_to(sys.prefix)
@@ -83,7 +85,8 @@ class Reader:
             return recipes()[words[1]]
         if words[0] == "buf":
             self._need("node", "run `make node`", here=(NODE_PROGRAMS / "buf").exists())
-        return line.replace(DEFAULT_ADDRESS, self.address)
+        line = line.replace("--http-port 50071", "--http-port 0")
+        return line.replace(DEFAULT_ADDRESS, self.address).replace(DEFAULT_HTTP, self.http)
 
     def _serve(self, line: str, shown: list[str]) -> str:
         """Leave it running; what it printed so far is as much as is shown."""
@@ -107,6 +110,8 @@ class Reader:
             printed += more
         address = re.search(r"127\.0\.0\.1:\d+", printed.decode())
         self.address = address[0] if address else ""
+        http = re.search(r"http://127\.0\.0\.1:\d+", printed.decode())
+        self.http = http[0] if http else ""
         self._environment["LOKI_SERVER"] = self.address
         return printed.decode()
 

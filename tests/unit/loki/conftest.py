@@ -17,7 +17,7 @@ from loki.errors import LokiError
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents
 from loki.messages.execution import SubmitRun
-from loki.messages.gateway import GatewayConfig
+from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.interface import PublishInterfaces, SendInterfaces
 from loki.messages.lifecycle import ChildState, ChildStatus
 
@@ -97,7 +97,7 @@ class FakeShell:
         self.readied.set()
 
     def worker(self, name: str) -> Executor:
-        assert name in ("log", "credentials")
+        assert name in ("log", "credentials", "http")
         return ThreadPoolExecutor(max_workers=1)
 
     def _record(self, peer: str, message: Message, timeout_s: float | None) -> None:
@@ -137,7 +137,11 @@ class Hosted:
 
     @property
     def address(self) -> str:
-        return self.gateway.detail
+        return GatewayReport.of(self.gateway.detail).grpc
+
+    @property
+    def http(self) -> str:
+        return GatewayReport.of(self.gateway.detail).http
 
     def run(self, coroutine: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(TIMEOUT_S)

@@ -9,6 +9,7 @@ import pytest
 from loki import bootstrap
 from loki.errors import ConfigurationError
 from loki.lua.check import Checked
+from loki.messages.gateway import GatewayReport
 from loki.messages.library import LibraryReport
 
 Load = Callable[[str], bootstrap.Setup]
@@ -118,9 +119,11 @@ def test_a_tool_file_that_was_named_must_be_there(load: Load) -> None:
 
 def test_what_is_announced_is_what_the_actors_said(load: Load, tmp_path: Path) -> None:
     report = LibraryReport(tools=("a", "b"), problems=("tools.toml:1: bad",))
-    details = {"library": msgspec.json.encode(report).decode(), "gateway": "127.0.0.1:1"}
+    gateway = GatewayReport(grpc="127.0.0.1:1", http="http://127.0.0.1:2")
+    details = {"library": msgspec.json.encode(report).decode(), "gateway": gateway.detail}
     (tmp_path / "tools.toml").write_text("read by the Library, and by nobody else")
     running = bootstrap._running(load(ALL), details)
+    assert running.http == "http://127.0.0.1:2"
     assert (running.address, running.tools) == ("127.0.0.1:1", ("a", "b"))
     assert running.problems == ("tools.toml:1: bad",)
     assert running.children == ("hel", "fenrir", "jormungandr")
@@ -130,7 +133,8 @@ def test_a_system_that_is_booted_again_keeps_its_port(load: Load) -> None:
     setup = load("children = []\ngrpc_port = 0")
     ports = []
     for address in ("", "127.0.0.1:4711", "[::1]:4712"):
-        gateway = bootstrap.plan(setup, address).actors[-1]
+        former = GatewayReport(grpc=address).detail
+        gateway = bootstrap.plan(setup, former).actors[-1]
         ports.append(msgspec.msgpack.decode(gateway.config)["port"])
     assert ports == [0, 4711, 4712]
 

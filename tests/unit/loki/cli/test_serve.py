@@ -26,6 +26,7 @@ class FakeBootstrap:
         self.code = 0
         self.running = SimpleNamespace(
             address="127.0.0.1:50070",
+            http="",
             state_dir=Path("/var/lib/loki"),
             tools=("countdown", "hello"),
             problems=(),
@@ -169,3 +170,13 @@ def test_suggested_commands_fit_what_is_served(
 def test_suggested_commands_have_what_this_server_wants() -> None:
     commands = suggestions(("hello",), "0.0.0.0:50070", " --tls-ca FILE")
     assert all(each.endswith("--server 127.0.0.1:50070 --tls-ca FILE") for each in commands)
+
+
+def test_serve_says_where_http_is(
+    bootstrap: FakeBootstrap, loki: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOKI_HTTP__PORT", "1")
+    bootstrap.running.http = "http://127.0.0.1:50071"
+    assert "HTTP      http://127.0.0.1:50071\n" in loki("serve", "--http-port", "0").stdout
+    assert os.environ["LOKI_HTTP__PORT"] == "0"
+    assert json.loads(loki("serve", "--json").stdout)["http"] == "http://127.0.0.1:50071"

@@ -9,9 +9,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from loki.core.address import port_of
 from loki.errors import ConfigurationError
 from loki.grpc_gateway import server
-from loki.grpc_gateway.address import port_of
 from loki.messages.envelope import Done
 from loki.messages.execution import (
     CancelRun,
@@ -172,7 +172,7 @@ class TestBinding:
     def test_a_restarted_gateway_keeps_its_port(self, shell, host: Callable[..., Any]) -> None:
         first = host(shell)
         first.drain(0).result(timeout=5)
-        shell.previous = first.address
+        shell.previous = first.gateway.detail
         assert host(shell).address == first.address
 
     @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.0.7", "::", "example.org"])

@@ -66,3 +66,19 @@ def test_files_that_do_not_hold_leave_the_old_ones_in_place(
     with pytest.raises(ConfigurationError):
         tls.read()
     assert shown(port) == old
+
+
+def test_other_servers_hear_of_a_new_certificate(tls: Tls, server: PairFiles) -> None:
+    heard: list[bool] = []
+    tls.watch(lambda: heard.append(True))
+    assert tls.context().verify_mode is ssl.CERT_NONE
+    renew(server)
+    tls.show(tls.read())
+    tls.show(tls.read())
+    assert heard == [True]
+
+
+def test_other_servers_ask_for_client_certificates_where_grpc_does(server: PairFiles) -> None:
+    ca = PairFiles.of(server.key.parent, "ca").certificate
+    files = TlsFiles(certificate=str(server.certificate), key=str(server.key), client_ca=str(ca))
+    assert Tls(files).context().verify_mode is ssl.CERT_REQUIRED

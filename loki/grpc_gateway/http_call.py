@@ -1,0 +1,250 @@
+"""Answers unary calls over HTTP by the Connect protocol, with JSON or protobuf.
+
+Theory of operation. A call passes the same Guard as one by gRPC, with a context of its own; what
+comes before that is here: which page may ask, what the body is written in, how large it is. Who may
+not call at all is refused before a body is read. Large bodies in JSON are read and written by a
+worker, for they would hold up every other call. A client that leaves cancels its call.
+
+Source: https://connectrpc.com/docs/protocol.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiohttp import web
+
+from loki.core.origin import refusal
+from loki.core.principal import Principal
+from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.grpc_gateway import compression, connect
+from loki.grpc_gateway.access import Access
+from loki.grpc_gateway.auth import AUTHORIZATION
+from loki.grpc_gateway.connect import Codec
+from loki.grpc_gateway.http_context import Aborted, HttpContext
+from loki.grpc_gateway.routes import STREAM, Route, Routes
+from loki.grpc_gateway.status import rich_status
+from loki.messages.envelope import Failure
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Of a request, before and after decompression; as by gRPC."""
+LARGE_BYTES = 32 * 1024
+BODY_TIMEOUT_S = 30.0
+CODECS = ", ".join(codec.value for codec in Codec)
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Connect-Protocol-Version, Connect-Timeout-Ms, Content-Encoding, "
+        "Content-Type, X-User-Agent"
+    ),
+    "Access-Control-Max-Age": "7200",  # The most that browsers allow.
+}
+FORM = "application/x-www-form-urlencoded"
+"""What `curl -d` says of JSON unless it is told better."""
+READABLE = "Trailer-Loki-Execution-Id"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+USAGE = (
+    "Loki answers POST /loki.tools.v1.<Name>Service/Call with Content-Type: application/json and "
+    "the arguments as an object.\n"
+)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request that is a call."""
+
+    request: web.BaseRequest
+    context: HttpContext
+    codec: Codec
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether it shows nothing that tells who it is."""
+        return not self.context.auth_context() and AUTHORIZATION not in self.request.headers
+
+
+class HttpCalls:
+    """Every call over HTTP of one gateway."""
+
+    def __init__(
+        self,
+        routes: Routes,
+        access: Access,
+        worker: Executor,
+        *,
+        grpc_address: str,
+        allowed_origins: tuple[str, ...] = (),
+    ) -> None:
+        """`worker` reads and writes large bodies; `grpc_address` is where streams are served."""
+        self._routes = routes
+        self._access = access
+        self._worker = worker
+        self._grpc_address = grpc_address
+        self._allowed_origins = allowed_origins
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Called by aiohttp for each request; the answer has left when this returns."""
+        context = context_of(request)
+        try:
+            response = await self._response(request, context)
+            response.headers.update(self._cross_origin(request) | context.sent)
+            response.headers["Server"] = "loki"
+            await response.prepare(request)
+            await response.write_eof()
+        finally:
+            context.finish()
+        return response
+
+    async def _response(self, request: web.BaseRequest, context: HttpContext) -> web.Response:
+        if request.method == "OPTIONS":
+            known = self._cross_origin(request)
+            return web.Response(status=204 if known else 403, headers=PREFLIGHT if known else {})
+        if request.method != "POST":
+            return web.Response(status=405, headers={"Allow": "POST"}, text=USAGE)
+        kind = connect.media_type(request.headers.get("Content-Type", ""))
+        if kind in connect.STREAMED:
+            told = connect.error(status_of(self._streaming_refusal(request.path)))
+            return web.Response(body=connect.end_of_stream(told), content_type=kind)
+        if kind == FORM and not from_browser(request):
+            kind = Codec.JSON.value
+        if kind not in (codec.value for codec in Codec):
+            text = f"Content-Type: '{kind[:80]}' is none of {CODECS}\n"
+            return web.Response(status=415, headers={"Accept-Post": CODECS}, text=text)
+        return await self._unary(Asked(request, context, Codec(kind)))
+
+    def _cross_origin(self, request: web.BaseRequest) -> dict[str, str]:
+        """What lets a page read the answer. Source: the Fetch standard, 3.2."""
+        origin = request.headers.get("Origin")
+        if origin is None or origin not in self._allowed_origins:
+            return {}
+        return {
+            "Access-Control-Allow-Origin": origin,
+            "Access-Control-Expose-Headers": READABLE,
+            "Vary": "Origin",
+        }
+
+    def _streaming_refusal(self, path: str) -> LokiError:
+        return connect.streaming_refusal(path[1:], self._grpc_address)
+
+    async def _unary(self, asked: Asked) -> web.Response:
+        route = STREAM
+        try:
+            asked.context.limit(connect.timeout_s(asked.request.headers.get("Connect-Timeout-Ms")))
+            async with asyncio.timeout(asked.context.time_remaining()):
+                principal = self._admitted(asked)
+                route = self._routes.find(asked.request.path, principal)
+                return await self._called(asked, route, principal)
+        except Aborted as error:
+            return failed(error.status, there=route.there)
+        except TimeoutError:
+            late = LokiError("the caller's deadline passed", code=ErrorCode.CLIENT_DEADLINE)
+            return failed(status_of(late))
+        except LokiError as error:
+            self._access.refused(error, asked.context.peer())
+            return failed(status_of(error), there=route.there)
+
+    def _admitted(self, asked: Asked) -> Principal | None:
+        """None for whom the Guard will refuse. Raises: PermissionRefused (ORIGIN)."""
+        headers = asked.request.headers
+        connect.require_version(headers.get("Connect-Protocol-Version"))
+        problem = refusal(
+            headers.get("Origin"),
+            headers.get("Host", ""),
+            self._allowed_origins,
+            anonymous=asked.anonymous,
+        )
+        if problem:
+            raise PermissionRefused(problem, code=ErrorCode.ORIGIN)
+        try:
+            return self._access.identify(asked.context)
+        except PermissionRefused:
+            return None
+
+    async def _called(
+        self, asked: Asked, route: Route, principal: Principal | None
+    ) -> web.Response:
+        """Raises: LokiError; Aborted."""
+        if route.streams:
+            raise self._streaming_refusal(asked.request.path)
+        if route.handler is None:
+            raise LokiError(
+                f"there is no method '{asked.request.path[1:200]}'", code=ErrorCode.UNSUPPORTED
+            )
+        data = b""
+        if principal is not None and route.request is not None:
+            data = await self._message(asked, route.request)
+        message = await route.call(data, asked.context)
+        body = await self._written(asked.codec, message)
+        accepted = asked.request.headers.get("Accept-Encoding", "")
+        body, encoding = compression.encoded(body, accepted)
+        headers = {"Content-Encoding": encoding} if encoding else {}
+        return web.Response(body=body, content_type=asked.codec.value, headers=headers)
+
+    async def _message(self, asked: Asked, message: type[Any]) -> bytes:
+        """The request as protobuf. Raises: LokiError."""
+        sent = await body_of(asked.request)
+        encoding = asked.request.headers.get("Content-Encoding", "").lower()
+        data = compression.decoded(sent, encoding, MOST_BYTES)
+        if asked.codec is Codec.PROTO:
+            return data
+        return await self._off_loop(len(data), connect.parse_json, data, message())
+
+    async def _written(self, codec: Codec, message: Any) -> bytes:
+        if codec is Codec.PROTO:
+            data: bytes = message.SerializeToString()
+            return data
+        return await self._off_loop(message.ByteSize(), connect.to_json, message)
+
+    async def _off_loop(self, size_bytes: int, work: Callable[..., T], *given: Any) -> T:
+        """What is large is done by the worker."""
+        if size_bytes < LARGE_BYTES:
+            return work(*given)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work, *given)
+
+
+def context_of(request: web.BaseRequest) -> HttpContext:
+    socket = request.transport
+    peer = socket.get_extra_info("peername") if socket else None
+    certificate = socket.get_extra_info("peercert") if socket else None
+    return HttpContext(peer, request.headers.items(), certificate)
+
+
+def from_browser(request: web.BaseRequest) -> bool:
+    """Whether a page had it sent, without asking first as for other content types."""
+    return "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+
+
+async def body_of(request: web.BaseRequest) -> bytes:
+    """As it was sent. Raises: ResourceLimitExceeded; LokiError (CLIENT_DEADLINE)."""
+    if (request.content_length or 0) > MOST_BYTES:
+        raise compression.too_large(MOST_BYTES)
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        request.protocol.transport.write(CONTINUE)  # type: ignore[union-attr]  # It is open.
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_TIMEOUT_S):
+            async for piece in request.content.iter_any():
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise compression.too_large(MOST_BYTES)
+    except TimeoutError:
+        raise LokiError(
+            f"the body did not come within {BODY_TIMEOUT_S:g} s", code=ErrorCode.CLIENT_DEADLINE
+        ) from None
+    return bytes(body)
+
+
+def status_of(error: LokiError) -> Any:
+    """Its google.rpc.Status."""
+    return rich_status(Failure.of(error))
+
+
+def failed(status: Any, *, there: bool = True) -> web.Response:
+    """The error as the protocol has it; `there` is whether the caller may know of the method."""
+    http = connect.http_status(status, there=there)
+    body = json.dumps(connect.error(status), ensure_ascii=False).encode()
+    return web.Response(status=http, body=body, content_type=Codec.JSON.value)

@@ -1,0 +1,58 @@
+"""The HTTP side of the gateway, put together; imported only where it is switched on."""
+
+import asyncio
+
+from loki.actors.role import Shell
+from loki.core.address import in_brackets
+from loki.grpc_gateway.access import Access
+from loki.grpc_gateway.address import listen
+from loki.grpc_gateway.http_call import HttpCalls
+from loki.grpc_gateway.http_server import HttpServer
+from loki.grpc_gateway.routes import Routes
+from loki.grpc_gateway.tls import Tls
+from loki.messages.gateway import HttpConfig
+
+
+class HttpGateway:
+    """What serves HTTP beside a gRPC server."""
+
+    def __init__(
+        self, shell: Shell, config: HttpConfig, routes: Routes, access: Access, tls: Tls | None
+    ) -> None:
+        self._shell = shell
+        self._config = config
+        self._routes = routes
+        self._access = access
+        self._tls = tls
+        self._server: HttpServer | None = None
+
+    async def begin(self, host: str, grpc_address: str) -> str:
+        """Such as "http://127.0.0.1:50071". Raises: ConfigurationError."""
+        calls = HttpCalls(
+            self._routes,
+            self._access,
+            self._shell.worker("http"),
+            grpc_address=grpc_address,
+            allowed_origins=self._config.allowed_origins,
+        )
+        listening = listen(host, self._config.port, self._tls)
+        bound = listening.getsockname()[1]
+        server = self._server = HttpServer(calls.answer, self._shell.log)
+        if self._tls is None:
+            await server.begin(listening, None)
+            return f"http://{in_brackets(host)}:{bound}"
+        await server.begin(listening, self._tls.context())
+        self._tls.watch(self._renew)
+        return f"https://{in_brackets(host)}:{bound}"
+
+    def _renew(self) -> None:
+        """Called by `Tls`, in the gateway's loop, when it shows another certificate."""
+        if self._server is not None and self._tls is not None:
+            shown = self._server.show(self._tls.context())
+            self._shell.mind(asyncio.ensure_future(shown))
+
+    async def end(self) -> None:
+        """Close every connection; what is still under way is cancelled."""
+        if self._server is not None:
+            await self._server.end()
+            self._server = None

@@ -1,0 +1,156 @@
+"""Connections of the second port: garbage, too many, idle, and another certificate."""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from loki.certificate import PairFiles, make_authority, make_server, now_utc
+from loki.grpc_gateway import http_server
+from loki.grpc_gateway.http_server import HttpServer
+from loki.grpc_gateway.tls import Tls
+from loki.messages.access import TlsFiles
+
+LOG = logging.getLogger("loki.gateway")
+REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+TIMEOUT_S = 10.0
+Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+
+
+def play(
+    scene: Callable[[HttpServer, int], Awaitable[None]],
+    *,
+    answer: Any = None,
+    tls: ssl.SSLContext | None = None,
+    **options: Any,
+) -> None:
+    """Run a scene against a server that says "hello"."""
+
+    async def hello(_request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(text="hello")
+
+    async def played() -> None:
+        server = HttpServer(answer or hello, LOG, **options)
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        await server.begin(listening, tls)
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await scene(server, port)
+        finally:
+            await server.end()
+
+    asyncio.run(played())
+
+
+async def asked(port: int, data: bytes) -> bytes:
+    """The first line of what comes back; empty where the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    try:
+        return await reader.readline()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"GARBAGE\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(500),
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nA: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\n" + b"".join(b"A%d: x\r\n" % n for n in range(500)) + b"\r\n",
+        b"POST /" + b"x" * 20_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_garbage_is_refused_without_a_traceback(garbage: bytes, caplog: Any) -> None:
+    async def scene(_server: HttpServer, port: int) -> None:
+        assert (await asked(port, garbage)).split()[1:2] in ([b"400"], [])
+        assert (await asked(port, REQUEST)).startswith(b"HTTP/1.1 200 ")
+
+    with caplog.at_level(logging.INFO):
+        play(scene)
+    assert not [record for record in caplog.records if record.exc_info or record.levelno > 20]
+
+
+def test_a_connection_too_many_is_closed_and_others_go_on(caplog: Any) -> None:
+    async def scene(_server: HttpServer, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        assert await asked(port, REQUEST) == b""
+        writer.write(REQUEST)
+        while b"HTTP/1.1 200 " not in await reader.readline():
+            pass
+        writer.close()
+
+    play(scene, most_connections=1)
+
+
+def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "IDLE_S", 0.05)
+
+    async def scene(_server: HttpServer, port: int) -> None:
+        silent, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await silent.read() == b""
+        writer.close()
+
+    play(scene)
+
+
+def test_a_client_that_leaves_cancels_what_it_waits_for() -> None:
+    begun, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(_request: web.BaseRequest) -> web.StreamResponse:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+        raise AssertionError
+
+    async def scene(_server: HttpServer, port: int) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await begun.wait()
+        writer.close()
+        await cancelled.wait()
+
+    play(scene, answer=wait)
+
+
+def test_another_certificate_is_shown_to_new_connections(tmp_path: Path) -> None:
+    authority = make_authority(PairFiles.of(tmp_path, "ca"), "Test", now_utc())
+
+    def made(name: str) -> PairFiles:
+        files = PairFiles.of(tmp_path, name)
+        make_server(files, authority, ("localhost",), 5, now_utc())
+        return files
+
+    files = [made("first"), made("second")]
+    contexts = [
+        Tls(TlsFiles(certificate=str(pair.certificate), key=str(pair.key))).context()
+        for pair in files
+    ]
+
+    def shown(port: int) -> str:
+        return ssl.get_server_certificate(("127.0.0.1", port), timeout=TIMEOUT_S).strip()
+
+    async def scene(server: HttpServer, port: int) -> None:
+        first, second = (pair.certificate.read_text().strip() for pair in files)
+        assert await asyncio.to_thread(shown, port) == first
+        await server.show(contexts[1])
+        assert await asyncio.to_thread(shown, port) == second
+
+    play(scene, tls=contexts[0])
