@@ -54,6 +54,7 @@ class FakeShell:
         self.silent: set[type[Message]] = set()
         """Requests that nobody answers."""
         self.readied = threading.Event()
+        self._minded: list[asyncio.Task[Any]] = []
         self._sent: list[tuple[str, Message, float | None]] = []
         self._changed = threading.Condition(threading.RLock())
 
@@ -92,6 +93,10 @@ class FakeShell:
 
     def later(self, delay_s: float, action: Callable[[], None]) -> Timer:
         return asyncio.get_running_loop().call_later(delay_s, action)
+
+    def mind(self, promise: "asyncio.Task[Any]") -> None:
+        """What it raises fails no test by itself; what it should have done does."""
+        self._minded.append(promise)
 
     def ready(self) -> None:
         self.readied.set()
