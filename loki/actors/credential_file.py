@@ -3,6 +3,7 @@
 What is wrong with one is told with its path and a remedy, never with anything of its content.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -10,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loki.core.credential import digest
+from loki.core.file_access import is_private
 from loki.errors import ConfigurationError
 from loki.messages.access import PrincipalEntry, TlsFiles
 
 LEAST_TOKEN_BYTES = 16
 MOST_BYTES = 1024 * 1024
-OTHERS = stat.S_IRWXG | stat.S_IRWXO
+ACCESS_LIST = "system.posix_acl_access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +117,26 @@ def read(path: str, *, secret: bool = False) -> bytes:
     try:
         with Path(path).open("rb") as file:
             if secret:
-                _require_private(path, os.fstat(file.fileno()).st_mode)
+                _require_private(path, file.fileno())
             return file.read(MOST_BYTES)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from None
 
 
-def _require_private(path: str, mode: int) -> None:
-    if mode & OTHERS:
+def _require_private(path: str, descriptor: int) -> None:
+    mode = os.fstat(descriptor).st_mode
+    if not is_private(mode, _access_list(descriptor), os.geteuid()):
         raise ConfigurationError(
             f"{path}: others may read or change it (mode {stat.S_IMODE(mode):04o}); "
             f"protect it with: chmod 600 {path}"
         )
+
+
+def _access_list(descriptor: int) -> bytes:
+    """Empty where the file has none, or its file system knows none."""
+    try:
+        return os.getxattr(descriptor, ACCESS_LIST)
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return b""
+        raise

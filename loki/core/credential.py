@@ -45,7 +45,7 @@ class Credentials:
         scheme, _, token = headers[0].partition(" ")
         if len(headers) > 1 or scheme.lower() != SCHEME:
             raise refusal(f"one 'authorization' header is expected; {REMEDY}")
-        shown, found = digest(token.strip().encode()), None
+        shown, found = digest(token.strip().encode(errors="replace")), None
         for held, principal in self.tokens:  # All of them, so that the time tells nothing.
             if hmac.compare_digest(held, shown):
                 found = principal

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loki.core.credential import Caller, Credentials, credentials_of, digest
 from loki.core.principal import LOCAL
@@ -93,3 +95,20 @@ def test_without_settings_this_device_alone_is_let_in() -> None:
     assert Credentials().identify(Caller(local=True)) == LOCAL
     with pytest.raises(PermissionRefused):
         Credentials().identify(Caller(local=False, names=("x",)))
+
+
+ANY_TEXT = st.text(st.characters())  # Also what UTF-8 cannot say.
+
+
+@given(
+    headers=st.lists(st.one_of(ANY_TEXT, ANY_TEXT.map("Bearer ".__add__)), max_size=3),
+    names=st.lists(st.text(), max_size=3),
+    local=st.booleans(),
+)
+def test_nothing_that_is_made_up_lets_anybody_in(
+    headers: list[str], names: list[str], local: bool
+) -> None:
+    caller = Caller(local=local, authorization=tuple(headers), names=tuple(names))
+    with pytest.raises(PermissionRefused) as raised:
+        CLOSED.identify(caller)
+    assert raised.value.code is ErrorCode.NO_CREDENTIALS

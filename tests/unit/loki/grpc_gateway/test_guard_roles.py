@@ -143,6 +143,22 @@ def test_s_r_2_nobody_reaches_anything(guarded: grpc.Channel, words: tuple[str, 
         assert got[0] is grpc.StatusCode.UNAUTHENTICATED, method.full_name
 
 
+@pytest.mark.parametrize("name", ["Call", "CallStream", "NoSuch"])
+def test_s_r_2_typed_methods_are_for_who_may_run(
+    shell: Any, guarded: grpc.Channel, name: str
+) -> None:
+    call = guarded.unary_unary(f"/loki.tools.v1.AverageService/{name}")
+    for word in ROLES:
+        if word not in MAY["loki.v1.LokiService.ExecuteScript"]:
+            with pytest.raises(grpc.RpcError) as raised:
+                call(b"", metadata=[("authorization", f"Bearer {token(word)}")], timeout=TIMEOUT_S)
+            assert raised.value.code() is grpc.StatusCode.PERMISSION_DENIED, word
+    with pytest.raises(grpc.RpcError) as raised:
+        call(b"", timeout=TIMEOUT_S)
+    assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert shell.sent(SubmitRun) == []
+
+
 def test_reflection_is_for_who_may_see(guarded: grpc.Channel) -> None:
     stub = reflection_pb2_grpc.ServerReflectionStub(guarded)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")
