@@ -1,12 +1,11 @@
 """The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar
 
 import grpc
 import msgspec
-from grpc_health.v1 import health, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loki.actors.role import Handler, Role, Shell
 from loki.core.address import keep_ports
@@ -16,16 +15,16 @@ from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.guard import Call, Guard, needs
+from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
+from loki.grpc_gateway.reflection import Reflection
 from loki.grpc_gateway.renewal import Renewal
 from loki.grpc_gateway.routes import Routes
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
-from loki.messages.access import ClientRole
 from loki.messages.envelope import Message
 from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.v1 import backup_pb2, series_pb2, service_pb2
@@ -37,6 +36,7 @@ SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
 SERIES = series_pb2.DESCRIPTOR.services_by_name["SeriesService"]
 SERVICES = (SERVICE, BACKUPS, SERIES)
+HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # Else a leftover server would share the port, and its calls hang.
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),
@@ -127,23 +127,8 @@ class Gateway(Role):
             self._routes.add(service, handlers)
         self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = (*(each.full_name for each in served), health.SERVICE_NAME, reflection.SERVICE_NAME)
-        self._add_reflection(names)
-
-    def _add_reflection(self, names: Iterable[str]) -> None:
-        """For those only who may see what there is."""
-        servicer: Any = reflection.aio.ReflectionServicer(names)  # type: ignore[attr-defined]
-
-        @needs(ClientRole.VIEW)
-        async def answer(requests: AsyncIterator[Any], call: Call) -> None:
-            async for response in servicer.ServerReflectionInfo(requests, call.context):
-                await call.context.write(response)
-
-        service = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
-        (method,) = service.methods
-        handlers = {method.name: self._guard.handler(method, answer)}
-        generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
-        self._server.add_generic_rpc_handlers((generic,))
+        reflection = Reflection((*served, HEALTH), self._directory)
+        self._server.add_generic_rpc_handlers(tuple(reflection.handlers(self._guard)))
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         if peer == DISPATCHER:

@@ -1,0 +1,239 @@
+"""Server reflection, v1 and v1alpha: what there is to call, and the files that define it.
+
+Theory of operation. A stream sees the snapshot that it began with, as much of it as its caller may
+see, and the files of the services that are always there. A file is answered with all that it
+imports, each once per stream; the one that was asked for comes first, and again if asked for again.
+Files of scripts are made when somebody asks for them.
+
+One question at a time is worked on, whoever asks, and all streams take turns: a client that asks
+without end, on one stream or on many, waits for the others and holds up no call.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ships no marker.
+from grpc_reflection.v1alpha import reflection_pb2 as pb
+
+from loki.core.principal import Principal, may_see
+from loki.errors import ErrorCode, ResourceLimitExceeded
+from loki.grpc_gateway import schema
+from loki.grpc_gateway.descriptor_file import (
+    ALPHA,
+    STABLE,
+    DescriptorFile,
+    FileIndex,
+    index_of,
+    messages_of,
+    stable_reflection,
+    symbols_of,
+)
+from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
+from loki.grpc_gateway.guard import Call, Guard, needs
+from loki.messages.access import ClientRole
+
+SERVICE = pb.DESCRIPTOR.services_by_name["ServerReflection"]
+SERVICE_NAMES = tuple(f"{package}.{SERVICE.name}" for package in (STABLE, ALPHA))
+MOST_STREAMS = 256
+"""Each may keep a snapshot alive that is long out of date."""
+MOST_LISTS = 16
+"""Lists of services that are kept for the next who asks, by what their callers may see."""
+LONGEST_NAME = 200
+"""Characters of a name in an error."""
+
+
+class ServiceLists:
+    """Who sees which services. Each list is kept for the next who sees the same of a snapshot."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """`names` are those of the services that are always there."""
+        self._names = tuple(names)
+        self._lists: dict[tuple[str, ...], pb.ListServiceResponse] = {}
+        self._snapshot: Snapshot | None = None
+
+    def of(self, snapshot: Snapshot, principal: Principal) -> pb.ListServiceResponse:
+        """All that the principal sees, by name; for somebody who may see something at all."""
+        if snapshot is not self._snapshot or len(self._lists) >= MOST_LISTS:
+            self._snapshot = snapshot
+            self._lists = {}
+        key = principal.scripts
+        if key not in self._lists:
+            names = sorted((*self._names, *seen_names(snapshot, principal)))
+            services = [pb.ServiceResponse(name=name) for name in names]
+            self._lists[key] = pb.ListServiceResponse(service=services)
+        return self._lists[key]
+
+
+def seen_names(snapshot: Snapshot, principal: Principal) -> Iterable[str]:
+    """Of the typed services that the principal may see."""
+    if principal.unbounded:
+        return snapshot.services
+    return (n for n, each in snapshot.services.items() if may_see(principal, each.interface.name))
+
+
+class View:
+    """What one stream sees."""
+
+    def __init__(
+        self, lists: ServiceLists, index: FileIndex, snapshot: Snapshot, principal: Principal
+    ) -> None:
+        self._lists = lists
+        self._index = index
+        self._snapshot = snapshot
+        self._principal = principal
+        self._sent: set[str] = set()
+
+    def answer(self, request: pb.ServerReflectionRequest) -> pb.ServerReflectionResponse:
+        """Takes at most some ms, and 10 ms for the first list of 10,000 services."""
+        response = pb.ServerReflectionResponse(valid_host=request.host, original_request=request)
+        match request.WhichOneof("message_request"):
+            case "list_services":
+                services = self._lists.of(self._snapshot, self._principal)
+                response.list_services_response.CopyFrom(services)
+            case "file_by_filename":
+                self._give(response, request.file_by_filename, self._by_name)
+            case "file_containing_symbol":
+                self._give(response, request.file_containing_symbol, self._by_symbol)
+            case "file_containing_extension":
+                extension = request.file_containing_extension
+                self._give(response, extension, self._by_extension)
+            case "all_extension_numbers_of_type":
+                self._give_numbers(response, request.all_extension_numbers_of_type)
+            case _:
+                fail(response, grpc.StatusCode.INVALID_ARGUMENT, "the request asks for nothing")
+        return response
+
+    def _give(self, response: pb.ServerReflectionResponse, asked: Any, find: Any) -> None:
+        found = find(asked)
+        if found is None:
+            fail(response, grpc.StatusCode.NOT_FOUND, f"there is no {wanted(asked)}")
+        else:
+            files = response.file_descriptor_response.file_descriptor_proto
+            files.extend(file.content for file in self._with_imports(found))
+
+    def _with_imports(self, first: DescriptorFile) -> Iterator[DescriptorFile]:
+        """In the order in which they are met; but for the first, none that was sent already."""
+        self._sent.add(first.name)
+        yield first
+        waiting = list(first.imports)
+        for name in waiting:
+            if name not in self._sent:
+                self._sent.add(name)
+                file = self._index.files[name]
+                yield file
+                waiting.extend(file.imports)
+
+    def _sees(self, service: TypedService) -> bool:
+        return may_see(self._principal, service.interface.name)
+
+    def _by_name(self, name: str) -> DescriptorFile | None:
+        if static := self._index.files.get(name):
+            return static
+        service = self._snapshot.by_file(name)
+        return file_of(service) if service is not None and self._sees(service) else None
+
+    def _by_symbol(self, symbol: str) -> DescriptorFile | None:
+        if static := self._index.symbols.get(symbol):
+            return self._index.files[static]
+        service = self._service_of(symbol)
+        if service is None:
+            return None
+        file = file_of(service)
+        defined = symbols_of(FileDescriptorProto.FromString(file.content))
+        return file if symbol in defined else None
+
+    def _service_of(self, symbol: str) -> TypedService | None:
+        """The one whose file would define it."""
+        service = self._snapshot.services.get(schema.service_of_symbol(symbol))
+        return service if service is not None and self._sees(service) else None
+
+    def _by_extension(self, extension: pb.ExtensionRequest) -> DescriptorFile | None:
+        numbers = self._index.extensions.get(extension.containing_type, {})
+        name = numbers.get(extension.extension_number)
+        return self._index.files[name] if name else None
+
+    def _give_numbers(self, response: pb.ServerReflectionResponse, type_: str) -> None:
+        if not self._is_message(type_):
+            fail(response, grpc.StatusCode.NOT_FOUND, f"there is no message '{shown(type_)}'")
+            return
+        numbers = response.all_extension_numbers_response
+        numbers.base_type_name = type_
+        numbers.extension_number.extend(sorted(self._index.extensions.get(type_, ())))
+
+    def _is_message(self, name: str) -> bool:
+        if name in self._index.messages:
+            return True
+        service = self._service_of(name)
+        return service is not None and name in messages_of(schema.describe(service.interface))
+
+
+def file_of(service: TypedService) -> DescriptorFile:
+    return DescriptorFile(service.file_name, service.file, schema.DEPENDENCIES)
+
+
+def fail(response: pb.ServerReflectionResponse, code: grpc.StatusCode, message: str) -> None:
+    """In the protocol's own way: the stream goes on."""
+    response.error_response.error_code = code.value[0]
+    response.error_response.error_message = message
+
+
+def wanted(asked: str | pb.ExtensionRequest) -> str:
+    if isinstance(asked, str):
+        return f"file or symbol '{shown(asked)}'"
+    return f"extension {asked.extension_number} of '{shown(asked.containing_type)}'"
+
+
+def shown(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
+
+
+class Reflection:
+    """The servicer of both versions."""
+
+    def __init__(self, services: Iterable[ServiceDescriptor], directory: Directory) -> None:
+        """`services` are those that are always there."""
+        served = tuple(services)
+        self._lists = ServiceLists((*(each.full_name for each in served), *SERVICE_NAMES))
+        self._index = index_of(
+            (*(each.file for each in served), pb.DESCRIPTOR, error_details_pb2.DESCRIPTOR),
+            stable_reflection(pb.DESCRIPTOR.serialized_pb),
+        )
+        self._directory = directory
+        self._streams = 0
+        self._turn = asyncio.Lock()
+
+    def handlers(self, guard: Guard) -> Iterator["grpc.GenericRpcHandler[Any, Any]"]:
+        """One for each version."""
+        (method,) = SERVICE.methods
+        handlers = {method.name: guard.handler(method, self.answer)}
+        for name in SERVICE_NAMES:
+            yield grpc.method_handlers_generic_handler(name, handlers)
+
+    @needs(ClientRole.VIEW)
+    async def answer(self, requests: AsyncIterator[Any], call: Call) -> None:
+        """Raises: LokiError."""
+        with self._place():
+            view = View(self._lists, self._index, self._directory.snapshot, call.principal)
+            async for request in requests:
+                async with self._turn:
+                    response = view.answer(request)
+                    await asyncio.sleep(0)  # Whatever else is to be done comes between two turns.
+                await call.context.write(response)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Raises: ResourceLimitExceeded (QUOTA)."""
+        if self._streams >= MOST_STREAMS:
+            raise ResourceLimitExceeded(
+                f"{MOST_STREAMS} use server reflection already", code=ErrorCode.QUOTA
+            )
+        self._streams += 1
+        try:
+            yield
+        finally:
+            self._streams -= 1
