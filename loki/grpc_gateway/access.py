@@ -8,7 +8,7 @@ from typing import Any
 
 from loki.core.credential import Credentials
 from loki.core.denial import WINDOW_S, Denials
-from loki.core.principal import Principal
+from loki.core.principal import NOBODY, Principal
 from loki.core.quota import Account
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.auth import caller_of, host_of
@@ -47,12 +47,16 @@ class Access:
         """Raises: PermissionRefused (NO_CREDENTIALS)."""
         return self._credentials.identify(caller_of(context))
 
+    def known(self, context: Any) -> Principal:
+        """The caller, or NOBODY: for what answers everybody, but not the same to all."""
+        try:
+            return self.identify(context)
+        except PermissionRefused:
+            return NOBODY
+
     def holds(self, principal: Principal, context: Any) -> bool:
         """Whether that caller is still that principal, with the same rights."""
-        try:
-            return self.identify(context) == principal
-        except PermissionRefused:
-            return False
+        return self.known(context) == principal
 
     def enter(self, context: Any, role: ClientRole) -> Principal:
         """The caller, who has that role. Raises: PermissionRefused."""

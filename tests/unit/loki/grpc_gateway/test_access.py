@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loki.core.denial import WINDOW_S
-from loki.core.principal import LOCAL, Principal
+from loki.core.principal import LOCAL, Principal, may_see
 from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.access import Access
@@ -66,6 +66,13 @@ def refuse(access: Access, peer: str, role: ClientRole = ClientRole.VIEW) -> Non
 
 def test_a_caller_gets_in_by_its_role(access: Access) -> None:
     assert access.enter(FakeContext("ipv4:127.0.0.1:1"), ClientRole.VIEW).name == "local"
+
+
+def test_who_is_not_let_in_is_nobody(access: Access) -> None:
+    assert access.known(FakeContext("ipv4:127.0.0.1:1")) == LOCAL
+    nobody = access.known(FakeContext("ipv4:192.0.2.7:1"))
+    assert not nobody.roles
+    assert not may_see(nobody, "average")
 
 
 def test_refusals_are_logged_once_per_caller_and_minute(

@@ -177,6 +177,18 @@ def test_health_is_for_whoever_connects(guarded: grpc.Channel) -> None:
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+def test_health_tells_strangers_nothing_of_scripts(guarded: grpc.Channel) -> None:
+    """Scripts, whose names are not for everybody, are in the typed services' names."""
+    stub = health_pb2_grpc.HealthStub(guarded)
+    known = stub.List(health_pb2.HealthListRequest(), timeout=TIMEOUT_S).statuses
+    assert SERVICE in known
+    assert not [name for name in known if name.startswith("loki.tools.")]
+    typed = health_pb2.HealthCheckRequest(service="loki.tools.v1.AverageService")
+    with pytest.raises(grpc.RpcError) as raised:
+        stub.Check(typed, timeout=TIMEOUT_S)
+    assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+
+
 def narrow_and_wide() -> AccessConfig:
     def entry(name: str, scripts: tuple[str, ...]) -> PrincipalEntry:
         held = digest(token(name).encode())
