@@ -12,6 +12,7 @@ from benchmarks import (
     engine,
     footprint,
     idle,
+    library,
     overshoot,
     recovery,
     runaway,
@@ -34,6 +35,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "series": series,
     "value": value,
     "typed": typed,
+    "library": library,
 }
 
 

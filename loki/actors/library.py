@@ -52,7 +52,7 @@ from loki.messages.value import unpack
 from loki.tool.file import read_adhoc, read_upload
 
 PATIENCE_S = 1.0
-"""So long the tool files, which are read by then, wait for the registered scripts."""
+"""So long the tool files, which are read by then, wait for the keeper."""
 MOST_REJECTIONS = 100  # Told one by one; a broken file may have any number.
 
 
@@ -106,8 +106,10 @@ class Library(Role):
         reading = self._registry.begin()
         await asyncio.sleep(0)
         self._take(await self._files.first())
-        await asyncio.wait({reading}, timeout=PATIENCE_S)
+        numbering = asyncio.create_task(self._publisher.prepare(self._from_files.values()))
+        await asyncio.wait({reading, numbering}, timeout=PATIENCE_S)
         self.shell.mind(reading)
+        self.shell.mind(numbering)
         self._catalogue.replace(self._effective().values())
         problems = self._complain()
         names = tuple(sorted(self._catalogue.scripts))

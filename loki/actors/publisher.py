@@ -55,6 +55,11 @@ class Publisher:
         self._gateway_heard = False  # A gateway that begins asks.
         self._timer: Timer | None = None  # While something is owed to the Gateway.
 
+    async def prepare(self, scripts: Iterable[Script]) -> None:
+        """Number these before anybody asks; where that fails, it is tried again then."""
+        with suppress(LokiError):
+            await self._numbering.give(scripts)
+
     def compile(self, script: Script) -> None:
         """Raises: CompilationError."""
         self.compiled(script.revision, self._engine.compile(script))

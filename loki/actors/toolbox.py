@@ -72,9 +72,10 @@ class Toolbox:
 
         def compile_new(script: Script) -> None:
             if script.revision not in self._known:
-                bytecode[script.revision] = self._engine.compile(script)
+                bytecode[script.revision] = compile_one(script)
 
-        tools = tools_of(self._config, rules_of(self._config, compile_new))
+        with self._engine.compiling() as compile_one:
+            tools = tools_of(self._config, rules_of(self._config, compile_new))
         self._known = frozenset(script.revision for script in tools.scripts)
         paths = (Path(self._config.tools), *tools.paths)
         places = vantages(paths, Path(self._config.script_storage_path))

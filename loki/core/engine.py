@@ -1,5 +1,7 @@
 """The port behind which a script language lives, and the steps in which a script runs."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -162,6 +164,9 @@ class Engine(Protocol):
 
     def validate(self, script: Script) -> None:
         """Compile, never execute. Raises: CompilationError with `details["line"]`."""
+
+    def compiling(self) -> AbstractContextManager[Callable[[Script], bytes]]:
+        """`compile` for many scripts; for one thread, until it is left."""
 
     def compile(self, script: Script) -> bytes:
         """As `validate`; gives what a session can start without compiling again."""

@@ -1,5 +1,7 @@
 """An engine without a language: plays steps that a test lays out, and keeps what it was told."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from loki.core.engine import Failed, Step
@@ -101,6 +103,10 @@ class FakeEngine:
         """Raises: CompilationError for a source without steps."""
         if script.source not in self._plays:
             raise CompilationError(f"{script.chunk}:1: no steps", details={"line": "1"})
+
+    @contextmanager
+    def compiling(self) -> Iterator[Callable[[Script], bytes]]:
+        yield self.compile
 
     def compile(self, script: Script) -> bytes:
         """The source itself."""

@@ -158,13 +158,12 @@ def bounded(rejected: Sequence[ConfigRejected], most: int) -> list[ConfigRejecte
     return told
 
 
-def published(scripts: Mapping[str, Script], news: PublishScripts) -> dict[str, Script]:
-    """All scripts after these news from the Library."""
-    changed = {script.name: script for script in news.changed}
-    gone = set(news.removed)
+def gone(scripts: Mapping[str, Script], news: PublishScripts) -> set[str]:
+    """Names that there are no more after these news from the Library."""
+    removed = set(news.removed)
     if news.complete:
-        gone |= scripts.keys() - news.others
-    return {name: script for name, script in scripts.items() if name not in gone} | changed
+        removed |= scripts.keys() - news.others - {script.name for script in news.changed}
+    return removed & scripts.keys()
 
 
 def parts(

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import lru_cache
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """Of a tool, and of what is named like one."""
 SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
+@lru_cache(maxsize=16 * 1024)  # Asked again and again, of each of perhaps ten thousand tools.
 def camel_case(name: str) -> str:
     """`read_sensor` -> `ReadSensor`: what a tool's typed service is called.
 

@@ -45,13 +45,23 @@ class ScriptTable:
     def published(self, news: PublishScripts) -> None:
         """The next run of a script that changed or went is a run of what is here now."""
         self._remember_former(news)
-        self.scripts = library.published(self.scripts, news)
         self._whole = self._whole or news.complete
         self._caches.compiles += len(news.bytecode.keys() - self._bytecode.keys())
-        revisions = {script.revision for script in self.scripts.values()}
-        bytecode = self._bytecode | news.bytecode
-        self._bytecode = {r: code for r, code in bytecode.items() if r in revisions}
-        self._known = {r: known for r, known in self._known.items() if r in revisions}
+        for name in library.gone(self.scripts, news):
+            self._forget(name)
+        for script in news.changed:
+            self._forget(script.name, unless=script.revision)
+            self.scripts[script.name] = script
+            self._known.pop(script.revision, None)
+            if script.revision in news.bytecode:
+                self._bytecode[script.revision] = news.bytecode[script.revision]
+
+    def _forget(self, name: str, unless: str = "") -> None:
+        """A script, and what its revision compiles to; a revision is one script's only."""
+        old = self.scripts.pop(name, None)
+        if old is not None and old.revision != unless:
+            self._bytecode.pop(old.revision, None)
+            self._known.pop(old.revision, None)
 
     def find(self, name: str, revision: str = "") -> Script:
         """The script of that name.

@@ -48,7 +48,7 @@ OPTIONS = (
 )
 CLOSING_S = 0.1
 """Of the grace, kept for closing what did not end by itself."""
-PATIENCE_S = 1.0
+PATIENCE_S = 5.0
 """So long the gateway waits for the Library, to offer everything from the first call on."""
 
 

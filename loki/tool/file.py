@@ -118,7 +118,7 @@ class _Reading:
         self.paths: set[Path] = set()
         self.broken: set[str] = set()
         self.unread: set[str] = set()
-        self._taken: dict[str, tuple[str, str]] = {}
+        self._taken: dict[str, tuple[str, Callable[[], str]]] = {}
 
     def read(self, file: Path) -> None:
         self.paths.add(file)
@@ -153,23 +153,25 @@ class _Reading:
         folder = document.path.parent
         self.paths |= _script_path(folder, table)
         name = _name_of(table)
-        problems = self._name_problems(name, where(("name",)), entry)
+        problems = self._name_problems(name, lambda: where(("name",)), entry)
         checked = _checked(table, Surroundings(self.rules, folder), where, entry)
         if isinstance(checked, ToolDefinition):
             script = checked.as_script(self.rules, Origin.FILE, str(document.path))
-            problems += _compile_problems(script, self.rules, where(("script",)), entry)
+            problems += _compile_problems(script, self.rules, lambda: where(("script",)), entry)
             self.scripts += [] if problems else [script]
         else:
             problems += checked
         self.problems += problems
         self.broken |= {name} if problems and name is not None else set()
 
-    def _name_problems(self, name: str | None, where: str, entry: str) -> tuple[Problem, ...]:
+    def _name_problems(
+        self, name: str | None, where: Callable[[], str], entry: str
+    ) -> tuple[Problem, ...]:
         if name is None:
             return ()
         if other := self._taken.get(camel_case(name)):
-            text = f"{collision(name, other[0])} (see {other[1]})"
-            return (Problem(where, entry, "name", f'"{name}"', text),)
+            text = f"{collision(name, other[0])} (see {other[1]()})"
+            return (Problem(where(), entry, "name", f'"{name}"', text),)
         self._taken[camel_case(name)] = (name, where)
         return ()
 
@@ -183,11 +185,13 @@ def _checked(
         return problems_of(error, ToolDefinition, where, entry)
 
 
-def _compile_problems(script: Script, rules: Rules, where: str, entry: str) -> tuple[Problem, ...]:
+def _compile_problems(
+    script: Script, rules: Rules, where: Callable[[], str], entry: str
+) -> tuple[Problem, ...]:
     try:
         rules.compile(script)
     except CompilationError as error:
-        return (Problem(where, entry, "script", "", error.message),)
+        return (Problem(where(), entry, "script", "", error.message),)
     return ()
 
 

@@ -74,7 +74,7 @@ def header_of(source: str, path: Path, script: dict[str, object]) -> Document | 
         line = lines.get(("tools", 0, "script"), first)
         raise _refusal(path, line, "script: the file itself is the script; leave it out")
     entry = {"name": path.stem, **table, "script": script}
-    return Document(path, {"tools": [entry]}, {("tools", 0): first, **lines})
+    return Document(path, {"tools": [entry]}, lambda: {("tools", 0): first, **lines})
 
 
 def strays(source: str) -> tuple[int, ...]:

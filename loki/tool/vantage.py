@@ -100,9 +100,12 @@ def marks(places: Mapping[str, frozenset[str]]) -> dict[Step, Mark]:
 
 
 def changed_since(places: Mapping[str, frozenset[str]], time_ns: int) -> bool:
-    """Whether anything there, or one of the folders, may have changed since that time."""
-    changed_ns = [mark[-1] for mark in marks(places).values()]
-    changed_ns += [os.stat(at).st_ctime_ns for at in places if os.path.isdir(at)]
+    """Whether anything there may have changed since that time, or have gone."""
+    found = marks(places)
+    changed_ns = [mark[-1] for mark in found.values()]
+    for at, names in places.items():
+        if any((at, name) not in found for name in names if name != SCRIPTS) and os.path.isdir(at):
+            changed_ns.append(os.stat(at).st_ctime_ns)
     return any(each_ns > time_ns - COARSE_NS for each_ns in changed_ns)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loki.actors.library import Library
-from loki.core.library import published
+from loki.core.script_table import ScriptTable
 from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Done, Message
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
@@ -271,12 +271,10 @@ def test_it_reads_headers_for_the_gateway_only(shelf: Shelf) -> None:
 def test_a_whole_library_does_not_undo_a_change_that_comes_meanwhile(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: dict[str, Script] = {}
+    heard = ScriptTable((), cache_size=10)
 
     def hear(message: PublishScripts) -> Done:
-        after = published(heard, message)
-        heard.clear()
-        heard.update(after)
+        heard.published(message)
         return Done()
 
     async def test(library: Library) -> None:
@@ -285,7 +283,7 @@ def test_a_whole_library_does_not_undo_a_change_that_comes_meanwhile(
         await asyncio.gather(
             ask(library, SendScripts()), register(library, "t1"), ask(library, SendScripts())
         )
-        assert sorted(heard) == ["from_file", "t0", "t1"]
+        assert sorted(heard.scripts) == ["from_file", "t0", "t1"]
 
     shelf.tools.write_text(FILE)
     monkeypatch.setattr("loki.actors.publisher.PART_BYTES", 1)  # Each script is a part.

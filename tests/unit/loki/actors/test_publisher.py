@@ -94,6 +94,15 @@ def test_all_tools_get_their_numbers_in_one_transaction(shelf: Shelf) -> None:
     assert len(kept.numbers) == 50
 
 
+def test_numbers_are_given_before_anybody_asks(shelf: Shelf) -> None:
+    async def test(_library: Library) -> None:
+        ((_, kept, _),) = shelf.shell.sent(KeepNumbers)
+        assert [each.parameter for each in kept.numbers] == ["n", "text"]
+
+    shelf.tools.write_text(TYPED)
+    shelf.open(test)
+
+
 def test_a_gateway_that_is_away_costs_no_registration_anything(shelf: Shelf) -> None:
     def away(_news: PublishInterfaces) -> Done:
         raise ServiceUnavailable("gateway is not there")

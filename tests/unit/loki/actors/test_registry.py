@@ -76,7 +76,10 @@ def test_a_script_that_was_removed_has_a_past_and_can_come_back(shelf: Shelf) ->
         assert await source_of(library, "mine", old) == "return 2"
         await register(library, "mine", principal="bob")
         (again,) = (await ask(library, ListRevisions(name="mine"))).revisions
-        assert again == msgspec.structs.replace(was, current=True)
+        assert (again.current_by, again.current_ns >= was.registered_ns) == ("bob", True)
+        assert again == msgspec.structs.replace(
+            was, current=True, current_by="bob", current_ns=again.current_ns
+        )
 
     shelf.open(test)
 

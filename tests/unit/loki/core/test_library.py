@@ -12,9 +12,9 @@ from loki.core.library import (
     clashes,
     effective,
     find,
+    gone,
     interface_parts,
     parts,
-    published,
 )
 from loki.errors import ErrorCode, LokiError, ScriptNotFound
 from loki.messages.event import ConfigRejected
@@ -96,13 +96,11 @@ def test_a_library_is_published_in_parts_that_fit() -> None:
     assert parts([], {}, 10) == [()]
 
 
-def test_s_11_1_2_news_replace_add_and_remove() -> None:
+def test_s_11_1_2_news_remove_what_they_say_and_a_whole_library_what_it_does_not() -> None:
     old = {name: script(name) for name in ("a", "b", "c")}
-    fresh = script("a", "r2")
-    news = PublishScripts(changed=(fresh, script("d")), removed=("b",))
-    assert published(old, news) == {"a": fresh, "c": old["c"], "d": script("d")}
-    whole = PublishScripts(changed=(fresh,), complete=True, others=("c",))
-    assert published(old, whole) == {"a": fresh, "c": old["c"]}
+    assert gone(old, PublishScripts(changed=(script("d"),), removed=("b", "x"))) == {"b"}
+    whole = PublishScripts(changed=(script("a", "r2"),), complete=True, others=("c",))
+    assert gone(old, whole) == {"b"}
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])

@@ -78,6 +78,24 @@ def test_s_11_1_2_what_is_published_again_is_not_compiled_again() -> None:
     assert scripts.scripts == {}
 
 
+def test_s_11_1_2_only_what_changed_is_looked_at_again() -> None:
+    """Registering one among ten thousand takes no longer than among ten."""
+    other = msgspec.structs.replace(script("x1"), name="x")
+    scripts = table(script("r1"), other)
+    before, known = scripts.scripts, scripts.know(other)
+    scripts.published(PublishScripts(changed=(script("r2"),), bytecode={"r2": b"r2"}))
+    assert scripts.scripts is before
+    assert scripts.know(other) is known
+    assert scripts.scripts == {"a": script("r2"), "x": other}
+    described = msgspec.structs.replace(other, description="words")
+    scripts.published(PublishScripts(changed=(described,)))
+    assert opened(scripts.know(described).packed).script == described
+    assert opened(scripts.know(described).packed).bytecode == b"x1"
+    scripts.published(PublishScripts(removed=("x",)))
+    assert scripts._bytecode == {"r2": b"r2"}
+    assert scripts._known == {}
+
+
 def test_what_is_sent_along_with_one_execution_is_not_kept() -> None:
     scripts = table()
     adhoc = scripts.know(script("adhoc-1", Origin.ADHOC))

@@ -166,3 +166,17 @@ def test_a_source_that_is_bytecode_is_never_loaded_as_such(engine):
 def test_huge_sources_are_refused_before_they_are_compiled(engine):
     with pytest.raises(CompilationError, match="larger than 1024 KiB"):
         engine.validate(script("-" * (MAX_SOURCE_BYTES + 1)))
+
+
+def test_many_are_compiled_as_each_is_alone(either):
+    sources = ["return 5", "return return", "return 5"]
+
+    def compiled(compile_one, source):
+        try:
+            return compile_one(script(source))
+        except CompilationError as error:
+            return error.message
+
+    with either.compiling() as compile_one:
+        together = [compiled(compile_one, source) for source in sources]
+    assert together == [compiled(either.compile, source) for source in sources]

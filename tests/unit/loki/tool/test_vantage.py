@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loki.tool.vantage import SCRIPTS, changed_since, concerns, marks, vantages
+from loki.tool.vantage import COARSE_NS, SCRIPTS, changed_since, concerns, marks, vantages
 
 
 def seen_from(folder: Path, *paths: Path, scripts: Path | None = None) -> dict[str, set[str]]:
@@ -100,3 +100,17 @@ def test_what_changed_since_a_time(tmp_path: Path) -> None:
     assert changed_since(places, written_ns)
     assert not changed_since(places, written_ns + 1_000_000_000)
     assert not changed_since({}, 0)
+
+
+def test_what_went_since_a_time_is_told_and_what_does_not_matter_is_not(tmp_path: Path) -> None:
+    file = tmp_path / "t.toml"
+    file.write_text("1")
+    os.utime(file)
+    places = {str(tmp_path): frozenset({"t.toml", SCRIPTS})}
+    later_ns = file.stat().st_ctime_ns + COARSE_NS
+    while tmp_path.stat().st_ctime_ns <= later_ns:
+        (tmp_path / "state").mkdir(exist_ok=True)
+        (tmp_path / "state").rmdir()
+    assert not changed_since(places, later_ns)
+    file.unlink()
+    assert changed_since(places, later_ns)
