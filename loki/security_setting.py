@@ -28,7 +28,7 @@ from loki.tool.problem import MISSING, Breach, Table, broken
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 """Of a principal; it stands in logs and in the history of executions."""
 LOCAL = "local"
-MOST_PRINCIPALS = 1000  # Each call with a token compares it with all of theirs.
+MOST_PRINCIPALS = 256  # Each call with a token compares it with all of theirs: 0.3 µs each.
 
 RoleWord = Literal["read", "run", "register", "adhoc", "data", "admin", "fault"]
 ROLES: dict[RoleWord, tuple[ClientRole, ...]] = {

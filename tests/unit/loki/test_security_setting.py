@@ -72,6 +72,12 @@ def test_what_does_not_hold_is_told(text: str, problem: str) -> None:
     assert problem in refused(text)
 
 
+def test_the_number_of_principals_is_bounded() -> None:
+    """Each call pays for all of them."""
+    many = "".join(f'[security.principals.p{n}]\ntoken_file = "{n}"\n' for n in range(257))
+    assert "are more than 256" in refused(many)
+
+
 @pytest.mark.parametrize("role", ["adhoc", "admin"])
 def test_roles_that_reach_every_script_do_not_go_with_names(role: str) -> None:
     text = f'{PANEL}roles = ["{role}"]\nscripts = ["sensor_*"]'
