@@ -9,14 +9,16 @@ cost neither time at start nor memory that nobody uses.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from loki.actors.role import Context, Handler, Shell
+from loki.core.principal import Principal, may_see
 from loki.core.supervisor_spec import Backoff
 from loki.errors import ErrorCode, PermissionRefused
 from loki.grpc_gateway import schema
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.interface import Interface, PublishInterfaces, SendInterfaces
 
@@ -100,6 +102,13 @@ class Snapshot:
 
 
 EMPTY = Snapshot(MappingProxyType({}))
+
+
+def seen_names(snapshot: Snapshot, principal: Principal) -> Iterable[str]:
+    """Full names of those services that the principal may see."""
+    if principal.unbounded and ClientRole.VIEW in principal.roles:
+        return snapshot.services
+    return (n for n, each in snapshot.services.items() if may_see(principal, each.interface.name))
 
 
 class Directory:

@@ -1,17 +1,30 @@
-"""`grpc.health.v1`, as the root's events tell how the children fare."""
+"""`grpc.health.v1`: of the children, as the root's events tell, and of the scripts' typed services.
+
+Theory of operation. How children fare is a small table, taken over whole. A typed service fares as
+Loki as a whole does while the snapshot has it and the caller may see it; nothing is kept for each,
+so that ten thousand scripts cost nothing. New snapshots wake those watches whose service came or
+went; a watch that wakes looks anew, also whether its caller still may.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from grpc_health.v1 import health_pb2
 
+from loki.core.principal import NOBODY, Principal, may_see
 from loki.errors import ErrorCode
+from loki.grpc_gateway.directory import EMPTY, Snapshot, seen_names
 from loki.grpc_gateway.status import status_of
 from loki.messages.envelope import Failure
 
 State = health_pb2.HealthCheckResponse
 NUMBER = {True: State.SERVING, False: State.NOT_SERVING}
+WHOLE = ""
+"""The name under which Loki as a whole is asked for."""
+MOST_LISTED = 1000
+"""Typed services in one list: the protocol lets a server refuse a longer one."""
 
 
 class Health:
@@ -22,58 +35,108 @@ class Health:
 
     def __init__(self) -> None:
         self._serving: Mapping[str, bool] = {}
+        self._snapshot: Snapshot = EMPTY
+        self._caller: Callable[[Any], Principal] = lambda _context: NOBODY
         self._draining = False
-        self._watching: set[asyncio.Event] = set()
+        self._watching: dict[str, set[asyncio.Event]] = {}
 
     def set(self, serving: Mapping[str, bool]) -> None:
-        """From now on this is all that is known. No effect after `drain`."""
+        """From now on this is all that is known of children. No effect after `drain`."""
         if not self._draining and serving != self._serving:
             self._serving = dict(serving)
-            self._wake()
+            self.wake()
+
+    def publish(self, snapshot: Snapshot) -> None:
+        """From now on these are the typed services; takes time for those only that are watched."""
+        before, self._snapshot = self._snapshot.services, snapshot
+        for service, watching in self._watching.items():
+            if (service in before) is not (service in snapshot.services):
+                wake(watching)
+
+    def begin(self, caller: Callable[[Any], Principal]) -> None:
+        """`caller(context)` tells who calls, NOBODY if that is not known; until then nobody is."""
+        self._caller = caller
 
     def drain(self) -> None:
         """Nothing serves any more, for good."""
         self._draining = True
         self._serving = dict.fromkeys(self._serving, False)
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
-        for changed in self._watching:
-            changed.set()
+    def wake(self) -> None:
+        """Let each watch look anew: what its caller may see is another now."""
+        for watching in self._watching.values():
+            wake(watching)
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """NOT_FOUND for a service that nobody knows, as the protocol wants it."""
-        serving = self._serving.get(request.service)
+        serving = self._state(request.service, context)
         if serving is None:
             unknown = Failure(
                 code=ErrorCode.NOT_FOUND, message=f"there is no service '{request.service}'"
             )
-            status = status_of(unknown)
-            await context.abort(status.code, status.details, status.trailing_metadata)
-            return None
+            return await refuse(unknown, context)
         return State(status=NUMBER[serving])
 
-    async def List(self, _request: Any, _context: Any) -> Any:  # noqa: N802
-        """All services, whatever they are doing."""
-        statuses = {name: State(status=NUMBER[on]) for name, on in self._serving.items()}
+    async def List(self, _request: Any, context: Any) -> Any:  # noqa: N802
+        """All services that the caller may see; RESOURCE_EXHAUSTED where they are too many."""
+        typed, caller = self._snapshot.services, self._caller(context)
+        if len(typed) > MOST_LISTED and caller is not NOBODY:
+            return await refuse(
+                Failure(
+                    code=ErrorCode.QUOTA,
+                    message=f"there are more than {MOST_LISTED} services; ask for each by its "
+                    "name: server reflection lists them",
+                ),
+                context,
+            )
+        known = dict.fromkeys(seen_names(self._snapshot, caller), self._whole())
+        statuses = {n: State(status=NUMBER[on]) for n, on in (known | dict(self._serving)).items()}
         return health_pb2.HealthListResponse(statuses=statuses)
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802
         """Each change, but only the last of several that came while the client did not read."""
-        changed = asyncio.Event()
-        self._watching.add(changed)
         told = None
-        try:
+        with self._watch(request.service) as changed:
             while True:
                 changed.clear()
-                status = self._status(request.service)
+                serving = self._state(request.service, context)
+                status = State.SERVICE_UNKNOWN if serving is None else NUMBER[serving]
                 if status != told:
                     await context.write(State(status=status))
                     told = status
                 await changed.wait()
-        finally:
-            self._watching.discard(changed)
 
-    def _status(self, service: str) -> Any:
-        serving = self._serving.get(service)
-        return State.SERVICE_UNKNOWN if serving is None else NUMBER[serving]
+    @contextmanager
+    def _watch(self, service: str) -> Iterator[asyncio.Event]:
+        changed = asyncio.Event()
+        watching = self._watching.setdefault(service, set())
+        watching.add(changed)
+        try:
+            yield changed
+        finally:
+            watching.discard(changed)
+            if not watching:
+                self._watching.pop(service, None)
+
+    def _state(self, service: str, context: Any) -> bool | None:
+        """Whether it serves; None for what is not there, as far as the caller may know."""
+        if (serving := self._serving.get(service)) is not None:
+            return serving
+        typed = self._snapshot.services.get(service)
+        if typed is None or not may_see(self._caller(context), typed.interface.name):
+            return None
+        return self._whole()
+
+    def _whole(self) -> bool:
+        return self._serving.get(WHOLE, False)
+
+
+def wake(watching: set[asyncio.Event]) -> None:
+    for changed in watching:
+        changed.set()
+
+
+async def refuse(failure: Failure, context: Any) -> None:
+    status = status_of(failure)
+    await context.abort(status.code, status.details, status.trailing_metadata)

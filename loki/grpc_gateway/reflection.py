@@ -33,7 +33,7 @@ from loki.grpc_gateway.descriptor_file import (
     stable_reflection,
     symbols_of,
 )
-from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
+from loki.grpc_gateway.directory import Directory, Snapshot, TypedService, seen_names
 from loki.grpc_gateway.guard import Call, Guard, needs
 from loki.messages.access import ClientRole
 
@@ -67,13 +67,6 @@ class ServiceLists:
             services = [pb.ServiceResponse(name=name) for name in names]
             self._lists[key] = pb.ListServiceResponse(service=services)
         return self._lists[key]
-
-
-def seen_names(snapshot: Snapshot, principal: Principal) -> Iterable[str]:
-    """Of the typed services that the principal may see."""
-    if principal.unbounded:
-        return snapshot.services
-    return (n for n, each in snapshot.services.items() if may_see(principal, each.interface.name))
 
 
 class View:

@@ -68,6 +68,7 @@ class Gateway(Role):
         self._serving = False
         self._http: HttpGateway | None = None
         self._health = Health()
+        self._directory.watch(self._health.publish)
         self._events = EventHub(shell, self._health, whole=("", *(s.full_name for s in SERVICES)))
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -80,6 +81,8 @@ class Gateway(Role):
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
         self._access = Access(self.shell.log, self.shell.later)
+        self._health.begin(self._access.known)
+        self._access.on_change(self._health.wake)
         self._renewal = Renewal(self.shell, self._settings.access, self._access)
         self._guard = Guard(self.shell.log, self._access)
         self._server = grpc.aio.server(options=OPTIONS)

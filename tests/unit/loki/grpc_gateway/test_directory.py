@@ -6,8 +6,10 @@ from types import MappingProxyType
 import pytest
 
 from loki.actors.role import Context
+from loki.core.principal import LOCAL, NOBODY, Principal
 from loki.errors import PermissionRefused, ServiceUnavailable
-from loki.grpc_gateway.directory import EMPTY, Directory, Snapshot, TypedService
+from loki.grpc_gateway.directory import EMPTY, Directory, Snapshot, TypedService, seen_names
+from loki.messages.access import ClientRole
 from loki.messages.envelope import Done
 from loki.messages.interface import Interface, PublishInterfaces, SendInterfaces
 from loki.messages.script import Parameter, ValueType
@@ -113,6 +115,20 @@ class TestSnapshot:
 
     def test_two_services_of_the_same_interface_differ(self) -> None:
         assert TypedService(interface("a")) != TypedService(interface("a"))
+
+
+@pytest.mark.parametrize(
+    ("principal", "seen"),
+    [
+        (LOCAL, ["A", "B"]),
+        (Principal("ann", frozenset({ClientRole.VIEW}), ("b*",)), ["B"]),
+        (Principal("bob", frozenset({ClientRole.EXECUTE})), []),
+        (NOBODY, []),
+    ],
+)
+def test_names_are_seen_as_roles_reach(principal: Principal, seen: list[str]) -> None:
+    expected = [f"loki.tools.v1.{name}Service" for name in seen]
+    assert list(seen_names(whole("a", "b"), principal)) == expected
 
 
 LIBRARY = Context(peer="library", peer_pid=1, kin=True, run="", trace="", deadline_s=None)

@@ -7,11 +7,18 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from loki.core.credential import Credentials, digest
+from loki.core.principal import Principal
+from loki.grpc_gateway import health as health_module
+from loki.grpc_gateway.directory import EMPTY
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.server import SERVICES
+from loki.messages.access import ClientRole
 from loki.messages.event import ChildChanged, Event, EventRecorded, SubscribeEvents
+from loki.messages.interface import PublishInterfaces
 from loki.messages.lifecycle import ChildState
 from tests.unit.loki.conftest import recalled
+from tests.unit.loki.grpc_gateway.interface import interface
 
 State = health_pb2.HealthCheckResponse
 
@@ -116,3 +123,99 @@ def test_after_the_drain_nothing_serves_again() -> None:
         assert (await health.Check(request, None)).status == State.NOT_SERVING
 
     asyncio.run(live())
+
+
+AVERAGE = "loki.tools.v1.AverageService"
+READER = Principal("ann", frozenset({ClientRole.VIEW}), ("other*",))
+
+
+def watch_of(health: Any, service: str, **options: Any) -> Any:
+    return health.Watch(health_pb2.HealthCheckRequest(service=service), **options)
+
+
+class TestTypedServices:
+    def test_each_has_its_health_while_it_is_there(self, hosted: Any, health: Any) -> None:
+        watch = watch_of(health, AVERAGE)
+        assert next(watch).status == State.SERVICE_UNKNOWN
+        hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
+        assert next(watch).status == State.SERVING
+        assert check(health, AVERAGE) == State.SERVING
+        hosted.publish(PublishInterfaces(removed=("average",)))
+        assert next(watch).status == State.SERVICE_UNKNOWN
+        with pytest.raises(grpc.RpcError) as raised:
+            check(health, AVERAGE)
+        assert raised.value.code() is grpc.StatusCode.NOT_FOUND
+        watch.cancel()
+
+    def test_it_fares_as_the_whole_does(self, hosted: Any, health: Any) -> None:
+        hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
+        watch = watch_of(health, AVERAGE)
+        assert next(watch).status == State.SERVING
+        change(hosted, 1, "dispatcher", ChildState.DOWN)
+        assert next(watch).status == State.NOT_SERVING
+        change(hosted, 2, "dispatcher", ChildState.UP)
+        assert next(watch).status == State.SERVING
+        hosted.drain(5)
+        assert next(watch).status == State.NOT_SERVING
+
+    def test_a_new_revision_is_no_change(self, hosted: Any, health: Any) -> None:
+        hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
+        watch = watch_of(health, AVERAGE)
+        assert next(watch).status == State.SERVING
+        hosted.publish(PublishInterfaces(changed=(interface("average", revision="r2"),)))
+        hosted.publish(PublishInterfaces(removed=("average",)))
+        assert next(watch).status == State.SERVICE_UNKNOWN
+        watch.cancel()
+
+    def test_the_list_has_them_unless_they_are_too_many(
+        self, hosted: Any, health: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(health_module, "MOST_LISTED", 2)
+        names = ("average", "other")
+        hosted.publish(PublishInterfaces(changed=tuple(map(interface, names)), complete=True))
+        statuses = health.List(health_pb2.HealthListRequest()).statuses
+        assert statuses[AVERAGE].status == State.SERVING
+        assert {"loki.tools.v1.OtherService", "", "fenrir"} <= statuses.keys()
+        hosted.publish(PublishInterfaces(changed=(interface("third"),)))
+        with pytest.raises(grpc.RpcError) as raised:
+            health.List(health_pb2.HealthListRequest())
+        assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def test_who_may_not_see_a_script_learns_nothing_of_it(self, hosted: Any, health: Any) -> None:
+        names = ("average", "other")
+        hosted.publish(PublishInterfaces(changed=tuple(map(interface, names)), complete=True))
+        token = (("authorization", "Bearer t"),)
+        watch = watch_of(health, "loki.tools.v1.OtherService", metadata=token)
+        assert next(watch).status == State.SERVICE_UNKNOWN  # It has no such token yet.
+        hosted.let_in(Credentials(tokens=((digest(b"t"), READER),)))
+        assert next(watch).status == State.SERVING
+        assert next(watch_of(health, AVERAGE, metadata=token)).status == State.SERVICE_UNKNOWN
+        asked = health_pb2.HealthListRequest()
+        seen = {
+            n for n in health.List(asked, metadata=token).statuses if n.startswith("loki.tools")
+        }
+        assert seen == {"loki.tools.v1.OtherService"}
+        nameless = health.List(asked, metadata=(("authorization", "Bearer x"),)).statuses
+        assert not [name for name in nameless if name.startswith("loki.tools")]
+        assert nameless[""].status == State.SERVING
+        watch.cancel()
+
+    def test_news_wake_those_only_whom_they_concern(self) -> None:
+        async def live() -> None:
+            health, stuck = Health(), Stuck()
+            watch = asyncio.create_task(
+                health.Watch(health_pb2.HealthCheckRequest(service=AVERAGE), stuck)
+            )
+            await stuck.wrote.wait()
+            ((changed,),) = health._watching.values()
+            many = EMPTY.after(
+                PublishInterfaces(changed=tuple(interface(f"t_{n}") for n in range(1000)))
+            )
+            health.publish(many)
+            assert not changed.is_set()
+            health.publish(many.after(PublishInterfaces(changed=(interface("average"),))))
+            assert changed.is_set()
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+
+        asyncio.run(live())
