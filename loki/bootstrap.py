@@ -22,7 +22,7 @@ from loki.child import BackupContents, Child, Examine, Finding, Restore
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
 from loki.core import expiry, state_folder
-from loki.core.address import keep_ports
+from loki.core.address import UNIX, is_socket, keep_ports, path_of
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
@@ -127,7 +127,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
 
 def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> GatewayConfig:
     return GatewayConfig(
-        host=loaded.settings.grpc_host,
+        host=_host(loaded),
         port=loaded.settings.grpc_port,
         version=__version__,
         keeper=keeper,
@@ -136,8 +136,14 @@ def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> Gate
         access=access_config(
             loaded.settings.security, lambda path: str(loaded.resolve(path)), os.environ
         ),
+        grpc=loaded.settings.grpc.config(),
         http=loaded.settings.http.config(),
     )
+
+
+def _host(loaded: LoadedSettings) -> str:
+    host = loaded.settings.grpc_host
+    return f"{UNIX}{loaded.resolve(path_of(host))}" if is_socket(host) else host
 
 
 def _keeper(loaded: LoadedSettings, parts: Sequence[Part]) -> str:

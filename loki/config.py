@@ -21,6 +21,7 @@ from pydantic import (
 from loki.core.limit import NAMES, exceeds
 from loki.core.name import suggest
 from loki.errors import ConfigurationError
+from loki.grpc_setting import GrpcSettings
 from loki.http_setting import HttpSettings
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
@@ -123,7 +124,7 @@ class Settings(Table):
     """All settings of one device."""
 
     grpc_port: Annotated[int, Field(ge=0, le=65535)] = 50070  # 0 is any free one.
-    grpc_host: str = "127.0.0.1"
+    grpc_host: str = "127.0.0.1"  # Or "unix:PATH", a socket.
     children: tuple[str, ...] = DEFAULT_CHILDREN  # Module names.
     script_storage_path: str = ""  # "" is the folder of the tool file.
     script_cache_size: Annotated[int, Field(ge=0, le=10_000)] = 100
@@ -135,6 +136,7 @@ class Settings(Table):
     supervision: SupervisionSettings = SupervisionSettings()
     children_config: dict[str, dict[str, object]] = {}
     security: SecuritySettings = SecuritySettings()
+    grpc: GrpcSettings = GrpcSettings()
     http: HttpSettings = HttpSettings()
     logging: LoggingSettings = LoggingSettings()
 

@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from loki.actors.credential_file import digest_of
+from loki.core.address import is_socket, path_of
 from loki.errors import ConfigurationError
 from loki.messages.access import (
     EVERY_SCRIPT,
@@ -191,10 +192,12 @@ def _doubles(principals: dict[str, PrincipalSettings]) -> Iterator[Breach]:
 
 def exposed(host: str, security: SecuritySettings) -> str:
     """What must not be so about serving at `host`; "" where all is well."""
+    if is_socket(host):
+        return "" if path_of(host) else "must name the path of the socket"
     try:
         local = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return "must be an IP address such as 127.0.0.1 or 0.0.0.0, or localhost"
+        return "must be an IP address such as 127.0.0.1 or 0.0.0.0, localhost, or unix:PATH"
     missing = []
     if not security.tls_certificate:
         missing.append("TLS ([security] tls_certificate and tls_key)")

@@ -38,7 +38,10 @@ def metavar_of(choices: type[StrEnum]) -> str:
 Server = Annotated[
     str,
     typer.Option(
-        "--server", envvar="LOKI_SERVER", metavar="HOST:PORT", help="The Loki to talk to."
+        "--server",
+        envvar="LOKI_SERVER",
+        metavar="HOST:PORT",
+        help="The Loki to talk to; or unix:PATH.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]

@@ -1,6 +1,7 @@
 """The command of the device itself: serve."""
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -103,5 +104,7 @@ def program() -> str:
 def _server_option(address: str) -> str:
     if address == DEFAULT_SERVER:
         return ""
+    if address.startswith("unix:"):
+        return f" --server {shlex.quote(address)}"
     host, _, port = address.rpartition(":")
     return f" --server {'127.0.0.1' if host in ANYWHERE else host}:{port}"

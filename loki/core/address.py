@@ -4,9 +4,29 @@ import msgspec
 
 from loki.messages.gateway import GatewayConfig, GatewayReport
 
+UNIX = "unix:"
+"""Before the path of a socket. Source: gRPC naming."""
+
+
+def is_socket(address: str) -> bool:
+    """Whether that is the path of a Unix-domain socket, which only this device reaches."""
+    return address.startswith(UNIX)
+
+
+def path_of(address: str) -> str:
+    """Of a socket."""
+    return address.removeprefix(UNIX)
+
+
+def http_host(host: str) -> str:
+    """Where HTTP is served beside gRPC at `host`."""
+    return "127.0.0.1" if is_socket(host) else host
+
 
 def port_of(address: str) -> int:
-    """The port of "host:port" or "http://host:port"; 0 for no address."""
+    """The port of "host:port" or "http://host:port"; 0 where there is none."""
+    if is_socket(address):
+        return 0
     return int(address.rpartition(":")[2] or 0)
 
 

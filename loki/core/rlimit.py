@@ -6,6 +6,8 @@ MIB = 1024 * 1024
 HEAPS = 4  # A heap, what malloc loses in it, and a big result on its way out.
 ROOM_MB = 256
 DESCRIPTORS = 64  # Lanes to all actors, twice over.
+RESERVED = 512
+"""Descriptors of a gateway that are no connections of clients: lanes to runners, files, HTTP."""
 
 
 def data_bytes(used_bytes: int, ceiling_mb: int) -> int:
@@ -23,3 +25,14 @@ def cpu_soft_s(used_s: float, bound_s: float) -> int:
     It counts whole seconds, and checks about once in one; the watchdog must come first.
     """
     return math.ceil(used_s + bound_s) + 1
+
+
+def connections(wanted: int, soft: int, hard: int) -> tuple[int, int]:
+    """How many files a gateway may open from now on, and how many connections fit into that.
+
+    `soft` and `hard` are what the kernel allows now; its -1 is without a bound.
+    """
+    most = hard if hard >= 0 else wanted + RESERVED
+    files = soft if soft < 0 or soft > most else min(max(soft, wanted + RESERVED), most)
+    room = wanted if files < 0 else files - RESERVED
+    return files, max(1, min(wanted, room))

@@ -29,8 +29,6 @@ from loki.grpc_gateway.routes import STREAM, Route, Routes
 from loki.grpc_gateway.status import rich_status
 from loki.messages.envelope import Failure
 
-MOST_BYTES = 4 * 1024 * 1024
-"""Of a request, before and after decompression; as by gRPC."""
 LARGE_BYTES = 32 * 1024
 BODY_TIMEOUT_S = 30.0
 CODECS = ", ".join(codec.value for codec in Codec)
@@ -77,13 +75,18 @@ class HttpCalls:
         worker: Executor,
         *,
         grpc_address: str,
+        most_bytes: int,
         allowed_origins: tuple[str, ...] = (),
     ) -> None:
-        """`worker` reads and writes large bodies; `grpc_address` is where streams are served."""
+        """`worker` reads and writes large bodies; `grpc_address` is where streams are served.
+
+        A request has `most_bytes`, before and after decompression.
+        """
         self._routes = routes
         self._access = access
         self._worker = worker
         self._grpc_address = grpc_address
+        self._most_bytes = most_bytes
         self._allowed_origins = allowed_origins
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -186,9 +189,9 @@ class HttpCalls:
 
     async def _message(self, asked: Asked, message: type[Any]) -> bytes:
         """The request as protobuf. Raises: LokiError."""
-        sent = await body_of(asked.request)
+        sent = await body_of(asked.request, self._most_bytes)
         encoding = asked.request.headers.get("Content-Encoding", "").lower()
-        data = compression.decoded(sent, encoding, MOST_BYTES)
+        data = compression.decoded(sent, encoding, self._most_bytes)
         if asked.codec is Codec.PROTO:
             return data
         return await self._off_loop(len(data), connect.parse_json, data, message())
@@ -218,10 +221,10 @@ def from_browser(request: web.BaseRequest) -> bool:
     return "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
 
 
-async def body_of(request: web.BaseRequest) -> bytes:
+async def body_of(request: web.BaseRequest, most_bytes: int) -> bytes:
     """As it was sent. Raises: ResourceLimitExceeded; LokiError (CLIENT_DEADLINE)."""
-    if (request.content_length or 0) > MOST_BYTES:
-        raise compression.too_large(MOST_BYTES)
+    if (request.content_length or 0) > most_bytes:
+        raise compression.too_large(most_bytes)
     if request.headers.get("Expect", "").lower() == "100-continue":
         request.protocol.transport.write(CONTINUE)  # type: ignore[union-attr]  # It is open.
     body = bytearray()
@@ -229,8 +232,8 @@ async def body_of(request: web.BaseRequest) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for piece in request.content.iter_any():
                 body += piece
-                if len(body) > MOST_BYTES:
-                    raise compression.too_large(MOST_BYTES)
+                if len(body) > most_bytes:
+                    raise compression.too_large(most_bytes)
     except TimeoutError:
         raise LokiError(
             f"the body did not come within {BODY_TIMEOUT_S:g} s", code=ErrorCode.CLIENT_DEADLINE

@@ -3,39 +3,41 @@
 import asyncio
 
 from loki.actors.role import Shell
-from loki.core.address import in_brackets
+from loki.core.address import http_host, in_brackets
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import listen
 from loki.grpc_gateway.http_call import HttpCalls
 from loki.grpc_gateway.http_server import HttpServer
 from loki.grpc_gateway.routes import Routes
 from loki.grpc_gateway.tls import Tls
-from loki.messages.gateway import HttpConfig
+from loki.messages.gateway import GatewayConfig, HttpConfig
 
 
 class HttpGateway:
     """What serves HTTP beside a gRPC server."""
 
     def __init__(
-        self, shell: Shell, config: HttpConfig, routes: Routes, access: Access, tls: Tls | None
+        self, shell: Shell, settings: GatewayConfig, routes: Routes, access: Access, tls: Tls | None
     ) -> None:
         self._shell = shell
-        self._config = config
+        self._settings = settings
         self._routes = routes
         self._access = access
         self._tls = tls
         self._server: HttpServer | None = None
 
-    async def begin(self, host: str, grpc_address: str) -> str:
+    async def begin(self, config: HttpConfig, grpc_address: str) -> str:
         """Such as "http://127.0.0.1:50071". Raises: ConfigurationError."""
+        host = http_host(self._settings.host)
         calls = HttpCalls(
             self._routes,
             self._access,
             self._shell.worker("http"),
             grpc_address=grpc_address,
-            allowed_origins=self._config.allowed_origins,
+            allowed_origins=config.allowed_origins,
+            most_bytes=self._settings.grpc.max_message_bytes,
         )
-        listening = listen(host, self._config.port, self._tls)
+        listening = listen(host, config.port, self._tls)
         bound = listening.getsockname()[1]
         server = self._server = HttpServer(calls.answer, self._shell.log)
         if self._tls is None:

@@ -79,7 +79,7 @@ class HttpServer:
             self._connect, sock=self._socket.dup(), ssl=tls
         )
         if former is not None:
-            former.close()
+            await _retire(former)
 
     async def end(self) -> None:
         """Close every connection; what is still under way is cancelled."""
@@ -96,3 +96,15 @@ class HttpServer:
             self._log.info("there are %d HTTP connections already", self._most_connections)
             return Refused()
         return Connection(self._server, loop=asyncio.get_running_loop(), **self._options)
+
+
+async def _retire(former: asyncio.Server) -> None:
+    """Close a server that has a successor at the same socket.
+
+    What it has accepted joins it a turn of the loop later, and would be dropped if it were closed.
+    """
+    for listening in former.sockets:
+        asyncio.get_running_loop().remove_reader(listening.fileno())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    former.close()

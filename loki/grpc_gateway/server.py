@@ -19,6 +19,7 @@ from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
+from loki.grpc_gateway.option import make_room, options
 from loki.grpc_gateway.reflection import Reflection
 from loki.grpc_gateway.renewal import Renewal
 from loki.grpc_gateway.routes import Routes
@@ -37,15 +38,6 @@ BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
 SERIES = series_pb2.DESCRIPTOR.services_by_name["SeriesService"]
 SERVICES = (SERVICE, BACKUPS, SERIES)
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
-OPTIONS = (
-    ("grpc.so_reuseport", 0),  # Else a leftover server would share the port, and its calls hang.
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),
-    ("grpc.max_concurrent_streams", 1000),
-    ("grpc.keepalive_time_ms", 60_000),
-    ("grpc.keepalive_timeout_ms", 20_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 30_000),  # For clients behind NAT.
-)
 CLOSING_S = 0.1
 """Of the grace, kept for closing what did not end by itself."""
 PATIENCE_S = 5.0
@@ -85,7 +77,8 @@ class Gateway(Role):
         self._access.on_change(self._health.wake)
         self._renewal = Renewal(self.shell, self._settings.access, self._access)
         self._guard = Guard(self.shell.log, self._access)
-        self._server = grpc.aio.server(options=OPTIONS)
+        most = make_room(self._settings.grpc.max_connections, self.shell.log)
+        self._server = grpc.aio.server(options=options(self._settings.grpc, most))
         self._add_services()
         address = bind(self._server, self._settings, self._renewal.tls)
         await self._server.start()
@@ -103,8 +96,10 @@ class Gateway(Role):
             return ""
         from loki.grpc_gateway.http_gateway import HttpGateway  # MiBs that few need.
 
-        self._http = HttpGateway(self.shell, config, self._routes, self._access, self._renewal.tls)
-        return await self._http.begin(self._settings.host, grpc_address)
+        self._http = HttpGateway(
+            self.shell, self._settings, self._routes, self._access, self._renewal.tls
+        )
+        return await self._http.begin(config, grpc_address)
 
     def _ready(self) -> None:
         if not self._serving:

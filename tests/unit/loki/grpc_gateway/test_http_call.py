@@ -16,7 +16,7 @@ from loki.grpc_gateway import http_call
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Done
 from loki.messages.execution import CancelRun, Cause, RunFinished, SubmitRun
-from loki.messages.gateway import HttpConfig
+from loki.messages.gateway import GrpcConfig, HttpConfig
 from loki.messages.interface import PublishInterfaces
 from loki.messages.library import GetScript, ScriptFound
 from loki.messages.value import pack, unpack
@@ -28,6 +28,7 @@ from tests.unit.loki.grpc_gateway.interface import every_type, interface
 PAGE = "https://app.example"
 CALL = "/loki.tools.v1.AverageService/Call"
 GET_SCRIPT = "/loki.v1.LokiService/GetScript"
+MOST_BYTES = GrpcConfig().max_message_bytes
 JSON = {"Content-Type": "application/json"}
 
 
@@ -237,13 +238,13 @@ class TestRefusals:
     def test_a_body_that_is_too_large_is_not_read(self, client) -> None:
         client.connection.putrequest("POST", CALL)
         client.connection.putheader("Content-Type", "application/json")
-        client.connection.putheader("Content-Length", str(http_call.MOST_BYTES + 1))
+        client.connection.putheader("Content-Length", str(MOST_BYTES + 1))
         client.connection.endheaders()
         assert Answer(client.connection.getresponse()).error == (429, "resource_exhausted")
 
-    def test_a_body_that_grows_too_large_is_not_read_on(self, client, monkeypatch) -> None:
-        monkeypatch.setattr(http_call, "MOST_BYTES", 100)
-        client.connection.request("POST", CALL, iter([b"x" * 60] * 3), JSON, encode_chunked=True)
+    def test_a_body_that_grows_too_large_is_not_read_on(self, client) -> None:
+        pieces = iter([bytes(MOST_BYTES), b"x"])
+        client.connection.request("POST", CALL, pieces, JSON, encode_chunked=True)
         assert Answer(client.connection.getresponse()).error == (429, "resource_exhausted")
 
     def test_a_body_that_does_not_come_is_not_waited_for(self, client, monkeypatch) -> None:

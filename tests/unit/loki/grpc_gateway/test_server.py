@@ -147,6 +147,17 @@ class TestDraining:
         assert len(running.result(timeout=5).result.value.string_value) == 500_000
         drained.result(timeout=2)  # The open Watch does not hold it up.
 
+    def test_no_open_watch_holds_it_up(self, hosted, shell, stub, channel) -> None:
+        health = health_pb2_grpc.HealthStub(channel)
+        healths = health.Watch(health_pb2.HealthCheckRequest(service=""))
+        events = stub.WatchEvents(service_pb2.WatchEventsRequest())
+        logs = stub.WatchLogs(service_pb2.WatchLogsRequest(follow=True))
+        assert next(healths).status == health_pb2.HealthCheckResponse.SERVING
+        assert next(events).HasField("started")
+        assert logs.initial_metadata()
+        hosted.drain(1000).result(TIMEOUT_S)
+        assert next(healths).status == health_pb2.HealthCheckResponse.NOT_SERVING
+
     def test_what_does_not_end_in_time_is_cancelled(self, hosted, shell, stub) -> None:
         shell.answers[CancelRun] = lambda _: Done()
         running = stub.ExecuteScript.future(execute())
