@@ -1,16 +1,19 @@
 """Typed methods on a whole Loki: foreign clients, stale schemas, and deaths of what serves them."""
 
 import itertools
+import json
 import os
 import select
 import signal
+import subprocess
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from operator import methodcaller
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -29,6 +32,8 @@ pytestmark = pytest.mark.e2e
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENT = {"LOKI_SUPERVISION__INTENSITY": "1000"}
+NODE = Path(__file__).parent / "node"
+BUF = NODE / "node_modules" / ".bin" / "buf"
 TIMEOUT_S = 60.0
 CALLERS = 4
 REPLACEMENTS = 60
@@ -170,3 +175,47 @@ def patiently(typed: Typed, n: int) -> None:
         answer = typed.call(n)
         assert answer in {f"i{n}", "", ErrorCode.CHILD_DOWN.value}  # "" is gRPC's own.
         assert time.monotonic() < end_s
+
+
+@pytest.fixture
+def node(need: Callable[..., None]) -> None:
+    need("node", "install Node.js 18 or newer")
+    need("node", "run `make node`", here=BUF.exists())
+
+
+def output_of(*command: str) -> str:
+    done = subprocess.run(
+        command, cwd=NODE, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.usefixtures("node")
+def test_s_3_3_2_node_calls_a_script_with_the_schema_it_asked_for(server: LokiServer) -> None:
+    echo = script_pb2.ScriptDefinition(
+        name="echo_integer",
+        source="return params.big",
+        parameters=[script_pb2.ParameterDefinition(name="big", type="VALUE_TYPE_INTEGER")],
+        return_type="VALUE_TYPE_INTEGER",
+    )
+    with server.client() as client:
+        client.register_script(echo)
+    lines = output_of("node", "typed.js", server.address).splitlines()
+    learned: dict[str, dict[str, Any]] = {fact.pop("step"): fact for fact in map(json.loads, lines)}
+    assert learned == {
+        "call": {"value": "hello, Node", "byDefault": "hello, world", "used": True},
+        "integer": {"value": "9007199254740993"},
+        "missing": {"code": "INVALID_ARGUMENT", "reason": "ARGUMENT_INVALID"},
+        "stream": {
+            "chunks": [*["output", "value", "progress"] * 3, "progress", "result"],
+            "value": "lift-off",
+        },
+    }
+
+
+@pytest.mark.usefixtures("node")
+def test_s_3_3_2_buf_calls_a_script_by_reflection(server: LokiServer) -> None:
+    url = f"http://{server.address}/loki.tools.v1.HelloService/Call"
+    options = ("--protocol", "grpc", "--http2-prior-knowledge", "-d", '{"name": "buf"}')
+    assert json.loads(output_of(str(BUF), "curl", *options, url))["value"] == "hello, buf"
