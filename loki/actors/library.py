@@ -288,7 +288,7 @@ class Library(Role):
     async def _keep(self, script: Script, request: RegisterScript | RollbackScript) -> None:
         old = self._catalogue.scripts.get(script.name)
         await self._registry.keep(script, request.principal, request.most_scripts)
-        if library.clashes(self._from_files, (script.name,)):  # Of late.
+        if library.is_a_files(self._catalogue, script.name):  # Of late.
             self._complain()
             return
         self._catalogue.put(script)

@@ -74,6 +74,12 @@ def effective(files: Mapping[str, Script], registered: Mapping[str, Script]) -> 
     return {**shown, **files}
 
 
+def is_a_files(catalogue: Catalogue, name: str) -> bool:
+    """Whether a file's script has that name, or its method name."""
+    held = catalogue.scripts.get(catalogue.named_like(name))
+    return held is not None and held.origin is Origin.FILE
+
+
 def clashes(files: Mapping[str, Script], registered: Iterable[str]) -> tuple[ConfigRejected, ...]:
     """What is said of each registered script that a file hides, by name."""
     methods = {camel_case(name): script for name, script in files.items()}

@@ -46,7 +46,7 @@ class ScriptTable:
         """The next run of a script that changed or went is a run of what is here now."""
         self._remember_former(news)
         self._whole = self._whole or news.complete
-        self._caches.compiles += len(news.bytecode.keys() - self._bytecode.keys())
+        self._caches.compiles += sum(r not in self._bytecode for r in news.bytecode)
         for name in library.gone(self.scripts, news):
             self._forget(name)
         for script in news.changed:
