@@ -1,7 +1,6 @@
-"""Clients that share no code with Loki: Node.js with the .proto files, buf with reflection only."""
+"""A client that shares no code with Loki: Node.js with the .proto files."""
 
 import json
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,27 +9,16 @@ import pytest
 
 from loki import __version__
 from loki.testing import LokiServer
+from tests.e2e.foreign import need_node, output_of
 
 pytestmark = pytest.mark.e2e
 
-NODE = Path(__file__).parent / "node"
 PROTO = Path(__file__).parents[2] / "proto"
-BUF = NODE / "node_modules" / ".bin" / "buf"
-TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module", autouse=True)
 def node(need: Callable[..., None]) -> None:
-    need("node", "install Node.js 18 or newer")
-    need("node", "run `make node`", here=BUF.exists())
-
-
-def output_of(*command: str) -> str:
-    done = subprocess.run(
-        command, cwd=NODE, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    need_node(need)
 
 
 @pytest.fixture(scope="module")
@@ -88,24 +76,3 @@ def test_an_error_carries_its_reason(learned: dict[str, Any]) -> None:
         "reason": "SCRIPT_NOT_FOUND",
         "domain": "loki",
     }
-
-
-def buf_curl(server: LokiServer, *words: str) -> str:
-    """Knows the server's address and nothing else: the schema comes by reflection."""
-    *options, url = words
-    target = f"http://{server.address}{url}"
-    return output_of(str(BUF), "curl", "--http2-prior-knowledge", *options, target)
-
-
-def test_reflection_lists_the_methods(server: LokiServer) -> None:
-    methods = buf_curl(server, "--protocol", "grpc", "--list-methods", "").split()
-    for method in ("GetCapabilities", "ExecuteScript", "StreamScriptExecution"):
-        assert f"loki.v1.LokiService/{method}" in methods
-
-
-def test_reflection_is_enough_to_call(server: LokiServer) -> None:
-    body = json.dumps({"input": {"name": "hello", "arguments": {"name": {"stringValue": "buf"}}}})
-    answer = buf_curl(
-        server, "--protocol", "grpc", "-d", body, "/loki.v1.LokiService/ExecuteScript"
-    )
-    assert json.loads(answer)["result"]["value"] == {"stringValue": "hello, buf"}
