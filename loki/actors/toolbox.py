@@ -10,7 +10,7 @@ from loki.lua import engine_for
 from loki.messages.event import ConfigRejected
 from loki.messages.library import LibraryConfig
 from loki.messages.script import Script
-from loki.tool.file import Tools, read_tools
+from loki.tool.file import NOTHING, Tools, read_tools
 from loki.tool.header import dropped
 from loki.tool.module import ModuleFolder
 from loki.tool.rule import Rules
@@ -31,15 +31,19 @@ def rules_of(config: LibraryConfig, compiler: Callable[[Script], object] | None 
     )
 
 
-def tools_of(config: LibraryConfig, rules: Rules | None = None) -> Tools:
+def tools_of(
+    config: LibraryConfig,
+    rules: Rules | None = None,
+    memory: Mapping[bytes, Script] = NOTHING,
+) -> Tools:
     """What the tool file and the scripts folder hold, good and bad.
 
-    Only a tool file that somebody named must be there.
+    Only a tool file that somebody named must be there. `memory` is an earlier reading's.
     """
     path = Path(config.tools)
     there = (path,) if config.tools_named or path.exists() else ()
     scripts = dropped(Path(config.script_storage_path), Path(config.state_dir))
-    return read_tools((*there, *scripts), rules or rules_of(config))
+    return read_tools((*there, *scripts), rules or rules_of(config), memory)
 
 
 def folder_of(config: LibraryConfig) -> ModuleFolder:
@@ -65,6 +69,7 @@ class Toolbox:
         self._config = config
         self._engine = engine
         self._known: frozenset[str] = frozenset()  # Revisions that Lua takes.
+        self._memory = NOTHING
 
     def read(self) -> Contents:
         """May block; for one thread at a time."""
@@ -75,7 +80,9 @@ class Toolbox:
                 bytecode[script.revision] = compile_one(script)
 
         with self._engine.compiling() as compile_one:
-            tools = tools_of(self._config, rules_of(self._config, compile_new))
+            rules = rules_of(self._config, compile_new)
+            tools = tools_of(self._config, rules, self._memory)
+        self._memory = tools.memory
         self._known = frozenset(script.revision for script in tools.scripts)
         paths = (Path(self._config.tools), *tools.paths)
         places = vantages(paths, Path(self._config.script_storage_path))

@@ -1,8 +1,11 @@
 """Tool files, headers and uploads, read into scripts: good entries, and a list of what is wrong."""
 
+import marshal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeAlias, cast
 
 import msgspec
 from pydantic import ValidationError
@@ -17,6 +20,8 @@ from loki.tool.header import header_of, read_header
 from loki.tool.problem import Breach, Place, Problem, problems_of, show
 from loki.tool.rule import Rules
 
+NOTHING: Mapping[bytes, Script] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -27,6 +32,7 @@ class Tools:
     paths: frozenset[Path]  # The files and the scripts they name, there or not: worth watching.
     broken: frozenset[str] = frozenset()  # Names of entries that are there, and not good.
     unread: frozenset[str] = frozenset()  # Files that cannot be read, or not be parsed.
+    memory: Mapping[bytes, Script] = field(default_factory=dict)  # For the next reading.
 
     def require_good(self) -> "Tools":
         """Strict mode. Raises: ConfigurationError with a line for each problem."""
@@ -35,13 +41,19 @@ class Tools:
         return self
 
 
-def read_tools(files: Sequence[Path], rules: Rules) -> Tools:
+Memory: TypeAlias = dict[bytes, Script]
+"""The good entries of an earlier reading, with the same rules, that bring their source along."""
+
+
+def read_tools(
+    files: Sequence[Path], rules: Rules, memory: Mapping[bytes, Script] = NOTHING
+) -> Tools:
     """Every good entry of these files; names are unique across all of them.
 
     A `.lua` file is the one tool that its header declares, or none. An entry whose name an earlier
-    one has, good or bad, is bad.
+    one has, good or bad, is bad. What `memory` has is not checked again.
     """
-    reading = _Reading(rules)
+    reading = _Reading(rules, memory)
     for file in files:
         reading.read(file)
     return Tools(
@@ -50,6 +62,7 @@ def read_tools(files: Sequence[Path], rules: Rules) -> Tools:
         frozenset(reading.paths),
         frozenset(reading.broken),
         frozenset(reading.unread),
+        reading.memory,
     )
 
 
@@ -111,8 +124,10 @@ def read_adhoc(sent: Script, rules: Rules) -> Script | None:
 class _Reading:
     """Tool files on their way into a `Tools`."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, memory: Mapping[bytes, Script] = NOTHING) -> None:
         self.rules = rules
+        self.memory: Memory = {}
+        self._known = memory
         self.scripts: list[Script] = []
         self.problems: list[Problem] = []
         self.paths: set[Path] = set()
@@ -154,11 +169,18 @@ class _Reading:
         self.paths |= _script_path(folder, table)
         name = _name_of(table)
         problems = self._name_problems(name, lambda: where(("name",)), entry)
+        key = _key(document.path, table)
+        if not problems and key in self._known:
+            self.scripts.append(self._known[key])
+            self.memory[key] = self._known[key]
+            return
         checked = _checked(table, Surroundings(self.rules, folder), where, entry)
         if isinstance(checked, ToolDefinition):
             script = checked.as_script(self.rules, Origin.FILE, str(document.path))
             problems += _compile_problems(script, self.rules, lambda: where(("script",)), entry)
-            self.scripts += [] if problems else [script]
+            if not problems:
+                self.scripts.append(script)
+                self.memory |= {key: script} if key else {}
         else:
             problems += checked
         self.problems += problems
@@ -208,6 +230,17 @@ def _strangers(document: Document) -> Iterator[Problem]:
 def _entries(document: Document) -> Iterator[tuple[int, object]]:
     tools = document.data.get("tools")
     yield from enumerate(tools if isinstance(tools, list) else [])
+
+
+def _key(file: Path, table: object) -> bytes:
+    """What tells an entry from every other one; b"" for one that depends on more than its text."""
+    script = table.get("script") if isinstance(table, dict) else None
+    if not isinstance(script, dict) or script.keys() != {"inline"}:
+        return b""
+    try:
+        return marshal.dumps((str(file), cast(Any, table)), 0)  # Later versions vary with objects.
+    except ValueError:  # Of a date, which is no part of a good one.
+        return b""
 
 
 def _name_of(table: object) -> str | None:

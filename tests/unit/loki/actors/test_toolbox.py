@@ -1,12 +1,14 @@
 """What the files say, and that only what is new in them is compiled."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loki.actors.toolbox import LANGUAGE, Toolbox
 from loki.lua import engine_for
 from loki.messages.library import LibraryConfig
+from loki.tool.definition import ToolDefinition
 
 ENTRY = '[[tools]]\nname = "{0}"\nreturn_type = "integer"\nscript = {{ {1} }}\n'
 
@@ -72,3 +74,46 @@ def test_a_tool_file_that_says_nothing_is_unread(
     (told,) = reading.rejected
     assert told.file.startswith(str(tmp_path / "tools.toml"))
     assert str(tmp_path) not in told.problem
+
+
+def test_what_was_good_is_not_checked_again(
+    box: Toolbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of ten thousand entries one is edited at a time."""
+    checked: list[str] = []
+
+    def check(table: dict[str, Any], *, context: object) -> ToolDefinition:
+        checked.append(table["name"])
+        return validate(table, context=context)
+
+    validate = ToolDefinition.model_validate
+    monkeypatch.setattr(ToolDefinition, "model_validate", check)
+    inline, filed = 'inline = "return 1"', 'path = "b.lua"'
+    (tmp_path / "b.lua").write_text("return 1")
+    write(tmp_path, ("a", inline), ("b", filed), ("c", 'inline = "return ="'), ("d", inline))
+    first = box.read().reading
+    checked.clear()
+    (tmp_path / "b.lua").write_text("return 2")
+    second = box.read().reading
+    assert checked == ["b", "c"]
+    assert [script.source for script in second.scripts] == ["return 1", "return 2", "return 1"]
+    assert second.rejected == first.rejected
+    checked.clear()
+    write(tmp_path, ("d", inline), ("a", inline + ", extra = 1"), ("D", inline))
+    third = box.read().reading
+    assert checked == ["a", "D"]
+    assert [script.name for script in third.scripts] == ["d"]
+    assert third.broken == {"a", "D"}
+    assert box.read().reading == third
+
+
+@pytest.mark.parametrize(("before", "after"), [("1", "1.0"), ("1", "true"), ("true", "1")])
+def test_values_that_python_calls_equal_are_different(
+    box: Toolbox, tmp_path: Path, before: str, after: str
+) -> None:
+    for value in (before, after):
+        parameter = f'parameters = [{{ name = "n", type = "integer", default = {value} }}]\n'
+        entry = ENTRY.format("a", 'inline = "return 1"') + parameter
+        (tmp_path / "tools.toml").write_text(entry)
+        read = box.read().reading
+        assert len(read.scripts) == (value == "1" or value == "1.0")
