@@ -10,11 +10,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, SourceCodeInfo
 from grpc_tools import protoc
 
 PROTO = Path(__file__).resolve().parent
 PACKAGE = Path("loki/v1")
 COMMITTED = PROTO.parent / PACKAGE
+IMAGE = "image.binpb"
+"""The descriptors with their comments, which generated Python does not keep: for reflection."""
 INIT = '"""The public API, generated from proto/loki/v1 by proto/generate.py."""\n'
 
 
@@ -25,6 +28,27 @@ def generate(target: Path) -> None:
     compile_protos(sources, f"--python_out={target}", f"--pyi_out={target}")
     compile_protos(services, f"--grpc_python_out={target}")
     target.joinpath(PACKAGE, "__init__.py").write_text(INIT)
+    image = target / PACKAGE / IMAGE
+    compile_protos(sources, "--include_source_info", f"--descriptor_set_out={image}")
+    image.write_bytes(with_comments_only(image.read_bytes()))
+
+
+def with_comments_only(image: bytes) -> bytes:
+    """Without the places of what has no comment, which are most of it."""
+    files = FileDescriptorSet.FromString(image)
+    for file in files.file:
+        locations = [each for each in file.source_code_info.location if has_comment(each)]
+        del file.source_code_info.location[:]
+        file.source_code_info.location.extend(locations)
+    return files.SerializeToString(deterministic=True)
+
+
+def has_comment(location: SourceCodeInfo.Location) -> bool:
+    return bool(
+        location.leading_comments
+        or location.trailing_comments
+        or location.leading_detached_comments
+    )
 
 
 def compile_protos(sources: list[Path], *outputs: str) -> None:
@@ -36,7 +60,8 @@ def compile_protos(sources: list[Path], *outputs: str) -> None:
 
 def stale(fresh: Path) -> list[str]:
     """Names of committed files that differ, are missing, or have no .proto any more."""
-    names = {path.name for folder in (fresh, COMMITTED) for path in folder.glob("*.py*")}
+    folders, patterns = (fresh, COMMITTED), ("*.py*", IMAGE)
+    names = {path.name for f in folders for pattern in patterns for path in f.glob(pattern)}
     _, differing, missing = filecmp.cmpfiles(fresh, COMMITTED, sorted(names), shallow=False)
     return sorted(differing + missing)
 

@@ -1,10 +1,11 @@
 """The files of the services that are always there, found by what they define.
 
-Their bytes are given as they came: a client may compare them with those that it holds.
+Their bytes are given as they came, never made anew from what was read.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from importlib import resources
 
 from google.protobuf.descriptor import FileDescriptor
 from google.protobuf.descriptor_pb2 import (
@@ -12,6 +13,7 @@ from google.protobuf.descriptor_pb2 import (
     EnumDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
+    FileDescriptorSet,
 )
 
 ALPHA, STABLE = "grpc.reflection.v1alpha", "grpc.reflection.v1"
@@ -50,18 +52,26 @@ class FileIndex:
             self.extensions.setdefault(extendee, {})[extension.number] = file.name
 
 
-def index_of(descriptors: Iterable[FileDescriptor], *more: bytes) -> FileIndex:
-    """Those files, all that they import, and these."""
+def index_of(descriptors: Iterable[FileDescriptor], *better: bytes) -> FileIndex:
+    """Those files and all that they import; `better` are others, or the same with comments."""
     index = FileIndex()
-    waiting = list(descriptors)
+    for content in better:
+        index.add(content)
+    waiting, met = list(descriptors), set[str]()
     while waiting:
         descriptor = waiting.pop()
-        if descriptor.name not in index.files:
+        if descriptor.name not in met:
+            met.add(descriptor.name)
             index.add(descriptor.serialized_pb)
             waiting.extend(descriptor.dependencies)
-    for content in more:
-        index.add(content)
     return index
+
+
+def api_files() -> Iterator[bytes]:
+    """The files of `loki.v1` with their comments, which generated Python does not keep."""
+    image = resources.files("loki.v1").joinpath("image.binpb").read_bytes()
+    for file in FileDescriptorSet.FromString(image).file:
+        yield file.SerializeToString()
 
 
 def stable_reflection(alpha: bytes) -> bytes:

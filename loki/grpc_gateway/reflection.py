@@ -28,6 +28,7 @@ from loki.grpc_gateway.descriptor_file import (
     STABLE,
     DescriptorFile,
     FileIndex,
+    api_files,
     index_of,
     messages_of,
     stable_reflection,
@@ -194,6 +195,7 @@ class Reflection:
         self._lists = ServiceLists((*(each.full_name for each in served), *SERVICE_NAMES))
         self._index = index_of(
             (*(each.file for each in served), pb.DESCRIPTOR, error_details_pb2.DESCRIPTOR),
+            *api_files(),
             stable_reflection(pb.DESCRIPTOR.serialized_pb),
         )
         self._directory = directory

@@ -38,9 +38,10 @@ def test_s_1_1_5_stale_stubs_are_named_and_one_command_makes_them_fresh(
     (folder / "script_pb2.py").write_text("changed")
     (folder / "value_pb2.pyi").unlink()
     (folder / "removed_pb2.py").write_text("")
+    (folder / "image.binpb").write_bytes(b"")
     assert run(generator, monkeypatch, "--check") == 1
     told = capfd.readouterr().err
-    for name in "script_pb2.py", "value_pb2.pyi", "removed_pb2.py":
+    for name in "script_pb2.py", "value_pb2.pyi", "removed_pb2.py", "image.binpb":
         assert name in told
     assert run(generator, monkeypatch) == 0
     assert run(generator, monkeypatch, "--check") == 0

@@ -6,6 +6,7 @@ from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorP
 from grpc_reflection.v1alpha import reflection_pb2
 
 from loki.grpc_gateway.descriptor_file import (
+    api_files,
     extensions_of,
     index_of,
     messages_of,
@@ -96,3 +97,39 @@ def shape(message: object) -> object:
     proto = descriptor_pb2.DescriptorProto()
     message.CopyToProto(proto)  # type: ignore[attr-defined]
     return [(each.name, each.number, each.type, each.label) for each in proto.field]
+
+
+API = [FileDescriptorProto.FromString(content) for content in api_files()]
+
+
+@pytest.mark.parametrize("file", API, ids=lambda file: file.name)
+def test_the_files_of_the_api_are_those_that_it_is_generated_from(
+    file: FileDescriptorProto,
+) -> None:
+    """All of them, every service and message with a comment; but for these, as generated."""
+    paths = {tuple(each.path) for each in file.source_code_info.location}
+    assert {(4, place) for place in range(len(file.message_type))} <= paths
+    assert {(6, place) for place in range(len(file.service))} <= paths
+    generated = descriptor_pool.Default().FindFileByName(file.name).serialized_pb
+    assert plain(file) == plain(FileDescriptorProto.FromString(generated))
+
+
+def plain(file: FileDescriptorProto) -> FileDescriptorProto:
+    """Without what protoc does not put into generated Python."""
+    copy = FileDescriptorProto()
+    copy.CopyFrom(file)
+    copy.ClearField("source_code_info")
+    messages = list(copy.message_type)
+    for message in messages:
+        messages.extend(message.nested_type)
+        for field in message.field:
+            field.ClearField("json_name")
+    return copy
+
+
+def test_the_api_has_its_comments_and_what_it_imports() -> None:
+    index = index_of((service_pb2.DESCRIPTOR,), *api_files())
+    for file in index.files.values():
+        assert set(file.imports) <= index.files.keys()
+    content = index.files["loki/v1/service.proto"].content
+    assert FileDescriptorProto.FromString(content) in API

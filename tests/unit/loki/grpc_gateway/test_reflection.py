@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha import reflection_pb2 as pb
@@ -25,7 +26,6 @@ from loki.grpc_gateway.reflection import SERVICE_NAMES, Reflection, ServiceLists
 from loki.grpc_gateway.server import HEALTH, SERVICES
 from loki.messages.access import ClientRole
 from loki.messages.interface import PublishInterfaces
-from loki.v1 import execution_pb2
 from tests.unit.loki.conftest import TIMEOUT_S, Hosted
 from tests.unit.loki.grpc_gateway.interface import interface
 
@@ -104,10 +104,15 @@ class TestView:
         assert second == ["loki/tools/v1/other.proto"]
         assert static == ["loki/v1/value.proto"]
 
-    def test_static_files_come_as_they_are(self) -> None:
-        answer = view().answer(Request(file_containing_symbol="loki.v1.Usage.wall_ms"))
+    def test_files_that_are_always_there_come_as_they_are(self) -> None:
+        answer = view().answer(Request(file_containing_symbol="google.protobuf.Timestamp.seconds"))
         content = answer.file_descriptor_response.file_descriptor_proto[0]
-        assert content == execution_pb2.DESCRIPTOR.serialized_pb
+        assert content == timestamp_pb2.DESCRIPTOR.serialized_pb
+
+    def test_those_of_the_api_have_their_comments(self) -> None:
+        (file, *_) = files(view().answer(Request(file_containing_symbol="loki.v1.Usage.wall_ms")))
+        assert file.name == "loki/v1/execution.proto"
+        assert any(each.leading_comments for each in file.source_code_info.location)
 
     @pytest.mark.parametrize("name", [*STATIC, "google.rpc.ErrorInfo", "google.rpc.BadRequest"])
     def test_whatever_a_client_meets_can_be_resolved(self, name: str) -> None:
