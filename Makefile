@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 NODE_MODULES := tests/e2e/node/node_modules/.installed
 
-.PHONY: run demo test fuzz supervision kills check format bench proto clean
+.PHONY: run demo test fuzz supervision kills connections check format bench proto clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## Serve the examples on simulated hardware.
@@ -29,6 +29,9 @@ storm: $(INSTALLED_DEV) ## SIGKILLs on everything, under load, from a random see
 
 kills: $(INSTALLED_DEV) ## Kill Loki, or Hel alone, while all stores are written: make kills ROUNDS=10000
 	LOKI_KILL_ROUNDS=$(or $(ROUNDS),100) $(BIN)/python -m pytest -s tests/e2e/test_store_kill.py
+
+connections: $(INSTALLED_DEV) ## Idle connections of clients, very many: make connections COUNT=10000
+	LOKI_CONNECTIONS=$(or $(COUNT),10000) $(BIN)/python -m pytest -s tests/e2e/test_connections.py
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
 	$(BIN)/ruff format --check .

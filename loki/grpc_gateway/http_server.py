@@ -31,7 +31,9 @@ class Connection(web.RequestHandler):
             return super().handle_error(request, status, exc, message)
         reason = " ".join(exc.message.split())[:200]
         self.logger.info("no HTTP request from %s: %s", request.remote, reason)
-        answer = web.Response(status=status, text="this is no HTTP/1.1 request\n")
+        answer = web.Response(
+            status=status, text="this is no HTTP/1.1 request\n", headers={"Server": "loki"}
+        )
         answer.force_close()
         return answer
 
