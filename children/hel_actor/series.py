@@ -78,7 +78,7 @@ def checked_name(name: str) -> str:
     """Raises: InvalidArgument for what cannot be a series' name and the name of its directory."""
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise InvalidArgument(
-            f"'{name[:80]}' is no name of a series: 1 to 64 letters, digits and _ . - are allowed, "
+            f"{name[:80]!r} is no name of a series: 1 to 64 letters, digits and _ . - are allowed, "
             "not . or - first, not __ first, and not zarr.json",
             details={"field": "name"},
         )

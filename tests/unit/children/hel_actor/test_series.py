@@ -40,8 +40,9 @@ def test_names_that_are_good(name: str) -> None:
     ],
 )
 def test_names_that_are_no_names_of_directories(name: str) -> None:
-    with pytest.raises(InvalidArgument, match="no name of a series"):
+    with pytest.raises(InvalidArgument, match="no name of a series") as caught:
         series.checked_name(name)
+    assert caught.value.message.isprintable(), "it goes to terminals and logs"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
