@@ -34,7 +34,6 @@ KB = 1024
 MB = 1024 * KB
 
 CLOSE_POLL_S = 0.01
-MEND_LOOK_S = 0.5
 RESTORE_GRACE_S = 2.0
 RESTORED = "shutdown: a restored backup takes the place of its data"
 
@@ -100,12 +99,12 @@ class Hel(ChildRole):
 
     @property
     def trouble(self) -> str:
-        return self._database.trouble
+        """Asked for with every ping of the supervisor; what failed is looked after then.
 
-    def started(self) -> None:
-        """Look after what failed, from now on."""
+        So a sound Hel needs no timer of its own: each wake-up costs a device some battery.
+        """
         self._database.mend()
-        self.shell.later(MEND_LOOK_S, self.started)
+        return self._database.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {

@@ -202,7 +202,6 @@ def test_the_process_of_hel_needs_no_pydantic() -> None:
 def test_hel_looks_after_a_database_that_is_in_trouble(start: Start) -> None:
     bench = start()
     assert bench.hel.trouble == ""
-    bench.hel.started()
     database = bench.state_dir / "hel.sqlite"
     bench.call(ListStored(), run())
     for file in bench.state_dir.glob("hel.sqlite*"):
@@ -214,6 +213,14 @@ def test_hel_looks_after_a_database_that_is_in_trouble(start: Start) -> None:
     assert "cannot be opened" in bench.hel.trouble
     database.rmdir()
     bench.shell.clock.advance(2.0)
-    bench.shell.timers.pop().action()
+    assert bench.hel.trouble, "the ping that asks is what has it mended"
     bench.shell.workers["database"].submit(lambda: None).result(20)
     assert bench.hel.trouble == ""
+
+
+def test_a_sound_hel_does_not_wake_up_by_itself(start: Start) -> None:
+    bench = start()
+    bench.hel.started()
+    bench.call(ListStored(), run())
+    assert bench.hel.trouble == ""
+    assert not bench.shell.timers
