@@ -5,7 +5,6 @@ import json
 import os
 import select
 import signal
-import subprocess
 import threading
 import time
 from collections import Counter
@@ -26,14 +25,13 @@ from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
+from tests.e2e.foreign import need_node, output_of
 from tests.unit.loki.grpc_gateway.interface import classes, interface
 
 pytestmark = pytest.mark.e2e
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATIENT = {"LOKI_SUPERVISION__INTENSITY": "1000"}
-NODE = Path(__file__).parent / "node"
-BUF = NODE / "node_modules" / ".bin" / "buf"
 TIMEOUT_S = 60.0
 CALLERS = 4
 REPLACEMENTS = 60
@@ -177,22 +175,10 @@ def patiently(typed: Typed, n: int) -> None:
         assert time.monotonic() < end_s
 
 
-@pytest.fixture
-def node(need: Callable[..., None]) -> None:
-    need("node", "install Node.js 18 or newer")
-    need("node", "run `make node`", here=BUF.exists())
-
-
-def output_of(*command: str) -> str:
-    done = subprocess.run(
-        command, cwd=NODE, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-@pytest.mark.usefixtures("node")
-def test_s_3_3_2_node_calls_a_script_with_the_schema_it_asked_for(server: LokiServer) -> None:
+def test_s_3_3_2_node_calls_a_script_with_the_schema_it_asked_for(
+    server: LokiServer, need: Callable[..., None]
+) -> None:
+    need_node(need)
     echo = script_pb2.ScriptDefinition(
         name="echo_integer",
         source="return params.big",
@@ -212,10 +198,3 @@ def test_s_3_3_2_node_calls_a_script_with_the_schema_it_asked_for(server: LokiSe
             "value": "lift-off",
         },
     }
-
-
-@pytest.mark.usefixtures("node")
-def test_s_3_3_2_buf_calls_a_script_by_reflection(server: LokiServer) -> None:
-    url = f"http://{server.address}/loki.tools.v1.HelloService/Call"
-    options = ("--protocol", "grpc", "--http2-prior-knowledge", "-d", '{"name": "buf"}')
-    assert json.loads(output_of(str(BUF), "curl", *options, url))["value"] == "hello, buf"
