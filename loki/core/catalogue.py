@@ -6,9 +6,9 @@ from fnmatch import fnmatchcase
 
 import msgspec
 
-from loki.core.name import camel_case
 from loki.messages.access import EVERY_SCRIPT
 from loki.messages.script import Script
+from loki.v1_name import camel_case
 
 MAX_PAGE = 1000
 PAGE_BYTES = 2 * 1024 * 1024  # Clients of gRPC take 4 MiB.

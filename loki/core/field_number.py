@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
 
-from loki.core.name import camel_case
 from loki.messages.field_number import FieldNumber
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, Script, ValueType
+from loki.v1_name import camel_case
 
 RESERVED = range(19000, 20000)
 """Source: protobuf language guide, "Assigning Field Numbers"."""

@@ -6,12 +6,13 @@ from typing import TypeVar
 import msgspec
 
 from loki.core.catalogue import Catalogue
-from loki.core.name import camel_case, suggest
+from loki.core.name import suggest
 from loki.errors import ErrorCode, LokiError, ScriptNotFound, ServiceUnavailable
 from loki.messages.event import ConfigRejected
 from loki.messages.interface import PublishInterfaces
 from loki.messages.library import PublishScripts
 from loki.messages.script import Origin, Script
+from loki.v1_name import camel_case
 
 _pack = msgspec.msgpack.Encoder().encode
 T = TypeVar("T")

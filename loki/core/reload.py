@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loki.core.name import camel_case
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.script import Script
+from loki.v1_name import camel_case
 
 MOST_NAMES = 10
 

@@ -16,10 +16,10 @@ from google.protobuf.descriptor_pb2 import (
     FileDescriptorProto,
 )
 
-from loki.core.name import camel_case, snake_case
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import NIL, unpack
+from loki.v1_name import camel_case, snake_case
 
 PACKAGE = "loki.tools.v1"
 FOLDER = "loki/tools/v1/"

@@ -17,7 +17,7 @@ from pydantic import (
 
 from loki.core import argument
 from loki.core.limit import clamp, exceeds, override
-from loki.core.name import NAME, camel_case
+from loki.core.name import NAME
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType
 from loki.messages.value import ScriptValue, pack
@@ -26,6 +26,7 @@ from loki.tool.permission import known_keys, read_permissions
 from loki.tool.problem import Breach, Table, broken
 from loki.tool.revision import revision_of
 from loki.tool.rule import Rules
+from loki.v1_name import camel_case
 
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_DESCRIPTION = 4096

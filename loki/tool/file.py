@@ -11,7 +11,7 @@ import msgspec
 from pydantic import ValidationError
 
 from loki.core.manifest import SUFFIX, UPLOADED
-from loki.core.name import camel_case, suggest
+from loki.core.name import suggest
 from loki.errors import CompilationError, ConfigurationError, InvalidScript
 from loki.messages.script import Origin, Script
 from loki.tool.definition import Surroundings, ToolDefinition, collision
@@ -19,6 +19,7 @@ from loki.tool.document import Document, read_document
 from loki.tool.header import header_of, read_header
 from loki.tool.problem import Breach, Place, Problem, problems_of, show
 from loki.tool.rule import Rules
+from loki.v1_name import camel_case
 
 NOTHING: Mapping[bytes, Script] = MappingProxyType({})
 

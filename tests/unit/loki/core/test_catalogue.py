@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.core.catalogue import PAGE_BYTES, Catalogue
-from loki.core.name import camel_case
 from loki.messages.script import Origin, Script
+from loki.v1_name import camel_case
 
 
 def script(name: str, revision: str = "r1", source: str = "") -> Script:

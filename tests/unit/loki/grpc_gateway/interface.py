@@ -7,12 +7,13 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, st
 from google.protobuf import timestamp_pb2 as timestamp
 from hypothesis import strategies as st
 
-from loki.core.name import NAME, camel_case
+from loki.core.name import NAME
 from loki.grpc_gateway import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import pack
 from loki.v1 import execution_pb2, script_pb2, value_pb2
+from loki.v1_name import camel_case
 
 DEPENDENCIES = (struct_pb2, timestamp, value_pb2, script_pb2, execution_pb2)
 TYPES = tuple(t for t in ValueType if t not in (ValueType.VOID, ValueType.ANY))

@@ -12,7 +12,6 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from loki.core.argument import fit
-from loki.core.name import snake_case
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument, LokiError
 from loki.grpc_gateway import codec
 from loki.grpc_gateway.directory import TypedService
@@ -27,6 +26,7 @@ from loki.messages.execution import (
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import MAX_DEPTH, ScriptValue, pack, unpack
+from loki.v1_name import snake_case
 from loki.v1_value import fill
 from tests.unit.loki.grpc_gateway.interface import (
     classes,
