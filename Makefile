@@ -55,7 +55,7 @@ proto: $(INSTALLED_DEV) ## Generate loki/v1 from proto/.
 	$(PYTHON) -m venv .venv
 
 $(INSTALLED): .venv/bin/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[series]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[server,series]'
 	touch $@
 
 $(INSTALLED_DEV): .venv/bin/python pyproject.toml

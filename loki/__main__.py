@@ -18,8 +18,10 @@ def _run() -> None:
 
         version()
     else:
-        from loki.cli.app import app
-
+        try:
+            from loki.cli.app import app
+        except ModuleNotFoundError as error:
+            sys.exit(f"loki: {error.name} is not installed; try: pip install 'loki[server]'")
         app(prog_name="loki")
 
 

@@ -83,10 +83,10 @@ class LokiServer:
         return frozenset(pid for pid, pidfd in self._watched.items() if not _readable(pidfd, 0.0))
 
     def client(self) -> "LokiClient":
-        """A new connection, for the caller to close."""
+        """A new connection that tells each answer as it came, for the caller to close."""
         from loki.client import LokiClient
 
-        return LokiClient(self.address)
+        return LokiClient(self.address, patience_s=0)
 
     def start(self) -> None:
         """Raises: ServiceUnavailable with the log, if it does not serve in time."""

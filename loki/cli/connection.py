@@ -37,7 +37,7 @@ def connect(
 
     try:
         shown = files().read()
-        with LokiClient(server, timeout_s=timeout_s, credentials=shown) as client:
+        with LokiClient(server, timeout_s=timeout_s, credentials=shown, patience_s=0) as client:
             yield client
     except LokiClientError as error:
         report(error, server, as_json)

@@ -1,9 +1,12 @@
 """A Python client of the public API; it needs nothing of the server.
 
 >>> with LokiClient("127.0.0.1:50070") as client:  # doctest: +SKIP
-...     print(client.execute("average", {"sensor": "t1", "n": 5}).value)
+...     print(client.tools.average(sensor="t1", n=5))
 """
 
+from loki.client.async_client import AsyncExecutionStream, AsyncLokiClient
+from loki.client.async_stream import AsyncEvents
+from loki.client.async_tools import AsyncTool, AsyncTools, AsyncToolStream
 from loki.client.backup import BackupContents, BackupStream, RestoreStream
 from loki.client.client import LokiClient
 from loki.client.credential import Credentials
@@ -21,9 +24,16 @@ from loki.client.system_event import (
     ScriptChanged,
     SystemEvent,
 )
+from loki.client.tools import Tool, Tools, ToolStream
 from loki.client.watch import EventWatch, FollowReport
 
 __all__ = [
+    "AsyncEvents",
+    "AsyncExecutionStream",
+    "AsyncLokiClient",
+    "AsyncTool",
+    "AsyncToolStream",
+    "AsyncTools",
     "BackupContents",
     "BackupStream",
     "BudgetWarned",
@@ -55,6 +65,9 @@ __all__ = [
     "SeriesQuery",
     "SeriesRows",
     "SystemEvent",
+    "Tool",
+    "ToolStream",
+    "Tools",
     "Usage",
     "Value",
     "Window",

@@ -1,5 +1,6 @@
 """Calls a Loki server with plain Python values."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import TracebackType
@@ -13,10 +14,12 @@ from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
+from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.revision import ScriptRevision, revision_of
 from loki.client.series import SeriesClient
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
+from loki.client.tools import ChannelLink, Tools
 from loki.client.watch import PATIENCE_S, EventWatch, FollowReport, follow
 from loki.v1 import (
     backup_pb2,
@@ -44,11 +47,19 @@ class LokiClient:
     """A connection to one server, opened at the first call. Safe to share between threads."""
 
     def __init__(
-        self, address: str, *, timeout_s: float | None = None, credentials: Credentials = NONE
+        self,
+        address: str,
+        *,
+        timeout_s: float | None = None,
+        credentials: Credentials = NONE,
+        patience_s: float = RETRY_PATIENCE_S,
     ) -> None:
         """`address` is "host:port"; `timeout_s` bounds each call that says nothing else.
 
         Executions have no bound of their own unless given: the script's budget ends them.
+
+        A call that the server refused for now, of which nothing was done, is sent again as the
+        server asks for it, for up to `patience_s` seconds; 0 leaves that to the caller.
 
         Raises: ValueError for `credentials` that do not fit together, or would be given away.
         """
@@ -58,6 +69,9 @@ class LokiClient:
         backups = backup_pb2_grpc.BackupServiceStub
         self._backups: Any = backups(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self.tools = Tools(ChannelLink(self._channel, self._call))
+        """The scripts as functions: `client.tools.average(sensor="t1", n=5)`."""
         self.series = SeriesClient(self._channel, self._call)
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
@@ -290,10 +304,13 @@ class LokiClient:
         return RestoreStream(self._backups.RestoreBackup, archive)
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
-        try:
-            return method(request, timeout=self._timeout_s if timeout_s is None else timeout_s)
-        except grpc.RpcError as error:
-            raise error_of(error) from None
+        within_s = self._timeout_s if timeout_s is None else timeout_s
+        retries = Retries(self._patience_s, within_s)
+        while True:
+            try:
+                return method(request, timeout=retries.left_s())
+            except grpc.RpcError as error:
+                time.sleep(retries.pause_s(error_of(error)))
 
     def close(self) -> None:
         """End the connection and every call that is under way."""

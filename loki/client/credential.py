@@ -32,6 +32,33 @@ def open_channel(
     address: str, credentials: Credentials, options: Sequence[tuple[str, int]]
 ) -> grpc.Channel:
     """Raises: ValueError for a token that would be sent readable, or half of a key pair."""
+    check(address, credentials)
+    if credentials.encrypted:
+        channel = grpc.secure_channel(address, _tls(credentials), options=options)
+    else:
+        channel = grpc.insecure_channel(address, options=options)
+    if credentials.token:
+        return grpc.intercept_channel(channel, Bearer(credentials.token))
+    return channel
+
+
+def open_async_channel(
+    address: str, credentials: Credentials, options: Sequence[tuple[str, int]]
+) -> grpc.aio.Channel:
+    """As `open_channel`, but each call must bring `token_metadata`."""
+    check(address, credentials)
+    if credentials.encrypted:
+        return grpc.aio.secure_channel(address, _tls(credentials), options=options)
+    return grpc.aio.insecure_channel(address, options=options)
+
+
+def token_metadata(credentials: Credentials) -> tuple[tuple[str, str], ...]:
+    """What shows the token."""
+    return ((AUTHORIZATION, f"Bearer {credentials.token}"),) if credentials.token else ()
+
+
+def check(address: str, credentials: Credentials) -> None:
+    """Raises: ValueError."""
     if bool(credentials.certificate) != bool(credentials.key):
         raise ValueError("a client certificate and its key go together")
     if credentials.token and not credentials.encrypted and not is_loopback(address):
@@ -39,20 +66,11 @@ def open_channel(
             f"a token is not sent to {address} without TLS, for anybody on the way could read it; "
             "give --tls-ca FILE too (credentials.ca)"
         )
-    channel = _channel(address, credentials, options)
-    if credentials.token:
-        return grpc.intercept_channel(channel, Bearer(credentials.token))
-    return channel
 
 
-def _channel(
-    address: str, credentials: Credentials, options: Sequence[tuple[str, int]]
-) -> grpc.Channel:
-    if not credentials.encrypted:
-        return grpc.insecure_channel(address, options=options)
+def _tls(credentials: Credentials) -> grpc.ChannelCredentials:
     own = credentials.key or None, credentials.certificate or None
-    tls = grpc.ssl_channel_credentials(credentials.ca or None, *own)
-    return grpc.secure_channel(address, tls, options=options)
+    return grpc.ssl_channel_credentials(credentials.ca or None, *own)
 
 
 def is_loopback(address: str) -> bool:

@@ -124,7 +124,7 @@ class Load:
         self.tally = Tally()
         self._pages = pages
         self._interval_s = 1 / calls_per_s
-        self._clients = [LokiClient(address) for _ in range(CLIENTS)]
+        self._clients = [LokiClient(address, patience_s=0) for _ in range(CLIENTS)]
         self._pool = ThreadPoolExecutor(MOST_OPEN)
         self._calls: list[Future[None]] = []
         self._over = threading.Event()

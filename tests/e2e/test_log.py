@@ -233,7 +233,7 @@ def test_who_follows_goes_on_when_the_gateway_or_all_of_loki_is_back(victim: str
             back.set()
 
     def follow(address: str) -> None:
-        with LokiClient(address) as client, contextlib.suppress(LokiClientError):
+        with LokiClient(address, patience_s=0) as client, contextlib.suppress(LokiClientError):
             query = LogQuery(level="error", lines=5)
             for record in client.follow_logs(query, report=Report(), patience_s=5.0):
                 heard.put(record)

@@ -197,6 +197,6 @@ def test_a_kill_at_any_time_leaves_the_old_or_the_new(
 
 def test_a_client_that_leaves_changes_nothing(server: LokiServer, archive: Path) -> None:
     there = keep(server)
-    with LokiClient(server.address) as client, archive.open("rb") as file:
+    with LokiClient(server.address, patience_s=0) as client, archive.open("rb") as file:
         client.restore_backup(file).checked()
     assert keep(server) == there

@@ -66,7 +66,7 @@ class Device:
             key=(self.tls / f"{certificate}.key").read_bytes(),
             token=(self.tls / f"{token}.token").read_text().strip() if token else "",
         )
-        return LokiClient(self.server.address, credentials=shown, timeout_s=TIMEOUT_S)
+        return LokiClient(self.server.address, credentials=shown, timeout_s=TIMEOUT_S, patience_s=0)
 
     def files(self, certificate: str = "pump") -> tuple[str, ...]:
         """Options of the command line."""

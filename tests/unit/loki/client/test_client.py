@@ -62,7 +62,7 @@ from loki.v1 import script_pb2
 
 @pytest.fixture
 def client(hosted: Any) -> Any:
-    with LokiClient(hosted.address, timeout_s=10) as client:
+    with LokiClient(hosted.address, timeout_s=10, patience_s=0) as client:
         yield client
 
 
@@ -197,7 +197,7 @@ def test_a_deadline_of_our_own_has_the_contracts_reason(shell, client) -> None:
 def test_no_server_is_an_error_without_a_reason(hosted) -> None:
     address = hosted.address
     hosted.drain(0).result(timeout=5)
-    with LokiClient(address) as client, pytest.raises(LokiClientError) as raised:
+    with LokiClient(address, patience_s=0) as client, pytest.raises(LokiClientError) as raised:
         client.get_capabilities()
     assert (raised.value.code_name, raised.value.reason) == ("UNAVAILABLE", "")
     assert raised.value.usage is None

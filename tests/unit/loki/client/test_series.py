@@ -27,7 +27,7 @@ AT_NS = 1_767_323_045_678_000_000
 
 @pytest.fixture
 def client(shell: FakeShell, host: Callable[..., Hosted]) -> Iterator[LokiClient]:
-    with LokiClient(host(shell, keeper="hel").address) as client:
+    with LokiClient(host(shell, keeper="hel").address, patience_s=0) as client:
         yield client
 
 

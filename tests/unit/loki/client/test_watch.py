@@ -51,7 +51,7 @@ def hosted(shell: Any, host: Any) -> Any:
 
 @pytest.fixture
 def client(hosted: Any) -> Any:
-    with LokiClient(hosted.address) as client:
+    with LokiClient(hosted.address, patience_s=0) as client:
         yield client
 
 

@@ -50,7 +50,7 @@ def answer(shell: Any) -> None:
 @pytest.fixture
 def client(shell: Any, host: Callable[..., Any]) -> Any:
     answer(shell)
-    with LokiClient(host(shell, keeper="hel").address) as client:
+    with LokiClient(host(shell, keeper="hel").address, patience_s=0) as client:
         yield client
 
 
@@ -107,7 +107,10 @@ def test_a_keeper_that_is_away_is_no_bug_at_the_end_either(shell: Any, client: L
 
 
 def test_without_a_keeper_there_is_none(shell: Any, hosted: Any) -> None:
-    with LokiClient(hosted.address) as client, pytest.raises(LokiClientError) as raised:
+    with (
+        LokiClient(hosted.address, patience_s=0) as client,
+        pytest.raises(LokiClientError) as raised,
+    ):
         whole(client)
     assert raised.value.reason == ErrorCode.CHILD_DISABLED.value
     assert shell.sent(BeginBackup) == []

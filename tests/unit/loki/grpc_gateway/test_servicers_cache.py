@@ -39,7 +39,7 @@ def test_s_8_4_1_the_childs_figures_reach_the_client(
     answering: Any, host: Callable[..., Any]
 ) -> None:
     answering.answers[DescribeValueCache] = lambda _: ValueCacheDescribed(statistics=STATISTICS)
-    with LokiClient(host(answering, keeper="hel").address) as client:
+    with LokiClient(host(answering, keeper="hel").address, patience_s=0) as client:
         cache = client.get_capabilities().value_cache
     assert (cache.entries, cache.capacity, cache.size_bytes, cache.capacity_bytes) == (1, 2, 3, 4)
     assert (cache.hits, cache.misses, cache.evictions) == (5, 6, 7)
@@ -53,5 +53,5 @@ def test_capabilities_are_told_while_the_child_restarts_and_where_there_is_none(
 
     answering.answers[DescribeValueCache] = away
     for keeper in ("hel", ""):
-        with LokiClient(host(answering, keeper=keeper).address) as client:
+        with LokiClient(host(answering, keeper=keeper).address, patience_s=0) as client:
             assert not client.get_capabilities().HasField("value_cache")

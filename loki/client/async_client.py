@@ -1,0 +1,263 @@
+"""Calls a Loki server from asyncio, with plain Python values."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from loki.client.async_stream import AsyncEvents
+from loki.client.async_tools import AsyncTools
+from loki.client.client import OPTIONS, Arguments, script_input
+from loki.client.credential import NONE, Credentials, open_async_channel, token_metadata
+from loki.client.error import LokiClientError, error_of
+from loki.client.event import Event, Execution, event_of, execution_of
+from loki.client.record import ExecutionRecord, record_of, state_name
+from loki.client.reflection import METHODS, Request, Response
+from loki.client.retry import RETRY_PATIENCE_S, Retries
+from loki.client.stream import EXECUTION_HEADER
+from loki.client.system_event import SystemEvent, kind_number, system_event_of
+from loki.v1 import device_pb2, script_pb2, service_pb2, service_pb2_grpc
+
+AS_IT_IS: Any = None
+"""Bytes are neither serialized nor parsed."""
+
+
+class AsyncExecutionStream(AsyncEvents[Event]):
+    """Iterate for the events; leaving the `async with` block, or `cancel`, ends the execution."""
+
+    async def execution_id(self) -> str:
+        """Waits until the server took the request; "" if it refused it."""
+        return await self.header(EXECUTION_HEADER)
+
+
+class AsyncLokiClient:
+    """As LokiClient: the calls of every day, for one event loop.
+
+    Backups, series, logs and events that are followed over restarts are LokiClient's alone; a
+    thread can have one of its own.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        timeout_s: float | None = None,
+        credentials: Credentials = NONE,
+        patience_s: float = RETRY_PATIENCE_S,
+    ) -> None:
+        """As LokiClient; within a running event loop. Raises: ValueError."""
+        self._channel = open_async_channel(address, credentials, OPTIONS)
+        self._metadata = token_metadata(credentials)
+        stub = service_pb2_grpc.LokiServiceStub
+        self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
+        self._timeout_s = timeout_s
+        self._patience_s = patience_s
+        self._reflection = list(METHODS)
+        self.tools = AsyncTools(self)
+        """The scripts as functions: `await client.tools.average(sensor="t1", n=5)`."""
+
+    async def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
+        """What the device is and offers. Raises: LokiClientError, as all methods here."""
+        request = service_pb2.GetCapabilitiesRequest()
+        response: service_pb2.GetCapabilitiesResponse
+        response = await self._call(self._stub.GetCapabilities, request)
+        return response
+
+    async def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:
+        """How each child fares now."""
+        request = service_pb2.GetChildrenStatusRequest()
+        return list((await self._call(self._stub.GetChildrenStatus, request)).children)
+
+    async def list_scripts(
+        self, pattern: str = "*", language: str = ""
+    ) -> AsyncIterator[script_pb2.ScriptCapability]:
+        """All scripts whose names match a glob, ordered by name; asks page by page."""
+        request = service_pb2.ListScriptsRequest(pattern=pattern, language=language)
+        while True:
+            page = await self._call(self._stub.ListScripts, request)
+            for script in page.scripts:
+                yield script
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    async def get_script(self, name: str, revision: str = "") -> script_pb2.Script:
+        """One script with its source, as it is; with `revision`, as it was."""
+        request = service_pb2.GetScriptRequest(name=name, revision=revision)
+        response: service_pb2.GetScriptResponse = await self._call(self._stub.GetScript, request)
+        return response.script
+
+    async def register_script(
+        self,
+        definition: script_pb2.ScriptDefinition,
+        *,
+        expected_revision: str = "",
+        validate_only: bool = False,
+    ) -> script_pb2.Script:
+        """Add a script, or replace the revision that is given; what the server made of it."""
+        request = service_pb2.RegisterScriptRequest(
+            definition=definition, expected_revision=expected_revision, validate_only=validate_only
+        )
+        response: service_pb2.RegisterScriptResponse
+        response = await self._call(self._stub.RegisterScript, request)
+        return response.script
+
+    async def unregister_script(self, name: str, *, expected_revision: str = "") -> None:
+        """Remove a script."""
+        request = service_pb2.UnregisterScriptRequest(
+            name=name, expected_revision=expected_revision
+        )
+        await self._call(self._stub.UnregisterScript, request)
+
+    async def execute(
+        self,
+        name: str = "",
+        arguments: Arguments | None = None,
+        *,
+        source: str = "",
+        source_name: str = "",
+        revision: str = "",
+        timeout_s: float | None = None,
+    ) -> Execution:
+        """Run a script by its name, or a `source` text, and wait for the result.
+
+        Cancelling the task ends the execution.
+
+        Raises: LokiClientError; ValueError for an argument that no script can hold.
+        """
+        request = service_pb2.ExecuteScriptRequest(
+            input=script_input(name, arguments, source, revision, source_name)
+        )
+        response = await self._call(self._stub.ExecuteScript, request, timeout_s)
+        return execution_of(response.execution_id, response.result)
+
+    def stream(
+        self,
+        name: str = "",
+        arguments: Arguments | None = None,
+        *,
+        source: str = "",
+        source_name: str = "",
+        revision: str = "",
+        timeout_s: float | None = None,
+    ) -> AsyncExecutionStream:
+        """Run a script and get its events while it runs; the last one is its Result.
+
+        Raises: ValueError for an argument that no script can hold; iterating raises
+        LokiClientError.
+        """
+        request = service_pb2.StreamScriptExecutionRequest(
+            input=script_input(name, arguments, source, revision, source_name)
+        )
+        call = self._begin(self._stub.StreamScriptExecution, request, timeout_s)
+        return AsyncExecutionStream(call, event_of)
+
+    async def cancel(self, execution_id: str) -> None:
+        """End an execution of anybody's."""
+        request = service_pb2.CancelExecutionRequest(execution_id=execution_id)
+        await self._call(self._stub.CancelExecution, request)
+
+    async def get_execution(self, execution_id: str) -> ExecutionRecord:
+        """One execution, under way or ended; also one whose connection broke."""
+        request = service_pb2.GetExecutionRequest(execution_id=execution_id)
+        return record_of((await self._call(self._stub.GetExecution, request)).execution)
+
+    async def list_executions(
+        self, script: str = "*", state: str = ""
+    ) -> AsyncIterator[ExecutionRecord]:
+        """As LokiClient.list_executions."""
+        request = service_pb2.ListExecutionsRequest(script=script, state=state_name(state))
+        while True:
+            page = await self._call(self._stub.ListExecutions, request)
+            for execution in page.executions:
+                yield record_of(execution)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
+    def watch_events(
+        self, kinds: Iterable[str] = (), *, include_recent: bool = False
+    ) -> AsyncEvents[SystemEvent]:
+        """What happens to the server itself, from now on; ends with an error when it goes away.
+
+        `kinds` are as LokiClient.watch_events has them. Raises: ValueError for an unknown kind;
+        iterating raises LokiClientError.
+        """
+        request = service_pb2.WatchEventsRequest(
+            kinds=map(kind_number, kinds), include_recent=include_recent
+        )
+        call = self._stub.WatchEvents(request, metadata=self._metadata)
+        return AsyncEvents(call, _system_event)
+
+    async def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
+        """Send a request by a method of that path; for `tools`."""
+        method = self._channel.unary_unary(path, AS_IT_IS, AS_IT_IS)
+        response: bytes = await self._call(method, request, timeout_s)
+        return response
+
+    def raw_stream(self, path: str, request: bytes, timeout_s: float | None) -> Any:
+        """Begin a call that is answered by a stream; for `tools`."""
+        return self._begin(self._channel.unary_stream(path, AS_IT_IS, AS_IT_IS), request, timeout_s)
+
+    async def reflect(self, request: Request) -> Response:
+        """Ask server reflection; for `tools`."""
+        method = self._channel.stream_stream(
+            self._reflection[0],
+            request_serializer=Request.SerializeToString,
+            response_deserializer=Response.FromString,
+        )
+        try:
+            response: Response = await self._call(partial(_first_answer, method), request)
+        except LokiClientError as error:
+            if error.code is not grpc.StatusCode.UNIMPLEMENTED or len(self._reflection) == 1:
+                raise
+            del self._reflection[0]
+            return await self.reflect(request)
+        return response
+
+    def _begin(self, method: Any, request: Any, timeout_s: float | None) -> Any:
+        within_s = self._timeout_s if timeout_s is None else timeout_s
+        return method(request, timeout=within_s, metadata=self._metadata)
+
+    async def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
+        within_s = self._timeout_s if timeout_s is None else timeout_s
+        retries = Retries(self._patience_s, within_s)
+        while True:
+            try:
+                return await method(request, timeout=retries.left_s(), metadata=self._metadata)
+            except grpc.RpcError as error:
+                pause_s = retries.pause_s(error_of(error))
+            await asyncio.sleep(pause_s)
+
+    async def close(self) -> None:
+        """End the connection and every call that is under way."""
+        await self._channel.close(None)
+
+    async def __aenter__(self) -> "AsyncLokiClient":
+        return self
+
+    async def __aexit__(
+        self,
+        _class: type[BaseException] | None,
+        _error: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+def _system_event(response: service_pb2.WatchEventsResponse) -> SystemEvent | None:
+    """None for what only says that the watch has begun, and for kinds that we do not know."""
+    return system_event_of(response.event) if response.HasField("event") else None
+
+
+async def _first_answer(
+    method: Any, request: Request, timeout: float | None, metadata: Any
+) -> Response:
+    """Of a stream of questions with this one in it. Raises: grpc.RpcError."""
+    call = method(iter((request,)), timeout=timeout, metadata=metadata)
+    answer: Response = await call.read()
+    call.cancel()
+    return answer

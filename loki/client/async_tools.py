@@ -1,0 +1,160 @@
+"""`client.tools` of the asynchronous client: each script as a coroutine function."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from loki.client.async_stream import AsyncServerStream
+from loki.client.error import LokiClientError
+from loki.client.event import Event
+from loki.client.reflection import Request, Response, found, listing, question, services_of
+from loki.client.tool import CALL_STREAM, ToolSchema, service_of, tool_of
+from loki.client.tool_call import Refresh, calling, is_outdated
+from loki.v1_value import Plain, Value
+
+Opened = tuple[ToolSchema, Any]
+
+
+class AsyncLink(Protocol):
+    """What scripts as functions need of a client."""
+
+    async def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
+        """Send a request by a method. Raises: LokiClientError."""
+
+    def raw_stream(self, path: str, request: bytes, timeout_s: float | None) -> Any:
+        """Begin a call that is answered by a stream."""
+
+    async def reflect(self, request: Request) -> Response:
+        """Ask server reflection. Raises: LokiClientError."""
+
+
+class AsyncTool:
+    """A script to be awaited like a coroutine function, its parameters by name.
+
+    What it says of itself is known once it was called, or `described`.
+    """
+
+    def __init__(self, tools: "AsyncTools", name: str, timeout_s: float | None = None) -> None:
+        self._tools = tools
+        self._timeout_s = timeout_s
+        self.__name__ = name
+
+    async def described(self) -> "AsyncTool":
+        """Itself, with `__doc__` and a signature for `help` and `inspect`.
+
+        Raises: LokiClientError.
+        """
+        schema = await self._schema()
+        self.__doc__ = schema.doc
+        self.__signature__: inspect.Signature = schema.signature
+        return self
+
+    async def _schema(self, *, fresh: bool = False) -> ToolSchema:
+        return await self._tools._schema_of(self.__name__, fresh=fresh)
+
+    async def __call__(self, **arguments: Value) -> Plain:
+        """Run it, and wait for what it returns.
+
+        Raises: TypeError for an argument that it does not take; ValueError for one that cannot be
+        sent; LokiClientError.
+        """
+        steps = calling(await self._schema(), arguments)
+        step = next(steps)
+        while True:
+            answer: ToolSchema | bytes | LokiClientError
+            try:
+                if isinstance(step, Refresh):
+                    answer = await self._schema(fresh=True)
+                else:
+                    answer = await self._tools._link.raw(step.path, step.request, self._timeout_s)
+            except LokiClientError as error:
+                answer = error
+            try:
+                step = steps.send(answer)
+            except StopIteration as end:
+                value: Plain = end.value
+                return value
+
+    def stream(self, **arguments: Value) -> "AsyncToolStream":
+        """Run it and get its events while it runs; the last one is its Result.
+
+        Iterating raises as a call does.
+        """
+
+        async def begin(*, fresh: bool) -> Opened:
+            schema = await self._schema(fresh=fresh)
+            if not schema.knows(arguments) and not fresh:
+                schema = await self._schema(fresh=True)
+            request = schema.request(arguments, stream=True)
+            path = schema.path(CALL_STREAM)
+            return schema, self._tools._link.raw_stream(path, request, self._timeout_s)
+
+        return AsyncToolStream(begin)
+
+    def within(self, timeout_s: float) -> "AsyncTool":
+        """The same script, for calls that take no longer than that."""
+        return AsyncTool(self._tools, self.__name__, timeout_s)
+
+
+class AsyncToolStream(AsyncServerStream, AsyncIterator[Event]):
+    """Iterate for the events; leaving the `async with` block, or `cancel`, ends the execution."""
+
+    def __init__(self, begin: Callable[..., Awaitable[Opened]]) -> None:
+        super().__init__(None)
+        self._begin = begin
+        self._schema: ToolSchema | None = None
+        self._begun = False
+
+    async def __anext__(self) -> Event:
+        """Raises: LokiClientError for an execution that failed."""
+        while True:
+            response = await self._response()
+            if self._schema is not None and (event := self._schema.event(response)) is not None:
+                return event
+
+    async def _response(self) -> bytes:
+        if self._schema is None:
+            self._schema, self._call = await self._begin(fresh=False)
+        try:
+            response: bytes = await self.read()
+        except LokiClientError as error:
+            if self._begun or not is_outdated(error):
+                raise
+            self._begun = True
+            self._schema, self._call = await self._begin(fresh=True)
+            response = await self.read()
+        self._begun = True
+        return response
+
+
+class AsyncTools:
+    """The scripts of a server: `await tools.average(sensor="t1", n=5)`, or `tools["average"]`.
+
+    Nothing here has a name of its own that a script could have.
+    """
+
+    def __init__(self, link: AsyncLink) -> None:
+        self._link = link
+        self._schemas: dict[str, ToolSchema] = {}
+
+    def __getattr__(self, name: str) -> AsyncTool:
+        if name.startswith("__"):  # Python asks every object for some of these.
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> AsyncTool:
+        return AsyncTool(self, name)
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        """The names of all. Raises: LokiClientError."""
+        for service in services_of(await self._link.reflect(listing())):
+            if name := tool_of(service):
+                yield name
+
+    async def _schema_of(self, name: str, *, fresh: bool = False) -> ToolSchema:
+        """As it was when it was asked for, or as it is. Raises: LokiClientError."""
+        schema = None if fresh else self._schemas.get(name)
+        if schema is None:
+            schema = found(name, await self._link.reflect(question(service_of(name))))
+            self._schemas[name] = schema
+        return schema

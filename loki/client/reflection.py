@@ -1,0 +1,39 @@
+"""Server reflection as this client asks for it."""
+
+from typing import TypeAlias
+
+from grpc_reflection.v1alpha import reflection_pb2
+
+from loki.client.tool import ToolSchema, UnknownToolError
+
+METHODS = (
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+)
+"""The newer first; their messages are the same on the wire."""
+
+Request: TypeAlias = reflection_pb2.ServerReflectionRequest
+Response: TypeAlias = reflection_pb2.ServerReflectionResponse
+
+
+def listing() -> Request:
+    """Which services are there?"""
+    return Request(list_services="*")
+
+
+def question(symbol: str) -> Request:
+    """Which files define that, and what they import?"""
+    return Request(file_containing_symbol=symbol)
+
+
+def found(tool: str, answer: Response) -> ToolSchema:
+    """Raises: UnknownToolError."""
+    files = answer.file_descriptor_response.file_descriptor_proto  # The one with the symbol first.
+    if not files:
+        raise UnknownToolError(tool)
+    return ToolSchema(tool, files)
+
+
+def services_of(answer: Response) -> list[str]:
+    """Full names."""
+    return [service.name for service in answer.list_services_response.service]

@@ -1,0 +1,189 @@
+"""Scripts as Python functions, from threads and from asyncio, while they change."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import grpc
+import pytest
+
+from loki.client import AsyncLokiClient, LokiClient, LokiClientError, Output, Result, Value
+from loki.testing import LokiServer
+from loki.v1 import script_pb2
+
+pytestmark = pytest.mark.e2e
+
+TOOLS = """
+[[tools]]
+name = "scale"
+description = "Multiplies — Jörmungandr"
+parameters = [
+  { name = "by", type = "number" },
+  { name = "values", type = "array", required = false },
+]
+return_type = "array"
+script = { inline = '''
+local scaled = {}
+for i, value in ipairs(params.values or {}) do
+  scaled[i] = value * params.by
+  print(value)
+  loki.emit(scaled[i])
+end
+return loki.array(scaled)
+''' }
+
+[[tools]]
+name = "waits"
+parameters = []
+return_type = "void"
+script = { inline = "print('waiting') loki.sleep(60000)" }
+limits = { max_execution_time_ms = 90000 }
+"""
+SERVERS_OWN = (
+    "aiohttp cryptography grpc_health gmqtt lupa msgspec numpy plotext pydantic rich thespian "
+    "tomli tomlkit tree_sitter typer watchdog zarr"
+)
+STRANGER = """
+import sys
+for name in sys.argv[2].split():
+    sys.modules[name] = None  # An import of it fails.
+import asyncio
+from loki.client import AsyncLokiClient, LokiClient
+
+async def call():
+    async with AsyncLokiClient(sys.argv[1]) as client:
+        return await client.tools.scale(by=2, values=[1])
+
+with LokiClient(sys.argv[1]) as client:
+    print(client.tools.scale(by=3, values=[1, 2]), asyncio.run(call()))
+"""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LokiServer]:
+    with LokiServer(tools=TOOLS) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: LokiServer) -> Iterator[LokiClient]:
+    with LokiClient(server.address) as client:
+        yield client
+
+
+def definition(source: str, *parameters: str) -> script_pb2.ScriptDefinition:
+    kind = script_pb2.VALUE_TYPE_INTEGER
+    return script_pb2.ScriptDefinition(
+        name="changing",
+        source=source,
+        return_type=kind,
+        parameters=[script_pb2.ParameterDefinition(name=name, type=kind) for name in parameters],
+    )
+
+
+def test_s_3_3_2_a_script_is_a_function(client: LokiClient) -> None:
+    scale = client.tools.scale
+    assert scale(by=0.5, values=[2, 4]) == [1.0, 2.0]
+    assert scale(by=1) == []
+    assert list(client.tools) == ["scale", "waits"]
+    assert "Multiplies — Jörmungandr" in (scale.__doc__ or "")
+    assert not hasattr(client.tools, "scales")
+
+
+def test_its_events_come_while_it_runs_and_end_with_its_result(client: LokiClient) -> None:
+    with client.tools.scale.stream(by=2, values=[1]) as events:
+        kinds = [type(event) for event in events]
+    assert kinds.count(Value) == kinds.count(Output) == 1
+    assert kinds[-1] is Result
+
+
+def test_leaving_a_stream_ends_the_run(client: LokiClient) -> None:
+    with client.tools.waits.stream() as events:
+        assert isinstance(next(events), Output)
+    (record, *_) = client.list_executions("waits")
+    while record.state == "running":
+        record = client.get_execution(record.id)
+    assert record.cause == "cancelled"
+
+
+def test_a_time_bounds_a_call(client: LokiClient) -> None:
+    with pytest.raises(LokiClientError) as raised:
+        client.tools.waits.within(0.2)()
+    assert raised.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_a_script_that_changes_is_called_by_its_new_schema(client: LokiClient) -> None:
+    first = client.register_script(definition("return params.a", "a"))
+    changing = client.tools.changing
+    assert changing(a=1) == 1
+    new = definition("return params.b * 10", "b")
+    second = client.register_script(new, expected_revision=first.revision)
+    assert changing(b=2) == 20
+    renewed = definition("return 3")
+    client.register_script(renewed, expected_revision=second.revision)
+    with pytest.raises(TypeError, match="no parameter 'b'"):
+        changing(b=2)
+    assert changing() == 3
+    client.unregister_script("changing")
+    with pytest.raises(LokiClientError) as raised:
+        changing()
+    assert raised.value.code is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_many_calls_wait_side_by_side_in_asyncio(server: LokiServer) -> None:
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as client:
+            scale = client.tools.scale
+            calls = (scale(by=n, values=[2]) for n in range(20))
+            assert await asyncio.gather(*calls) == [[2.0 * n] for n in range(20)]
+            assert "Multiplies" in ((await scale.described()).__doc__ or "")
+            assert [name async for name in client.tools] == ["scale", "waits"]
+            async with client.tools.scale.stream(by=2, values=[1]) as events:
+                assert [type(event) async for event in events][-1] is Result
+            with pytest.raises(LokiClientError, match="no script 'nothing'"):
+                await client.tools.nothing()
+
+    asyncio.run(main())
+
+
+def test_the_asynchronous_client_does_what_the_other_does(server: LokiServer) -> None:
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as client:
+            watch = client.watch_events(["script"], include_recent=True)
+            script = await client.register_script(definition("return 1"))
+            async for event in watch:
+                if getattr(event, "revision", "") == script.revision:
+                    break
+            watch.cancel()
+            assert (await client.get_script("changing")).revision == script.revision
+            names = [each.name async for each in client.list_scripts()]
+            assert names == ["changing", "scale", "waits"]
+            done = await client.execute("changing")
+            assert done.value == 1
+            assert (await client.get_execution(done.id)).state == "finished"
+            async with client.stream("waits") as events:
+                running = await events.execution_id()
+                await client.cancel(running)
+                with pytest.raises(LokiClientError) as raised:
+                    async for _ in events:
+                        pass
+            assert raised.value.reason == "CANCELLED"
+            found = [each.id async for each in client.list_executions("waits")]
+            assert running in found
+            assert {child.name for child in await client.get_children_status()} >= {"hel"}
+            assert len((await client.get_capabilities()).scripts) == 3
+            await client.unregister_script("changing")
+
+    asyncio.run(main())
+
+
+def test_the_client_needs_no_package_of_the_server(server: LokiServer) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STRANGER, server.address, SERVERS_OWN],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stdout == "[3.0, 6.0] [2.0]\n", done.stderr
