@@ -36,6 +36,7 @@ from loki.grpc_gateway.descriptor_file import (
 )
 from loki.grpc_gateway.directory import Directory, Snapshot, TypedService, seen_names
 from loki.grpc_gateway.guard import Call, Guard, needs
+from loki.grpc_gateway.status import STATUS_OF
 from loki.messages.access import ClientRole
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ServerReflection"]
@@ -99,13 +100,13 @@ class View:
             case "all_extension_numbers_of_type":
                 self._give_numbers(response, request.all_extension_numbers_of_type)
             case _:
-                fail(response, grpc.StatusCode.INVALID_ARGUMENT, "the request asks for nothing")
+                fail(response, ErrorCode.ARGUMENT_INVALID, "the request asks for nothing")
         return response
 
     def _give(self, response: pb.ServerReflectionResponse, asked: Any, find: Any) -> None:
         found = find(asked)
         if found is None:
-            fail(response, grpc.StatusCode.NOT_FOUND, f"there is no {wanted(asked)}")
+            fail(response, ErrorCode.NOT_FOUND, f"there is no {wanted(asked)}")
         else:
             files = response.file_descriptor_response.file_descriptor_proto
             files.extend(file.content for file in self._with_imports(found))
@@ -153,7 +154,7 @@ class View:
 
     def _give_numbers(self, response: pb.ServerReflectionResponse, type_: str) -> None:
         if not self._is_message(type_):
-            fail(response, grpc.StatusCode.NOT_FOUND, f"there is no message '{shown(type_)}'")
+            fail(response, ErrorCode.NOT_FOUND, f"there is no message '{shown(type_)}'")
             return
         numbers = response.all_extension_numbers_response
         numbers.base_type_name = type_
@@ -170,9 +171,9 @@ def file_of(service: TypedService) -> DescriptorFile:
     return DescriptorFile(service.file_name, service.file, schema.DEPENDENCIES)
 
 
-def fail(response: pb.ServerReflectionResponse, code: grpc.StatusCode, message: str) -> None:
+def fail(response: pb.ServerReflectionResponse, code: ErrorCode, message: str) -> None:
     """In the protocol's own way: the stream goes on."""
-    response.error_response.error_code = code.value[0]
+    response.error_response.error_code, _ = STATUS_OF[code].value
     response.error_response.error_message = message
 
 
