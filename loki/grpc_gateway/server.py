@@ -22,7 +22,7 @@ from loki.grpc_gateway.methods import TypedMethods
 from loki.grpc_gateway.option import make_room, options
 from loki.grpc_gateway.reflection import Reflection
 from loki.grpc_gateway.renewal import Renewal
-from loki.grpc_gateway.routes import Routes
+from loki.grpc_gateway.routes import Routes, unguarded
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
@@ -125,6 +125,7 @@ class Gateway(Role):
             self._routes.add(service, handlers)
         self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._routes.add(HEALTH, unguarded(HEALTH, self._health))
         reflection = Reflection((*served, HEALTH), self._directory)
         self._server.add_generic_rpc_handlers(tuple(reflection.handlers(self._guard)))
 

@@ -30,7 +30,7 @@ from tests.e2e.http2 import (
 
 pytestmark = pytest.mark.e2e
 
-TOOLS = """
+TOOLS = '''
 [[tools]]
 name = "echo"
 parameters = [{ name = "n", type = "integer", required = true }]
@@ -42,7 +42,23 @@ name = "sleeper"
 return_type = "void"
 script = { inline = "loki.sleep(60000)" }
 limits = { max_execution_time_ms = 60000 }
-"""
+
+[[tools]]
+name = "flood"
+return_type = "void"
+script = { inline = """for i = 1, 640 do
+    hel:storage_set("sent", i)
+    loki.emit(("x"):rep(100000))
+end""" }
+limits = { max_execution_time_ms = 60000, max_output_kb = 100000 }
+permissions = { storage = true, share = "flood" }
+
+[[tools]]
+name = "sent"
+return_type = "integer"
+script = { inline = "return hel:storage_get('sent')" }
+permissions = { storage = true, share = "flood" }
+'''
 EXECUTE = "/loki.v1.LokiService/ExecuteScript"
 GET_SCRIPT = "/loki.v1.LokiService/GetScript"
 CALL = "/loki.tools.v1.EchoService/Call"
@@ -62,7 +78,8 @@ ASKED = frame(PING, 0, 0, ANSWERED)
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LokiServer]:
-    with LokiServer(tools=TOOLS, environment={"LOKI_HTTP__PORT": "0"}) as running:
+    environment = {"LOKI_HTTP__PORT": "0", "LOKI_RESOURCE_LIMITS__CEILING__MAX_OUTPUT_KB": "0"}
+    with LokiServer(tools=TOOLS, environment=environment) as running:
         yield running
 
 
@@ -245,7 +262,7 @@ def test_a_thousand_streams_at_once(server: LokiServer) -> None:
                 pass
             for each in calls:
                 each.cancel()
-            assert len((await late).scripts) == 2
+            assert len((await late).scripts) == 4
 
     asyncio.run(crowd())
 
@@ -254,6 +271,18 @@ def queued(server: LokiServer) -> int:
     """How many executions wait; asked for by a connection of its own."""
     with server.client() as client:
         return sum(1 for _ in client.list_executions(state="queued"))
+
+
+def test_a_reader_that_does_not_read_stops_its_script(server: LokiServer) -> None:
+    with server.client() as client, client.stream("flood") as run:
+        events = iter(run)
+        next(events)
+        reads = [0]
+        while len(reads) < 20 or len(set(reads[-20:])) > 1:  # Until it does not get on.
+            reads.append(client.execute("sent").value)
+        assert 1 <= reads[-1] < 320
+        assert sum(1 for _ in events) >= 638
+        assert client.execute("sent").value == 640
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_a_platform_lists_the_scripts_page_by_page(
 
 
 def test_a_platform_calls_a_script_by_name(learned: dict[str, Any]) -> None:
-    assert learned["call"] == {"step": "call", "value": "hello, Node", "identified": True}
+    assert learned["call"] == {"step": "call", "value": "hello, Jörmungandr", "identified": True}
 
 
 def test_integers_beyond_doubles_stay_exact(learned: dict[str, Any]) -> None:

@@ -77,7 +77,7 @@ async function exactInteger() {
 
 async function named() {
   const { result, execution_id } = await call("ExecuteScript", {
-    input: { name: "hello", arguments: { name: { string_value: "Node" } } },
+    input: { name: "hello", arguments: { name: { string_value: "Jörmungandr" } } },
   });
   tell("call", { value: result.value.string_value, identified: execution_id !== "" });
 }

@@ -140,6 +140,15 @@ class TestCalls:
         response = service_pb2.GetScriptResponse.FromString(proto.body)
         assert response.script.definition.name == "average"
 
+    def test_health_is_for_whoever_looks_after_it(self, client) -> None:
+        assert client.post("/grpc.health.v1.Health/Check", {}).json == {"status": "SERVING"}
+        unknown = client.post("/grpc.health.v1.Health/Check", {"service": "x.Nope"})
+        assert unknown.error == (404, "not_found")
+        malformed = client.ask(
+            "POST", "/grpc.health.v1.Health/Check", b"\xff", Content_Type="application/proto"
+        )
+        assert malformed.error == (400, "invalid_argument")
+
     def test_large_ones_go_both_ways_compressed(self, hosted, shell, client) -> None:
         text = "ö" * http_call.LARGE_BYTES
         shell.play = finish(hosted, text)
