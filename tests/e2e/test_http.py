@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from loki.testing import LokiServer
+from tests.e2e.foreign import BUF, NODE, need_node, output_of
 
 pytestmark = pytest.mark.e2e
 
-NODE = Path(__file__).parent / "node"
 PROTO = Path(__file__).parents[2] / "proto"
-BUF = NODE / "node_modules" / ".bin" / "buf"
-TIMEOUT_S = 60.0
+CONNECT = NODE / "node_modules" / "@connectrpc" / "connect-node"
 TOOLS = """
 [[tools]]
 name = "greet"
@@ -29,6 +28,13 @@ name = "square"
 parameters = [{ name = "n", type = "integer", required = true }]
 return_type = "integer"
 script = { inline = "return params.n * params.n" }
+
+[[tools]]
+name = "sleeper"
+parameters = [{ name = "name", type = "string" }]
+return_type = "void"
+script = { inline = "loki.sleep(60000)" }
+limits = { max_execution_time_ms = 60000 }
 """
 GREET = "/loki.tools.v1.GreetService/Call"
 FETCH = """
@@ -45,14 +51,6 @@ def server() -> Iterator[LokiServer]:
     with LokiServer(tools=TOOLS, environment={"LOKI_HTTP__PORT": "0"}) as running:
         yield running
         assert "Traceback" not in running.log
-
-
-def output_of(*command: str) -> str:
-    done = subprocess.run(
-        command, cwd=NODE, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture
@@ -79,13 +77,34 @@ def test_curl_keeps_umlauts_and_reads_errors(curl: Callable[..., str]) -> None:
 
 
 def test_buf_speaks_the_protocol_to_us(server: LokiServer, need: Callable[..., None]) -> None:
-    need("node", "run `make node`", here=BUF.exists())
+    need_node(need)
     said = output_of(
         *(str(BUF), "curl", "--protocol", "connect", "--schema", str(PROTO)),
         *("-d", '{"input": {"name": "greet", "arguments": {"name": {"stringValue": "Ö"}}}}'),
         f"{server.http}/loki.v1.LokiService/ExecuteScript",
     )
     assert json.loads(said)["result"]["value"] == {"stringValue": "hallo, Ö"}
+
+
+def test_the_protocols_own_library_understands_us(
+    server: LokiServer, need: Callable[..., None], tmp_path: Path
+) -> None:
+    need_node(need)
+    need("node", "run `make node`", here=CONNECT.exists())
+    image = tmp_path / "image.binpb"
+    output_of(str(BUF), "build", str(PROTO), "-o", str(image))
+    lines = output_of("node", "connect.js", server.http, str(image)).splitlines()
+    told = [json.loads(line) for line in lines]
+    calls, (missing, late, stream) = told[:2], told[2:]
+    assert [(each["binary"], each["value"]) for each in calls] == [
+        (False, "hallo, Jörmungandr"),
+        (True, "hallo, Jörmungandr"),
+    ]
+    assert (missing["code"], missing["script"]) == ("NotFound", "nope")
+    assert "did you mean" in missing["message"] or "no script 'nope'" in missing["message"]
+    assert late["code"] == "DeadlineExceeded"
+    assert stream["code"] == "Unimplemented"
+    assert server.address in stream["message"]
 
 
 def test_node_fetches_and_a_strangers_page_does_not(
