@@ -116,8 +116,15 @@ class FakeClient:
     streams: list[FakeStream] = field(default_factory=list)
 
     def __call__(
-        self, address: str, *, timeout_s: float | None = None, credentials: Credentials
+        self,
+        address: str,
+        *,
+        timeout_s: float | None = None,
+        credentials: Credentials,
+        patience_s: float,
     ) -> "FakeClient":
+        """Commands tell at once that a call may be made again; the client itself would wait."""
+        assert patience_s == 0
         self.credentials = credentials
         self.address = address
         return self
