@@ -15,6 +15,7 @@ from loki.client.event import Event, Execution, Output, Progress, Result, Usage,
 from loki.client.log import LogQuery, LogRecord, LogWatch
 from loki.client.record import ExecutionRecord, Failure
 from loki.client.revision import ScriptRevision
+from loki.client.schema import ServerSchema
 from loki.client.series import Row, Rows, Series, SeriesClient, SeriesQuery, SeriesRows, Window
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
@@ -64,6 +65,7 @@ __all__ = [
     "SeriesClient",
     "SeriesQuery",
     "SeriesRows",
+    "ServerSchema",
     "SystemEvent",
     "Tool",
     "ToolStream",

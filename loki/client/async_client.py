@@ -36,8 +36,8 @@ class AsyncExecutionStream(AsyncEvents[Event]):
 class AsyncLokiClient:
     """As LokiClient: the calls of every day, for one event loop.
 
-    Backups, series, logs and events that are followed over restarts are LokiClient's alone; a
-    thread can have one of its own.
+    Backups, schemas, series, logs and events that are followed over restarts are LokiClient's
+    alone; a thread can have one of its own.
     """
 
     def __init__(

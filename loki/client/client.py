@@ -16,6 +16,7 @@ from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_reque
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.revision import ScriptRevision, revision_of
+from loki.client.schema import ServerSchema, read_schema
 from loki.client.series import SeriesClient
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
@@ -103,6 +104,13 @@ class LokiClient:
             if not page.next_page_token:
                 return
             request.page_token = page.next_page_token
+
+    def get_schema(self, pattern: str = "*") -> ServerSchema:
+        """The API and the typed methods of all scripts whose names match a glob, as descriptors.
+
+        Raises: also ValueError, for a server whose answers define nothing valid.
+        """
+        return read_schema(self._channel, self.list_scripts(pattern), self._timeout_s)
 
     def get_script(self, name: str, revision: str = "") -> script_pb2.Script:
         """One script with its source, as it is; with `revision`, as it was."""

@@ -1,7 +1,7 @@
 """Writes a file descriptor as the .proto text that it came from, comments included.
 
-protoc makes the same descriptor of the text again. For proto3, without extensions and groups, which
-is all that Loki serves.
+protoc makes the same descriptor of the text again, but for the names of those oneofs that stand for
+`optional`. For proto3, without extensions and groups, which is all that Loki serves.
 """
 
 import re
@@ -18,7 +18,7 @@ from google.protobuf.descriptor_pb2 import (
     ServiceDescriptorProto,
 )
 
-from loki.client.scope import Scope, scope_of
+from loki.client.scope import Scope, names_of
 
 Path = tuple[int, ...]
 
@@ -32,8 +32,8 @@ CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 INDENT = "  "
 
 
-def proto_text(file: FileDescriptorProto, imported: Iterable[FileDescriptorProto] = ()) -> str:
-    """The text of one file; `imported` are all that it imports, and what these import.
+def proto_text(file: FileDescriptorProto, imported: Iterable[frozenset[str]] = ()) -> str:
+    """The text of one file; `imported` are the names of each file that it imports, or these do.
 
     Raises: ValueError for what is not proto3, or has extensions.
     """
@@ -41,7 +41,8 @@ def proto_text(file: FileDescriptorProto, imported: Iterable[FileDescriptorProto
         raise ValueError(f"{file.name}: only proto3 is known, not {file.syntax or 'proto2'}")
     if file.extension:
         raise ValueError(f"{file.name}: extensions are not known")
-    return "\n".join(Writer(file, scope_of(file, imported)).lines()) + "\n"
+    scope = Scope(file.package, names_of(file).union(*imported))
+    return "\n".join(Writer(file, scope).lines()) + "\n"
 
 
 class Writer:

@@ -1,6 +1,5 @@
 """Shortens names of types as far as protoc still finds them."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -43,18 +42,16 @@ class Scope:
             place = place.rpartition(".")[0]
 
 
-def scope_of(written: FileDescriptorProto, imported: Iterable[FileDescriptorProto]) -> Scope:
-    """Of a file with all that it imports."""
-    names: set[str] = set()
-    for file in (written, *imported):
-        parts = file.package.split(".") if file.package else []
-        names |= {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
-        start = f"{file.package}." if file.package else ""
-        names |= {start + enum.name for enum in file.enum_type}
-        names |= {start + service.name for service in file.service}
-        for message in file.message_type:
-            names |= names_in(message, start)
-    return Scope(written.package, frozenset(names))
+def names_of(file: FileDescriptorProto) -> frozenset[str]:
+    """All of those that a file defines."""
+    parts = file.package.split(".") if file.package else []
+    names = {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+    start = f"{file.package}." if file.package else ""
+    names |= {start + enum.name for enum in file.enum_type}
+    names |= {start + service.name for service in file.service}
+    for message in file.message_type:
+        names |= names_in(message, start)
+    return frozenset(names)
 
 
 def names_in(message: DescriptorProto, start: str) -> set[str]:

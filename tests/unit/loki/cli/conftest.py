@@ -20,6 +20,7 @@ from loki.client import (
     LogRecord,
     LokiClientError,
     ScriptRevision,
+    ServerSchema,
     Usage,
 )
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2
@@ -106,6 +107,7 @@ class FakeClient:
     loses_connection: LokiClientError | None = None
     revisions: list[ScriptRevision] = field(default_factory=list)
     records: list[ExecutionRecord] = field(default_factory=list)
+    schema: ServerSchema = field(default_factory=lambda: ServerSchema((), ()))
     log: list[LogRecord] = field(default_factory=list)
     interrupts: bool = False  # Whether Ctrl-C ends the log.
     error: LokiClientError | None = None
@@ -166,6 +168,11 @@ class FakeClient:
                 parameters=made.parameters,
                 method=self.methods.get(made.name, ""),
             )
+
+    def get_schema(self, pattern: str) -> ServerSchema:
+        self._fail_if_told()
+        self.calls.append(("schema", pattern))
+        return self.schema
 
     def execute(
         self,

@@ -51,7 +51,7 @@ def bare(file: FileDescriptorProto) -> FileDescriptorProto:
     copy.CopyFrom(file)
     copy.ClearField("source_code_info")
     for message in copy.message_type:
-        _name_fields(message)
+        _make_alike(message)
     for service in copy.service:
         for method in service.method:
             if not method.server_streaming:
@@ -59,8 +59,11 @@ def bare(file: FileDescriptorProto) -> FileDescriptorProto:
     return copy
 
 
-def _name_fields(message: DescriptorProto) -> None:
+def _make_alike(message: DescriptorProto) -> None:
+    """No text says how the oneof is called that stands for `optional`."""
     for field in message.field:
         field.json_name = field.json_name or default_json_name(field.name)
+        if field.proto3_optional:
+            message.oneof_decl[field.oneof_index].name = f"_{field.name}"
     for nested in message.nested_type:
-        _name_fields(nested)
+        _make_alike(nested)

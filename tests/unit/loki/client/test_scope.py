@@ -3,7 +3,7 @@
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from loki.client.scope import scope_of
+from loki.client.scope import Scope, names_of
 
 
 def file(package: str, *messages: str) -> FileDescriptorProto:
@@ -15,6 +15,10 @@ def file(package: str, *messages: str) -> FileDescriptorProto:
         if inner:
             message.nested_type.add(name=inner)
     return made
+
+
+def scope_of(written: FileDescriptorProto, *imported: FileDescriptorProto) -> Scope:
+    return Scope(written.package, names_of(written).union(*map(names_of, imported)))
 
 
 TOOLS = file("loki.tools.v1", "Outer.Inner", "Other", "google", "Second.Other", "Third.Inner")
@@ -39,14 +43,14 @@ OUTER, SECOND = "loki.tools.v1.Outer", "loki.tools.v1.Second"
 )
 def test_names_in_tools(full_name: str, within: str, shown: str) -> None:
     if within == "loki.v1.Usage":
-        scope = scope_of(file("loki.v1", "google"), (TOOLS, *IMPORTED))
+        scope = scope_of(file("loki.v1", "google"), TOOLS, *IMPORTED)
     else:
-        scope = scope_of(TOOLS, IMPORTED)
+        scope = scope_of(TOOLS, *IMPORTED)
     assert scope.shown(full_name, within) == shown
 
 
 def test_without_a_package() -> None:
-    scope = scope_of(file("", "Outer.Inner", "Other"), ())
+    scope = scope_of(file("", "Outer.Inner", "Other"))
     assert scope.shown("Outer.Inner", "Outer") == "Inner"
     assert scope.shown("Other", "Outer.Inner") == "Other"
     assert scope.shown("Outer.Inner", "Other") == "Outer.Inner"

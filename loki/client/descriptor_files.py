@@ -1,0 +1,88 @@
+"""Asks a server by reflection for the files that define its services."""
+
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+from loki.client.reflection import METHODS, Request, Response, listing, question, services_of
+
+Choice = Callable[[list[str]], Iterable[str]]
+"""Gets the full names of all services, returns those whose files are wanted."""
+
+
+def read_files(
+    channel: grpc.Channel, choose: Choice, timeout_s: float | None
+) -> dict[str, FileDescriptorProto]:
+    """By name: the files of the chosen services, and all that they import; as of one moment.
+
+    Raises: grpc.RpcError; ValueError for answers that are none.
+    """
+    for method in METHODS:
+        try:
+            return _read(Conversation(channel, method, timeout_s), choose)
+        except grpc.RpcError as error:
+            unknown = error.code() is grpc.StatusCode.UNIMPLEMENTED
+            if not unknown or method == METHODS[-1]:
+                raise
+    raise AssertionError("one of the methods returns or raises")
+
+
+class Conversation:
+    """One stream of questions and answers."""
+
+    def __init__(self, channel: grpc.Channel, method: str, timeout_s: float | None) -> None:
+        self._questions: SimpleQueue[Request | None] = SimpleQueue()
+        begin = channel.stream_stream(
+            method,
+            request_serializer=Request.SerializeToString,
+            response_deserializer=Response.FromString,
+        )
+        self._call: Any = begin(iter(self._questions.get, None), timeout=timeout_s)
+
+    def ask(self, questions: Iterable[Request]) -> Iterator[Response]:
+        """All at once; answers come in the same order. Raises: grpc.RpcError; ValueError."""
+        count = 0
+        for count, each in enumerate(questions, 1):  # noqa: B007  # It is used below.
+            self._questions.put(each)
+        for _ in range(count):
+            answer = next(self._call, None)
+            if answer is None:
+                raise ValueError("the server ended reflection without an answer")
+            yield answer
+
+    def close(self) -> None:
+        self._questions.put(None)
+        self._call.cancel()
+
+
+def _read(talk: Conversation, choose: Choice) -> dict[str, FileDescriptorProto]:
+    try:
+        (answer,) = talk.ask([listing()])
+        files = _files(talk.ask(map(question, choose(services_of(answer)))))
+        while missing := _missing(files):  # A server may send a file without its imports.
+            more = _files(talk.ask(Request(file_by_filename=name) for name in missing))
+            if not more.keys() & missing:
+                raise ValueError(f"the server does not have its own {', '.join(sorted(missing))}")
+            files |= more
+        return files
+    finally:
+        talk.close()
+
+
+def _files(answers: Iterable[Response]) -> dict[str, FileDescriptorProto]:
+    """Raises: ValueError."""
+    files = {}
+    for answer in answers:
+        if answer.HasField("error_response"):
+            raise ValueError(f"reflection: {answer.error_response.error_message}")
+        for content in answer.file_descriptor_response.file_descriptor_proto:
+            file = FileDescriptorProto.FromString(content)
+            files[file.name] = file
+    return files
+
+
+def _missing(files: dict[str, FileDescriptorProto]) -> set[str]:
+    return {name for file in files.values() for name in file.dependency} - files.keys()
