@@ -166,7 +166,8 @@ class Guard:
         principal = NOBODY
         try:
             principal = self._access.enter(context, role)
-            if principal.quota.request_bytes_per_s or principal.quota.requests_per_s:
+            counts = principal.quota.request_bytes_per_s or principal.quota.requests_per_s
+            if counts and not getattr(context, "admitted", False):  # gRPC's is never.
                 self._access.admit(principal, size_of(request))
             running = partial(self._access.running, principal)
             with self._calls.entry(principal, context):

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from loki.core.origin import refusal
 from loki.core.principal import Principal
+from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway import compression, connect
 from loki.grpc_gateway.access import Access
@@ -146,6 +147,8 @@ class HttpCalls:
         except TimeoutError:
             late = LokiError("the caller's deadline passed", code=ErrorCode.CLIENT_DEADLINE)
             return failed(status_of(late))
+        except QuotaMet as error:
+            return failed(rich_status(Failure.of(error, error.retry_after_s)))
         except LokiError as error:
             self._access.refused(error, asked.context.peer())
             return failed(status_of(error), there=route.there)
@@ -179,7 +182,7 @@ class HttpCalls:
             )
         data = b""
         if principal is not None and route.request is not None:
-            data = await self._message(asked, route.request)
+            data = await self._message(asked, principal, route.request)
         message = await route.call(data, asked.context)
         body = await self._written(asked.codec, message)
         accepted = asked.request.headers.get("Accept-Encoding", "")
@@ -187,11 +190,13 @@ class HttpCalls:
         headers = {"Content-Encoding": encoding} if encoding else {}
         return web.Response(body=body, content_type=asked.codec.value, headers=headers)
 
-    async def _message(self, asked: Asked, message: type[Any]) -> bytes:
+    async def _message(self, asked: Asked, principal: Principal, message: type[Any]) -> bytes:
         """The request as protobuf. Raises: LokiError."""
         sent = await body_of(asked.request, self._most_bytes)
         encoding = asked.request.headers.get("Content-Encoding", "").lower()
         data = compression.decoded(sent, encoding, self._most_bytes)
+        self._access.admit(principal, len(data))  # Before it costs the time to read it.
+        asked.context.admitted = True
         if asked.codec is Codec.PROTO:
             return data
         return await self._off_loop(len(data), connect.parse_json, data, message())

@@ -37,6 +37,8 @@ class HttpContext:
         self._names = names_of(certificate or {})
         self._deadline_s: float | None = None
         self._finished: list[Callable[[Any], object]] = []
+        self.admitted = False
+        """Whether its principal's quota has counted it, as large as it was in JSON."""
         self.sent: dict[str, str] = {}
         """Headers for the response."""
 

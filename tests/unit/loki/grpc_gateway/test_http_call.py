@@ -13,7 +13,7 @@ from loki.core.credential import Credentials, digest
 from loki.core.principal import Principal
 from loki.errors import ErrorCode
 from loki.grpc_gateway import http_call
-from loki.messages.access import ClientRole
+from loki.messages.access import ClientRole, Quota
 from loki.messages.envelope import Done
 from loki.messages.execution import CancelRun, Cause, RunFinished, SubmitRun
 from loki.messages.gateway import GrpcConfig, HttpConfig
@@ -323,6 +323,20 @@ class TestWhoMay:
         assert shell.wait_for(SubmitRun).principal == "ada"
         refused = client.post(CALL, {}, Host="device.lan", Authorization="Bearer guess")
         assert refused.reason == "NO_CREDENTIALS"
+
+    def test_a_quota_counts_each_request_once_also_those_that_are_none(
+        self, hosted, shell, client
+    ) -> None:
+        roles = frozenset({ClientRole.VIEW, ClientRole.EXECUTE})
+        ada = Principal("ada", roles, quota=Quota(requests_per_s=0.001))
+        hosted.let_in(Credentials(tokens=((digest(b"s3cret-s3cret-s3"), ada),)))
+        shell.play = finish(hosted, 1.0)
+        token = "Bearer s3cret-s3cret-s3"
+        assert client.post(CALL, {}, Authorization=token).status == 200
+        refused = client.post(CALL, b"{ no JSON", Authorization=token)
+        assert (refused.error, refused.reason) == ((429, "resource_exhausted"), "QUOTA")
+        details = {detail["type"] for detail in refused.json["details"]}
+        assert "google.rpc.RetryInfo" in details
 
     def test_what_is_out_of_reach_tells_nothing(self, hosted, shell, client) -> None:
         roles = frozenset({ClientRole.VIEW, ClientRole.EXECUTE})
