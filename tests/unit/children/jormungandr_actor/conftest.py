@@ -2,31 +2,25 @@
 
 import asyncio
 import contextlib
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
 import pytest
 
-_watching: list[list[tuple]] = []
-
-
-def _audit(event: str, arguments: tuple) -> None:
-    if _watching and event == "socket.connect":
-        for seen in _watching:
-            seen.append(arguments[1])
-
-
-sys.addaudithook(_audit)  # Cannot be removed; does nothing unless a test watches.
-
 
 @pytest.fixture
-def connections() -> Iterator[list[tuple]]:
+def connections(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     """The address of every connection that this process tries during the test."""
     seen: list[tuple] = []
-    _watching.append(seen)
-    yield seen
-    _watching.remove(seen)
+
+    class Socket(socket.socket):
+        def connect(self, address: tuple) -> None:
+            seen.append(address)
+            super().connect(address)
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    return seen
 
 
 @dataclass
