@@ -8,7 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from loki.core.credential import Credentials, digest
-from loki.core.principal import Principal
+from loki.core.principal import LOCAL, Principal
 from loki.grpc_gateway import health as health_module
 from loki.grpc_gateway.directory import EMPTY
 from loki.grpc_gateway.health import Health
@@ -155,8 +155,20 @@ class TestTypedServices:
         assert next(watch).status == State.NOT_SERVING
         change(hosted, 2, "dispatcher", ChildState.UP)
         assert next(watch).status == State.SERVING
-        hosted.drain(5)
-        assert next(watch).status == State.NOT_SERVING
+        watch.cancel()
+
+    def test_after_the_drain_none_serves(self) -> None:
+        async def live() -> None:
+            health = Health()
+            health.begin(lambda _context: LOCAL)
+            health.set({"": True})
+            health.publish(EMPTY.after(PublishInterfaces(changed=(interface("average"),))))
+            asked = health_pb2.HealthCheckRequest(service=AVERAGE)
+            assert (await health.Check(asked, None)).status == State.SERVING
+            health.drain()
+            assert (await health.Check(asked, None)).status == State.NOT_SERVING
+
+        asyncio.run(live())
 
     def test_a_new_revision_is_no_change(self, hosted: Any, health: Any) -> None:
         hosted.publish(PublishInterfaces(changed=(interface("average"),), complete=True))
