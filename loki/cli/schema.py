@@ -23,6 +23,7 @@ BUF = b"""version: v2
 lint:
   use:
     - STANDARD
+    - COMMENTS
 breaking:
   use:
     - WIRE_JSON

@@ -15,9 +15,6 @@ from tests.e2e.foreign import BUF, need_node
 pytestmark = pytest.mark.e2e
 
 TIMEOUT_S = 60.0
-COMMENTS = json.dumps(
-    {"version": "v2", "lint": {"use": ["STANDARD", "COMMENTS"], "ignore": ["loki/v1"]}}
-)
 Buf = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -45,7 +42,7 @@ def test_buf_takes_what_was_written(loki, buf: Buf, server: LokiServer, tmp_path
     assert json.loads(done.stdout)["scripts"].keys() == set(server.tools)
     for words in (
         ("lint", "schema/proto"),
-        ("lint", "schema/image.binpb", "--config", COMMENTS),
+        ("lint", "schema/image.binpb", "--config", "schema/proto/buf.yaml"),
         ("build", "schema/proto", "-o", "built.binpb"),
         ("breaking", "schema/proto", "--against", "schema/image.binpb"),
         ("breaking", "schema/image.binpb", "--against", "built.binpb"),
