@@ -21,7 +21,10 @@ def _run() -> None:
         try:
             from loki.cli.app import app
         except ModuleNotFoundError as error:
-            sys.exit(f"loki: {error.name} is not installed; try: pip install 'loki[server]'")
+            from loki.errors import pip_install
+
+            what = pip_install("loki[server]")
+            sys.exit(f"loki: {error.name} is not installed; try: {what}")
         app(prog_name="loki")
 
 

@@ -32,6 +32,7 @@ from loki.messages.finding import Need
 from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.library import LibraryConfig, LibraryReport
 from loki.messages.log import LogConfig
+from loki.messages.lua_module import PermissionShape
 from loki.messages.script import Limits
 from loki.messages.tree import SupervisorConfig
 from loki.security_setting import access_config
@@ -212,6 +213,12 @@ def check_source(setup: Setup, file: Path, source: str) -> "Checked":
     checker = replace(checker, tools={t.name: t for t in (*others, *tools.scripts, *own.scripts)})
     report = checker.check_source(file, source, (*users, *own.scripts))
     return Checked(own.problems, (report,))
+
+
+def permission_flags() -> frozenset[str]:
+    """Permissions that are just on or off, of the children that come with Loki."""
+    keys = (key for name in Settings().children for key in _child(name).module.permissions)
+    return frozenset(key.name for key in keys if key.shape is PermissionShape.FLAG)
 
 
 def check_upload(file: Path) -> tuple[Problem, ...]:

@@ -1,5 +1,7 @@
 """Every error that Loki names: one code, one hierarchy, the same on both sides of a message."""
 
+import shlex
+import sys
 from collections.abc import Mapping
 from enum import Enum
 from typing import ClassVar
@@ -138,3 +140,8 @@ CLASS_OF_CODE: dict[ErrorCode, type[LokiError]] = {
 def error_of(code: ErrorCode, message: str, details: Mapping[str, str]) -> LokiError:
     """The exception that a `Failure` stands for, of the class that raises this code."""
     return CLASS_OF_CODE.get(code, LokiError)(message, code=code, details=details)
+
+
+def pip_install(*packages: str) -> str:
+    """The command that installs these for the Python that runs; `pip` alone may be another's."""
+    return shlex.join((sys.executable, "-m", "pip", "install", *packages))

@@ -8,7 +8,7 @@ from hel_actor.lua_api import SHARE, STORAGE
 from hel_actor.series import checked_name
 from hel_actor.series_api import SERIES
 from loki.child import Run
-from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable
+from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable, pip_install
 
 # Names of tools begin with a letter or _, so that none of them can be one of these.
 ADHOC = "-adhoc"
@@ -68,6 +68,6 @@ def require_zarr() -> None:
     """Raises: ServiceUnavailable where it is not installed."""
     if find_spec("zarr") is None:
         raise ServiceUnavailable(
-            "time series need zarr, which is not installed: pip install 'loki[series]'",
+            f"time series need zarr, which is not installed: {pip_install('loki[series]')}",
             code=ErrorCode.UNSUPPORTED,
         )

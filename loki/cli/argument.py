@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NoReturn, TypeAlias
@@ -87,9 +88,10 @@ def _integer(text: str) -> int:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         _refuse("a number", text)
+    return number if math.isfinite(number) else _refuse("a finite number", text)
 
 
 def _boolean(text: str) -> bool:

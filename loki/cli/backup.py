@@ -36,8 +36,7 @@ def backup(
     """
     if file == STDOUT and sys.stdout.isatty():
         fail("a backup is no text for a terminal: name a FILE, or redirect it")
-    if file != STDOUT and Path(file).exists() and not force:
-        fail(f"{file} is there already; choose another name, or replace it with --force")
+    keep(file, force=force)
     try:
         with (
             written(file) as target,
@@ -53,6 +52,12 @@ def backup(
         say_json(_json(file, size_bytes, contents))
     elif file != STDOUT:
         say(f"{file}: {size_bytes / MB:.1f} MB, {summary(contents)}")
+
+
+def keep(file: str, *, force: bool) -> None:
+    """Ends the command rather than replace a file unasked."""
+    if file != STDOUT and Path(file).exists() and not force:
+        fail(f"{file} is there already; choose another name, or replace it with --force")
 
 
 def summary(contents: "BackupContents") -> str:

@@ -8,7 +8,7 @@ import typer
 from loki.cli import script as scripts
 from loki.cli.connection import complain, connect, fail, report
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
-from loki.cli.view import Json, say, say_json, show_table
+from loki.cli.view import Json, note, say, say_json, show_table
 
 if TYPE_CHECKING:
     from loki.client import LokiClient, ScriptRevision
@@ -30,15 +30,9 @@ def list_(
         say_json([scripts.capability_json(script) for script in found])
     elif found:
         show_table(
-            ("name", "parameters", "returns", "description", "method"),
+            ("name", "parameters", "returns", "description"),
             (
-                (
-                    s.name,
-                    scripts.signature(s),
-                    scripts.type_name(s.return_type),
-                    s.description,
-                    s.method,
-                )
+                (s.name, scripts.signature(s), scripts.type_name(s.return_type), s.description)
                 for s in found
             ),
         )
@@ -88,20 +82,17 @@ def _show(script: "script_pb2.Script") -> None:
             ("parameter", "type", "range", "description"),
             ((str(p["name"]), str(p["type"]), _range(p), str(p["description"])) for p in plain),
         )
-    permissions = scripts.permissions_of(definition)
-    allowed = (f"{key} = {', '.join(patterns)}" for key, patterns in permissions.items())
-    limits = (
-        f"{key} = {value or 'no limit'}" for key, value in scripts.limits_of(definition).items()
-    )
+    allowed = scripts.permission_words(scripts.permissions_of(definition))
+    limits = scripts.limit_words(scripts.limits_of(definition))
     if script.method:
         say(f"method       {script.method}")
     say(f"revision     {script.revision} ({scripts.origin_name(script.origin)})")
-    say(f"limits       {', '.join(limits)}")
+    say(f"limits       {limits}")
     if definition.idempotent:
         say("idempotent   yes: runs again, once, when its process dies")
     if definition.wait_for_child_ms:
         say(f"waits        up to {definition.wait_for_child_ms} ms for a child that is down")
-    say(f"permissions  {'; '.join(allowed) or 'none'}")
+    say(f"permissions  {allowed}")
     say(f"\n{definition.source.rstrip()}")
 
 
@@ -126,6 +117,8 @@ def register(
 ) -> None:
     """Register the scripts of a file with the server, with their sources."""
     definitions = _read(file, name, returns)
+    if not as_json and (hint := scripts.undeclared(file, definitions[0])):
+        note(hint)
     with connect(server, as_json=as_json) as client:
         failed = [d for d in definitions if not _register(client, d, update, server, as_json)]
     if failed:
@@ -154,6 +147,8 @@ def _register(
         say_json(scripts.script_json(script))
     else:
         verb = "updated" if revision else "registered"
+        if revision == script.revision:
+            verb = "unchanged:"
         say(f"{verb} {script.definition.name}, revision {script.revision}")
     return True
 
@@ -213,11 +208,13 @@ def rollback(
     Also of a script that was removed. Executions under way finish on the revision they began with.
     """
     with connect(server, as_json=as_json) as client:
+        present = _present_revision(client, name)
         script = client.rollback_script(name, revision, expected_revision=expected)
     if as_json:
         say_json(scripts.script_json(script))
     else:
-        say(f"rolled back {script.definition.name}, revision {script.revision}")
+        verb = "unchanged:" if present == script.revision else "rolled back"
+        say(f"{verb} {script.definition.name}, revision {script.revision}")
 
 
 def remove(name: Name, server: Server = DEFAULT_SERVER) -> None:

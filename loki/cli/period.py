@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 UNITS_S = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _LENGTH = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|m|h|d|w)")
 _ROWS = re.compile(r"\d+")
+LAST_FORMS = "give a number of rows from 1 on, or a length of time: 30s, 15min, 24h, 7d or 2w"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,16 @@ def period(last: str, start: str, end: str, now: datetime) -> Period:
     """What `--last`, `--from` and `--to` ask for; "" is not given. Raises: ValueError."""
     end_time = moment(end, now) if end else None
     if not last:
-        return Period(moment(start, now) if start else None, end_time)
+        start_time = moment(start, now) if start else None
+        if start_time and end_time and end_time < start_time:
+            raise ValueError(f"--from {start} is after --to {end}")
+        return Period(start_time, end_time)
     if start:
         raise ValueError("--last and --from exclude each other")
-    if _ROWS.fullmatch(last):
-        if int(last) < 1:
-            raise ValueError("--last is a number of rows from 1 on, or a time such as 24h")
+    if _ROWS.fullmatch(last) and int(last) > 0:
         return Period(None, end_time, int(last))
+    if not _LENGTH.fullmatch(last):
+        raise ValueError(f"--last {last}: {LAST_FORMS}")
     return Period(_before(end_time or now, last), end_time)
 
 

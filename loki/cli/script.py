@@ -1,6 +1,6 @@
 """Scripts of a server as plain data, and files as scripts to register."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -117,6 +117,42 @@ def permissions_of(definition: "script_pb2.ScriptDefinition") -> dict[str, list[
     """The manifest, ordered by key."""
     keys = definition.permissions.keys
     return {key: list(keys[key].patterns) for key in sorted(keys)}
+
+
+def limit_words(limits: Mapping[str, Json]) -> str:
+    """For people. A script without a limit of its own for the disk has that of the device."""
+    words = {"max_disk_mb": "the device's quota"}
+    shown = (f"{key} = {value or words.get(key, 'no limit')}" for key, value in limits.items())
+    return ", ".join(shown)
+
+
+def permission_words(permissions: Mapping[str, Sequence[str]]) -> str:
+    """As people write them, but for the quotes: a switch that is on is true."""
+    from loki import bootstrap
+
+    flags = bootstrap.permission_flags() if ["*"] in permissions.values() else frozenset()
+    shown = (
+        f"{key} = {'true' if key in flags else ', '.join(patterns)}"
+        for key, patterns in permissions.items()
+    )
+    return "; ".join(shown) or "none"
+
+
+def undeclared(file: Path, definition: "script_pb2.ScriptDefinition") -> str:
+    """What to tell of a script that declares nothing, which is hardly meant; else "".
+
+    Raises: ConfigurationError.
+    """
+    from loki.tool.header import header_of
+
+    if file.suffix != ".lua" or header_of(definition.source, file, {}) is not None:
+        return ""
+    returns = type_name(definition.return_type)
+    given = "nothing" if returns == "void" else returns
+    return (
+        f"{file} has no `--- loki:` header: it takes no arguments and returns {given}; "
+        "`loki lua-api` and docs/how-to/write-a-script.md show what to declare"
+    )
 
 
 def origin_name(origin: int) -> str:

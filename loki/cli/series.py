@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli import series_file, series_plot
-from loki.cli.backup import STDOUT
+from loki.cli.backup import STDOUT, keep
 from loki.cli.connection import connect, fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.period import Period, length, period
@@ -134,6 +134,7 @@ def export(
     last: Last = "",
     start: Start = "",
     end: End = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that is there.")] = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Write rows of a time series as CSV to stdout or a file, or as Parquet to a file.
@@ -141,6 +142,7 @@ def export(
     Times are UTC. A file is there wholly or not at all.
     """
     series_file.format_of(output)
+    keep(output, force=force)
     with connect(server, timeout_s=None) as client:
         found, wanted = resolve(client, name), _period(last, start, end)
         counter = series_file.Counter(wanted.rows or found.rows)

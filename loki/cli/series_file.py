@@ -12,6 +12,7 @@ import typer
 
 from loki.cli.backup import written
 from loki.cli.connection import fail
+from loki.errors import pip_install
 
 if TYPE_CHECKING:
     from loki.client import Rows, Series
@@ -35,7 +36,7 @@ def format_of(output: str) -> Write:
     if Path(output).suffix.lower() not in (".parquet", ".pq"):
         return csv
     if find_spec("pyarrow") is None:
-        fail("Parquet needs pyarrow, which is not installed: pip install 'loki[parquet]'")
+        fail(f"Parquet needs pyarrow, which is not installed: {pip_install('loki[parquet]')}")
     return parquet
 
 

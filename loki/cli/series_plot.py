@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from loki.cli.backup import written
 from loki.cli.connection import fail
 from loki.cli.view import say
+from loki.errors import pip_install
 
 if TYPE_CHECKING:
     from loki.client import LokiClient, Series, Window
@@ -55,7 +56,7 @@ def check(output: str) -> None:
     if output and Path(output).suffix.lower() not in PICTURES:
         fail(f"{output}: pictures end in {', '.join(PICTURES)}")
     if output and find_spec("matplotlib") is None:
-        fail("pictures need matplotlib, which is not installed: pip install 'loki[plot]'")
+        fail(f"pictures need matplotlib, which is not installed: {pip_install('loki[plot]')}")
 
 
 def _terminal(series: "Series", ask: Ask, statistic: str) -> bool:

@@ -1,5 +1,6 @@
 """Arguments of a call, checked against what its script declares and completed by its defaults."""
 
+import math
 from collections.abc import Mapping
 
 from loki.core.name import suggest
@@ -46,6 +47,7 @@ def fit(parameter: Parameter, value: ScriptValue) -> ScriptValue:
         expected = _article(parameter.type.value)
         raise _invalid(parameter.name, f"expected {expected}, got {describe(value)}")
     if isinstance(typed, int | float) and not isinstance(typed, bool):
+        _check_finite(parameter, typed)
         _check_range(parameter, typed)
     return typed
 
@@ -104,8 +106,13 @@ def _typed(type_: ValueType, value: ScriptValue) -> ScriptValue:
     return value if type_.value == type_name(value) else None
 
 
+def _check_finite(parameter: Parameter, value: int | float) -> None:
+    """What declares a number counts or measures; without a declared type anything passes."""
+    if parameter.type is ValueType.NUMBER and not math.isfinite(value):
+        raise _invalid(parameter.name, f"expected a finite number, got {value}")
+
+
 def _check_range(parameter: Parameter, value: int | float) -> None:
-    """NaN lies in no range."""
     low, high = parameter.minimum, parameter.maximum
     if (low is not None and not low <= value) or (high is not None and not value <= high):
         raise _invalid(parameter.name, f"expected {_range(low, high)}, got {value}")

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import msgspec
 
-from loki.errors import CompilationError
+from loki.errors import CompilationError, pip_install
 from loki.lua.lint.call import check_calls
 from loki.lua.lint.contract import Contract
 from loki.lua.lint.finding import Finding, Severity, place
@@ -37,7 +37,7 @@ UNREAD = Finding(
     1,
     Severity.WARNING,
     "unread",
-    "only the syntax was checked; for the rest: pip install tree-sitter tree-sitter-lua",
+    f"only the syntax was checked; for the rest: {pip_install('tree-sitter', 'tree-sitter-lua')}",
 )
 """What there is to say where the parser has no wheel and nobody built it."""
 

@@ -107,6 +107,7 @@ class FakeClient:
     loses_connection: LokiClientError | None = None
     revisions: list[ScriptRevision] = field(default_factory=list)
     records: list[ExecutionRecord] = field(default_factory=list)
+    registered_as: str = "r2"
     schema: ServerSchema = field(default_factory=lambda: ServerSchema((), ()))
     log: list[LogRecord] = field(default_factory=list)
     interrupts: bool = False  # Whether Ctrl-C ends the log.
@@ -219,7 +220,7 @@ class FakeClient:
         self.calls.append(("register", made.name, expected_revision))
         if made.name in self.refused:
             raise self.refused[made.name]
-        return script_pb2.Script(definition=made, revision="r2")
+        return script_pb2.Script(definition=made, revision=self.registered_as)
 
     def rollback_script(
         self, name: str, revision: str, *, expected_revision: str = ""

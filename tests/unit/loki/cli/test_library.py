@@ -35,14 +35,11 @@ def test_list_shows_each_script_on_a_line(
     client: Any, loki: Callable[..., Any], make: Callable[..., Any]
 ) -> None:
     client.scripts = {"hello": make("hello", name=1), "zed": make("zed")}
-    client.methods = {"hello": "loki.tools.v1.HelloService/Call"}
     result = loki("list", "*e*")
     assert result.exit_code == 0
     line = next(line for line in result.stdout.splitlines() if "hello" in line)
     assert "name: string" in line
     assert "Does hello" in line
-    assert "loki.tools.v1.HelloService/Call" in line
-    assert "loki.tools" not in next(each for each in result.stdout.splitlines() if "zed" in each)
     assert ("list", "*e*") in client.calls
     assert client.address == DEFAULT_SERVER
 
@@ -51,8 +48,10 @@ def test_list_as_json_is_one_line(
     client: Any, loki: Callable[..., Any], make: Callable[..., Any]
 ) -> None:
     client.scripts = {"hello": make("hello", n=2)}
+    client.methods = {"hello": "loki.tools.v1.HelloService/Call"}
     result = loki("list", "--json")
     (script,) = json.loads(result.stdout)
+    assert script["method"] == "loki.tools.v1.HelloService/Call"
     assert script["name"] == "hello"
     assert script["parameters"][0]["type"] == "integer"
     assert result.stdout.count("\n") == 1
@@ -160,8 +159,20 @@ def test_describe_says_which_limits_there_are_not(
     shown = loki("describe", "plain").stdout
     assert "max_memory_mb = 8" in shown
     assert "max_cpu_time_ms = no limit" in shown
-    assert "max_disk_mb = no limit" in shown
+    assert "max_disk_mb = the device's quota" in shown
     assert json.loads(loki("describe", "plain", "--json").stdout)["limits"]["max_disk_mb"] == 0
+
+
+def test_describe_shows_permissions_as_people_write_them(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"plain": make("plain")}
+    assert "permissions  none\n" in loki("describe", "plain").stdout
+    keys = client.scripts["plain"].permissions.keys
+    keys["storage"].patterns.append("*")
+    keys["sensors"].patterns.append("*")
+    shown = loki("describe", "plain").stdout
+    assert "permissions  sensors = *; storage = true\n" in shown
 
 
 def test_an_unknown_name_is_one_line_on_stderr(client: Any, loki: Callable[..., Any]) -> None:
@@ -191,6 +202,15 @@ def test_register_update_expects_the_present_revision(
     assert ("register", "two", "") in client.calls
 
 
+def test_register_update_tells_what_did_not_change(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any], tool_file: str
+) -> None:
+    client.scripts = {"one": make("one")}
+    client.registered_as = "r1"
+    result = loki("register", tool_file, "--update")
+    assert result.stdout == "unchanged: one, revision r1\nregistered two, revision r1\n"
+
+
 def test_one_refused_script_does_not_stop_the_others(
     client: Any, loki: Callable[..., Any], tool_file: str, errors: Any
 ) -> None:
@@ -204,9 +224,15 @@ def test_one_refused_script_does_not_stop_the_others(
 def test_register_a_lua_file(client: Any, loki: Callable[..., Any], tmp_path: Path) -> None:
     file = tmp_path / "blink.lua"
     file.write_text("return 1")
-    assert loki("register", str(file)).exit_code == 0
-    assert loki("register", str(file), "--name", "flash", "--returns", "integer").exit_code == 0
+    bare = loki("register", str(file))
+    assert "no `--- loki:` header: it takes no arguments and returns nothing" in bare.stderr
+    assert bare.exit_code == 0
+    flash = loki("register", str(file), "--name", "flash", "--returns", "integer")
+    assert "it takes no arguments and returns integer" in flash.stderr
     assert [call[1] for call in client.calls if call[0] == "register"] == ["blink", "flash"]
+    assert loki("register", str(file), "--json").stderr == ""
+    file.write_text("--- loki: return_type = 'integer'\nreturn 1")
+    assert loki("register", str(file)).stderr == ""
 
 
 def test_a_header_that_is_no_toml_is_not_registered(
@@ -321,6 +347,14 @@ def test_rollback(client: Any, loki: Callable[..., Any]) -> None:
         ("rollback", "hello", "r1", ""),
         ("rollback", "hello", "r1", "r2"),
     ]
+
+
+def test_rollback_to_what_is_current(
+    client: Any, loki: Callable[..., Any], make: Callable[..., Any]
+) -> None:
+    client.scripts = {"hello": make("hello")}
+    assert loki("rollback", "hello", "r1").stdout == "unchanged: hello, revision r1\n"
+    assert loki("rollback", "hello", "r0").stdout == "rolled back hello, revision r0\n"
 
 
 def test_remove(client: Any, loki: Callable[..., Any]) -> None:

@@ -83,14 +83,16 @@ def test_periods(last: str, start: str, end: str, wanted: Period) -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "start", "reason"),
+    ("last", "start", "end", "reason"),
     [
-        ("24h", "2h", "exclude each other"),
-        ("0", "", "from 1 on"),
-        ("x", "", "no length of time"),
-        ("999999d", "", "too long"),
+        ("24h", "2h", "", "exclude each other"),
+        ("0", "", "", "--last 0: give a number of rows from 1 on, or a length of time: 30s, "),
+        ("x", "", "", "--last x: give a number of rows from 1 on, or a length of time: 30s, "),
+        ("0s", "", "", "no length of time"),
+        ("999999d", "", "", "too long"),
+        ("", "1h", "2h", "--from 1h is after --to 2h"),
     ],
 )
-def test_periods_that_are_none(last: str, start: str, reason: str) -> None:
+def test_periods_that_are_none(last: str, start: str, end: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        period(last, start, "", NOW)
+        period(last, start, end, NOW)

@@ -153,6 +153,20 @@ def test_an_export_is_a_file_that_is_whole_or_not_there(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_an_export_replaces_a_file_only_when_told(
+    series: FakeSeries, loki: Loki, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("mine")
+    series.batches = [batch(2)]
+    refused = loki("series", "export", "trend/t1", "-o", str(file))
+    assert (refused.exit_code, file.read_text()) == (1, "mine")
+    assert "is there already" in refused.stderr
+    assert "--force" in refused.stderr
+    assert loki("series", "export", "trend/t1", "-o", str(file), "--force").exit_code == 0
+    assert len(file.read_text().splitlines()) == 3
+
+
 def test_an_export_without_a_file_is_csv_on_stdout(series: FakeSeries, loki: Loki) -> None:
     series.batches = [batch(1)]
     assert loki("series", "export", "trend/t1", "--last", "1").stdout_bytes == (

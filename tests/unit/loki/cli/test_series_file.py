@@ -69,7 +69,7 @@ def test_without_pyarrow_the_error_says_what_to_install(
     monkeypatch.setattr(series_file, "find_spec", lambda name: None)
     with pytest.raises(typer.Exit):
         format_of("a.parquet")
-    assert "pip install 'loki[parquet]'" in capsys.readouterr().err
+    assert f"{sys.executable} -m pip install 'loki[parquet]'" in capsys.readouterr().err
 
 
 def test_a_group_is_as_long_as_it_must_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """A time series as a picture."""
 
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def test_pictures_that_cannot_be_made_are_refused_first(
     check("")
     with pytest.raises(typer.Exit):
         check("t.png")
-    assert "pip install 'loki[plot]'" in capsys.readouterr().err
+    assert f"{sys.executable} -m pip install 'loki[plot]'" in capsys.readouterr().err
 
 
 def test_a_title_without_a_unit() -> None:

@@ -73,6 +73,8 @@ def test_s_2_1_2_only_these_are_converted(
         (ValueType.INTEGER, 2.0**63, "expected an integer, got number"),
         (ValueType.INTEGER, math.nan, "expected an integer, got number nan"),
         (ValueType.INTEGER, math.inf, "expected an integer, got number inf"),
+        (ValueType.NUMBER, math.nan, "expected a finite number, got nan"),
+        (ValueType.NUMBER, -math.inf, "expected a finite number, got -inf"),
         (ValueType.INTEGER, True, "expected an integer, got boolean True"),
         (ValueType.INTEGER, "3", "expected an integer, got string '3'"),
         (ValueType.INTEGER, 2**63, "does not fit in 64 bits"),
