@@ -42,6 +42,11 @@ def need() -> Need:
     return need
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Tests are named alike in every process that collects them: gzip puts the time into bytes."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
     """The last line but one says how many tests did not run for want of something."""

@@ -114,7 +114,9 @@ class TestView:
         assert file.name == "loki/v1/execution.proto"
         assert any(each.leading_comments for each in file.source_code_info.location)
 
-    @pytest.mark.parametrize("name", [*STATIC, "google.rpc.ErrorInfo", "google.rpc.BadRequest"])
+    @pytest.mark.parametrize(
+        "name", [*sorted(STATIC), "google.rpc.ErrorInfo", "google.rpc.BadRequest"]
+    )
     def test_whatever_a_client_meets_can_be_resolved(self, name: str) -> None:
         assert files(view().answer(Request(file_containing_symbol=name)))
 
