@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 NODE_MODULES := tests/e2e/node/node_modules/.installed
 
-.PHONY: run demo test fuzz supervision kills connections check format bench proto clean
+.PHONY: run demo test fuzz supervision kills connections check format bench docs proto clean
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED) ## Serve the examples on simulated hardware.
@@ -33,12 +33,13 @@ kills: $(INSTALLED_DEV) ## Kill Loki, or Hel alone, while all stores are written
 connections: $(INSTALLED_DEV) ## Idle connections of clients, very many: make connections COUNT=10000
 	LOKI_CONNECTIONS=$(or $(COUNT),10000) $(BIN)/python -m pytest -s tests/e2e/test_connections.py
 
-check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs.
+check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs and reference.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python docs/generate.py --check
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
@@ -46,6 +47,9 @@ format: $(INSTALLED_DEV)
 
 bench: $(INSTALLED_DEV) ## Ratios to a bare gRPC echo, measured in the same run.
 	$(BIN)/python -m benchmarks
+
+docs: $(INSTALLED_DEV) ## Generate docs/reference/settings.md from the models of the settings.
+	$(BIN)/python docs/generate.py
 
 proto: $(INSTALLED_DEV) ## Generate loki/v1 from proto/.
 	$(BIN)/python proto/generate.py

@@ -59,25 +59,25 @@ ChildModel = TypeVar("ChildModel", bound=BaseModel)
 class CeilingSettings(Table):
     """What no tool may exceed; 0 is no ceiling where 0 is allowed."""
 
-    max_execution_time_ms: Positive = 600_000
-    max_cpu_time_ms: Whole = 0
-    max_cpu_percent: Percent = 100
+    max_execution_time_ms: Positive = 600_000  # Wall time of a run, waiting included.
+    max_cpu_time_ms: Whole = 0  # CPU time of a run.
+    max_cpu_percent: Percent = 100  # Percent of the whole device, all its cores; throttles.
     max_memory_mb: Positive = 256  # MiB of Lua heap.
-    max_disk_mb: Whole = 0  # MiB
-    max_output_kb: Whole = 8192  # KiB
-    max_calls_in_flight: Whole = 256
+    max_disk_mb: Whole = 0  # MiB that it keeps.
+    max_output_kb: Whole = 8192  # KiB that it prints.
+    max_calls_in_flight: Whole = 256  # Calls of a run that wait for answers at once.
 
 
 class ResourceLimitSettings(Table):
-    """What a tool gets that asks for nothing."""
+    """What a tool gets that asks for nothing; 0 is no limit where 0 is allowed."""
 
-    max_execution_time_ms: Positive = 5000
-    max_cpu_time_ms: Whole = 0
-    max_cpu_percent: Percent = 50
-    max_memory_mb: Positive = 10
-    max_disk_mb: Whole = 0
-    max_output_kb: Whole = 256
-    max_calls_in_flight: Whole = 16
+    max_execution_time_ms: Positive = 5000  # Wall time of a run, waiting included.
+    max_cpu_time_ms: Whole = 0  # CPU time of a run.
+    max_cpu_percent: Percent = 50  # Percent of the whole device, all its cores; throttles.
+    max_memory_mb: Positive = 10  # MiB of Lua heap.
+    max_disk_mb: Whole = 0  # MiB that it keeps; 0 leaves it to the quota of the device.
+    max_output_kb: Whole = 256  # KiB that it prints.
+    max_calls_in_flight: Whole = 16  # Calls of a run that wait for answers at once.
     ceiling: CeilingSettings = CeilingSettings()
 
     @model_validator(mode="after")
@@ -94,8 +94,8 @@ class ResourceLimitSettings(Table):
 
 class QueueSettings(Table):
     max_length: Positive = 1000  # Runs that may wait for a runner.
-    max_runners: Annotated[int, Field(ge=1, le=256)] = 16
-    runners: Whole = 0  # Kept warm; 0 is one for each core.
+    max_runners: Annotated[int, Field(ge=1, le=256)] = 16  # Processes that run scripts.
+    runners: Whole = 0  # Of them, kept warm; 0 is one for each core.
 
     @field_validator("runners")
     @classmethod
@@ -110,27 +110,28 @@ class SupervisionSettings(Table):
     """How many restarts are too many, and how soon a hang is noticed."""
 
     intensity: Whole = 3  # Restarts of Loki's parts within period_s; one more and all starts anew.
-    period_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    period_s: Annotated[float, Field(gt=0, le=3600)] = 5.0  # See intensity.
     heartbeat_ms: Annotated[int, Field(ge=0, le=60_000)] = 500  # Three missed is a hang; 0 is off.
 
 
 class LoggingSettings(Table):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
-    max_file_mb: Annotated[int, Field(ge=1, le=1024)] = 5  # MiB
-    files: Annotated[int, Field(ge=1, le=100)] = 2  # The newest counts.
+    """This and worse is logged."""
+    max_file_mb: Annotated[int, Field(ge=1, le=1024)] = 5  # MiB of each file.
+    files: Annotated[int, Field(ge=1, le=100)] = 2  # So many are kept; the newest counts.
 
 
 class Settings(Table):
     """All settings of one device."""
 
-    grpc_port: Annotated[int, Field(ge=0, le=65535)] = 50070  # 0 is any free one.
-    grpc_host: str = "127.0.0.1"  # Or "unix:PATH", a socket.
-    children: tuple[str, ...] = DEFAULT_CHILDREN  # Module names.
-    script_storage_path: str = ""  # "" is the folder of the tool file.
+    grpc_port: Annotated[int, Field(ge=0, le=65535)] = 50070  # TCP; 0 is any free one.
+    grpc_host: str = "127.0.0.1"  # An IP address, or "unix:PATH", a socket.
+    children: tuple[str, ...] = DEFAULT_CHILDREN  # Modules of the parts that scripts can call.
+    script_storage_path: str = ""  # Folder of scripts; "" is that of the tool file.
     script_cache_size: Annotated[int, Field(ge=0, le=10_000)] = 100
     """Compiled scripts that each runner keeps, within 8 MiB; 0 keeps none."""
-    state_dir: str = DEFAULT_STATE_DIR
-    tools: str = DEFAULT_TOOLS
+    state_dir: str = DEFAULT_STATE_DIR  # Folder of all that Loki keeps.
+    tools: str = DEFAULT_TOOLS  # The tool file.
     resource_limits: ResourceLimitSettings = ResourceLimitSettings()
     queue: QueueSettings = QueueSettings()
     supervision: SupervisionSettings = SupervisionSettings()

@@ -15,13 +15,14 @@ class GrpcSettings(Table):
     max_message_mb: Annotated[int, Field(ge=1, le=64)] = 4  # MiB of one request.
     max_metadata_kb: Annotated[int, Field(ge=8, le=1024)] = 16  # KiB of one call's headers.
     max_concurrent_streams: Annotated[int, Field(ge=1, le=100_000)] = 1000  # Of a connection.
-    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000
+    max_connections: Annotated[int, Field(ge=1, le=100_000)] = 1000  # Of all clients together.
     max_connection_idle_s: Seconds = 3600  # Without a call; 0 is for ever.
     max_connection_age_s: Seconds = 0  # Then it is to be opened anew; 0 is never.
     max_connection_age_grace_s: Seconds = 60  # Of the calls that are under way then.
-    keepalive_s: Annotated[int, Field(ge=1, le=7200)] = 60  # Short enough for NAT.
-    keepalive_timeout_s: Annotated[int, Field(ge=1, le=600)] = 20
-    min_ping_interval_s: Annotated[int, Field(ge=0, le=3600)] = 10  # Who pings more is cut off.
+    keepalive_s: Annotated[int, Field(ge=1, le=7200)] = 60  # Between pings; few enough for NAT.
+    keepalive_timeout_s: Annotated[int, Field(ge=1, le=600)] = 20  # For the answer to a ping.
+    min_ping_interval_s: Annotated[int, Field(ge=0, le=3600)] = 10
+    """Of clients' pings; who sends more is cut off."""
 
     def config(self) -> GrpcConfig:
         """What the gateway is told."""

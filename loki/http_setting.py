@@ -15,7 +15,7 @@ from loki.tool.problem import Breach, Table, broken
 
 
 class HttpSettings(Table):
-    port: Annotated[int | None, Field(ge=0, le=65535)] = None  # None serves no HTTP; 0: any free.
+    port: Annotated[int | None, Field(ge=0, le=65535)] = None  # None: no HTTP; 0: any free.
     allowed_origins: tuple[str, ...] = ()  # Of web pages that may call.
 
     @field_validator("allowed_origins", mode="before")

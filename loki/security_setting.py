@@ -51,19 +51,19 @@ Amount = Annotated[int, Field(ge=0, le=2**31 - 1)]
 class QuotaSettings(Table):
     """How much one principal may ask for; 0 is no bound."""
 
-    requests_per_s: Annotated[float, Field(ge=0, le=1e6)] = 100.0
-    request_kb_per_s: Amount = 8192  # KiB
-    runs_in_flight: Amount = 16
+    requests_per_s: Annotated[float, Field(ge=0, le=1e6)] = 100.0  # Calls in a second.
+    request_kb_per_s: Amount = 8192  # KiB of requests in a second.
+    runs_in_flight: Amount = 16  # Executions at once, queued ones too.
     scripts: Amount = 200  # Registered ones.
 
 
 class OwnQuotaSettings(Table):
-    """As QuotaSettings; what is left out is as for everybody."""
+    """As `[security.quotas]`; what is left out is as for everybody."""
 
-    requests_per_s: Annotated[float | None, Field(ge=0, le=1e6)] = None
-    request_kb_per_s: Amount | None = None
-    runs_in_flight: Amount | None = None
-    scripts: Amount | None = None
+    requests_per_s: Annotated[float | None, Field(ge=0, le=1e6)] = None  # Calls in a second.
+    request_kb_per_s: Amount | None = None  # KiB of requests in a second.
+    runs_in_flight: Amount | None = None  # Executions at once, queued ones too.
+    scripts: Amount | None = None  # Registered ones.
 
     @model_serializer(mode="wrap")
     def _what_is_set(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
@@ -86,7 +86,7 @@ class PrincipalSettings(Table):
     token_file: str = ""  # Path of a file that nobody else may read.
     token_env: str = ""  # Name of an environment variable; the token never stands here itself.
     certificate: str = ""  # Common name or subject alternative name of a client certificate.
-    roles: tuple[RoleWord, ...] = ("read",)
+    roles: tuple[RoleWord, ...] = ("read",)  # What it may do; each may also see what there is.
     scripts: tuple[str, ...] = EVERY_SCRIPT  # Globs over names.
     quotas: OwnQuotaSettings = OwnQuotaSettings()
 
@@ -129,7 +129,7 @@ class SecuritySettings(Table):
     default_permissions: dict[str, object] = {}  # Of tools without a manifest.
     adhoc_permissions: dict[str, object] = {}  # Of source sent along with a call.
     tls_certificate: str = ""  # PEM files; the certificate with its chain.
-    tls_key: str = ""
+    tls_key: str = ""  # PEM file of the certificate's key.
     tls_client_ca: str = ""  # With it every client needs a certificate of this authority.
     anonymous_loopback: bool = True  # Whether this device calls without credentials, as `local`.
     quotas: QuotaSettings = QuotaSettings()  # Of each principal; `local` has none.

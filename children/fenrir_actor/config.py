@@ -22,34 +22,34 @@ class _Settings(BaseModel):
 class Constant(_Settings):
     """Always the same value."""
 
-    shape: Literal["constant"] = "constant"
-    value: FiniteFloat
+    shape: Literal["constant"] = "constant"  # Which waveform it is.
+    value: FiniteFloat  # In the sensor's unit.
 
 
 class Sine(_Settings):
     """Swings by `amplitude` around `mean`, once in `period_s`."""
 
-    shape: Literal["sine"] = "sine"
-    mean: FiniteFloat
-    amplitude: FiniteFloat
-    period_s: Period
+    shape: Literal["sine"] = "sine"  # Which waveform it is.
+    mean: FiniteFloat  # In the sensor's unit, as all others.
+    amplitude: FiniteFloat  # The most that it is away from the mean.
+    period_s: Period  # Seconds.
 
 
 class Ramp(_Settings):
     """From `start` to `stop` in `period_s`, then again from `start`."""
 
-    shape: Literal["ramp"] = "ramp"
-    start: FiniteFloat
-    stop: FiniteFloat
-    period_s: Period
+    shape: Literal["ramp"] = "ramp"  # Which waveform it is.
+    start: FiniteFloat  # Where it begins.
+    stop: FiniteFloat  # Where it ends.
+    period_s: Period  # Seconds.
 
 
 class Steps(_Settings):
     """Each of `values` for `step_s`, then again from the first."""
 
-    shape: Literal["steps"] = "steps"
-    values: tuple[FiniteFloat, ...] = Field(min_length=1, max_length=10_000)
-    step_s: Period
+    shape: Literal["steps"] = "steps"  # Which waveform it is.
+    values: tuple[FiniteFloat, ...] = Field(min_length=1, max_length=10_000)  # In turn.
+    step_s: Period  # Seconds of each.
 
 
 Waveform = Annotated[Constant | Sine | Ramp | Steps, Field(discriminator="shape")]
@@ -58,9 +58,9 @@ Waveform = Annotated[Constant | Sine | Ramp | Steps, Field(discriminator="shape"
 class Sensor(_Settings):
     """A sensor of the simulated board. A reading outside minimum to maximum is an error."""
 
-    unit: str = Field(default="", max_length=16)
-    minimum: FiniteFloat
-    maximum: FiniteFloat
+    unit: str = Field(default="", max_length=16)  # Such as C; for people.
+    minimum: FiniteFloat  # Of what is plausible.
+    maximum: FiniteFloat  # Likewise.
     waveform: Waveform
 
     @model_validator(mode="after")
@@ -77,7 +77,7 @@ class Actuator(_Settings):
     """
 
     kind: Literal["level", "switch"]  # 0 to 1, or on and off
-    safe: Annotated[float, Field(ge=0, le=1)] | None = None
+    safe: Annotated[float, Field(ge=0, le=1)] | None = None  # Where it goes, 0 to 1.
 
     @model_validator(mode="after")
     def _switch_is_on_or_off(self) -> Self:
@@ -105,9 +105,9 @@ def _actuators() -> dict[str, Actuator]:
 class FenrirConfig(_Settings):
     """The board. Each default describes a small simulated one; a key that is set replaces it."""
 
-    backend: Literal["simulated"] = "simulated"
+    backend: Literal["simulated"] = "simulated"  # What drives the board.
     line_count: int = Field(default=28, ge=1, le=512)  # Lines 0 to line_count - 1.
-    line_names: dict[Name, int] = {"led": 17, "button": 4}
+    line_names: dict[Name, int] = {"led": 17, "button": 4}  # GPIO lines by name.
     safe_levels: dict[Name, bool] = {}
     """Line name -> level after each run that has written it, and after a restart of Fenrir."""
     sensors: dict[Name, Sensor] = Field(default_factory=_sensors)

@@ -12,7 +12,7 @@ class JormungandrConfig(BaseModel):
 
     timeout_s: float = Field(default=10.0, gt=0, le=300)  # From name look-up to last byte.
     max_response_mb: int = Field(default=4, ge=1, le=8)  # MiB, after decompression.
-    max_redirects: int = Field(default=5, ge=0, le=20)
+    max_redirects: int = Field(default=5, ge=0, le=20)  # That a request follows.
     ca_file: str = ""  # PEM file of certificate authorities to trust beside the system's.
 
     @field_validator("ca_file")
