@@ -60,7 +60,9 @@ def fill_nested(proto: value_pb2.ScriptValue, value: Value, place: str, depth: i
             for index, item in enumerate(value, start=1):
                 fill(proto.array_value.items.add(), item, f"{place}[{index}]", depth)
         case _:
-            raise ValueError(f"{place}: a {type(value).__name__} is no value a script can hold")
+            kind = type(value).__name__
+            article = "an" if kind[0] in "aeiouAEIOU" else "a"
+            raise ValueError(f"{place}: {article} {kind} is no value a script can hold")
 
 
 def in_range(value: int, place: str) -> int:

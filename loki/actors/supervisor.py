@@ -162,6 +162,8 @@ class Supervisor(ParentRole):
         """Of a child that nobody had told to stop."""
         if not isinstance(event, words.Exited) or before.life is words.Life.ENDING:
             return
+        if before.life is words.Life.BOOTING and self._state.life is not words.Life.BOOTING:
+            return  # Whoever started us is told why, and tells it.
         child = before.find(event.name)
         if child is not None and child.incarnation == event.incarnation and not child.stop:
             reason = child.last_word or event.reason

@@ -12,6 +12,7 @@ import typer
 
 from loki.cli import handshake
 from loki.cli.credential import files
+from loki.cli.option import DEFAULT_SERVER
 from loki.cli.view import Json, note, printable, say, usage_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def connect(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
     from loki.client import LokiClient, LokiClientError
 
+    if ":" not in server:
+        fail(f"--server {server!r}: write HOST:PORT, such as {DEFAULT_SERVER}, or unix:PATH")
     try:
         shown = files().read()
         with LokiClient(server, timeout_s=timeout_s, credentials=shown, patience_s=0) as client:

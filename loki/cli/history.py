@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loki.cli.connection import complain, connect
+from loki.cli.connection import complain, connect, fail
 from loki.cli.execution import show_output
-from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.option import DEFAULT_SERVER, AsJson, Server, number
 from loki.cli.view import Json, jsonable, note, say, say_json, show_table, text_of, usage_line
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ def executions(
     state: Annotated[
         str, typer.Option(metavar="STATE", help="Only queued, running, finished or failed ones.")
     ] = "",
-    most: Annotated[int, typer.Option("--most", min=1, metavar="N", help="At most so many.")] = FEW,
+    most: Annotated[
+        int, typer.Option("--most", parser=number(int, 1), metavar="N", help="At most so many.")
+    ] = FEW,
     server: Server = DEFAULT_SERVER,
     as_json: AsJson = False,
 ) -> None:
@@ -54,8 +56,15 @@ def executions(
 
 def cancel(execution: Id, server: Server = DEFAULT_SERVER, as_json: AsJson = False) -> None:
     """End an execution; its caller is told that it was cancelled."""
+    from loki.client import LokiClientError
+
     with connect(server, as_json=as_json) as client:
-        client.cancel(execution)
+        try:
+            client.cancel(execution)
+        except LokiClientError as error:
+            if as_json or "cause" not in error.details:
+                raise
+            fail(f"{error.message}: there is nothing to cancel")
     if as_json:
         say_json({"cancelled": execution})
     else:

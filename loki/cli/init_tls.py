@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from loki.cli.connection import fail
+from loki.cli.option import number
 from loki.cli.view import say
 
 MOST_DAYS = 3650
@@ -31,7 +32,10 @@ Tokens = Annotated[
     list[str] | None,
     typer.Option("--token", metavar="NAME", help="Make a token for a principal of that name."),
 ]
-Days = Annotated[int, typer.Option(min=1, max=MOST_DAYS, help="How long certificates hold.")]
+Days = Annotated[
+    int,
+    typer.Option(parser=number(int, 1, MOST_DAYS), metavar="N", help="How long certificates hold."),
+]
 
 
 def init_tls(

@@ -8,7 +8,7 @@ import typer
 from loki.cli import script as scripts
 from loki.cli.connection import complain, connect, fail, report
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
-from loki.cli.view import Json, note, say, say_json, show_table
+from loki.cli.view import Json, list_width, note, say, say_json, show_table
 
 if TYPE_CHECKING:
     from loki.client import LokiClient, ScriptRevision
@@ -31,10 +31,7 @@ def list_(
     elif found:
         show_table(
             ("name", "parameters", "returns", "description"),
-            (
-                (s.name, scripts.signature(s), scripts.type_name(s.return_type), s.description)
-                for s in found
-            ),
+            scripts.list_rows(found, list_width()),
         )
     else:
         say("no scripts" if pattern == "*" else f"no script's name matches {pattern}")

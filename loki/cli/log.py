@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli.connection import ANSWER_TIMEOUT_S, connect, follow_report
-from loki.cli.option import DEFAULT_SERVER, AsJson, Server, completion_of, metavar_of, one_of
+from loki.cli.option import (
+    DEFAULT_SERVER,
+    AsJson,
+    Server,
+    completion_of,
+    metavar_of,
+    number,
+    one_of,
+)
 from loki.cli.view import Json, note, printable, say, say_json
 
 if TYPE_CHECKING:
@@ -42,7 +50,14 @@ Incident = Annotated[
     str, typer.Option("--incident", metavar="ID", help="Only this bug, as an error named it.")
 ]
 Lines = Annotated[
-    int, typer.Option("--lines", "-n", min=0, max=2000, help="Begin with so many of the newest.")
+    int,
+    typer.Option(
+        "--lines",
+        "-n",
+        parser=number(int, 0, 2000),
+        metavar="N",
+        help="Begin with so many of the newest.",
+    ),
 ]
 
 

@@ -1,5 +1,6 @@
 """Options that many commands share."""
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ import typer
 DEFAULT_SERVER = "127.0.0.1:50070"
 
 Chosen = TypeVar("Chosen", bound=StrEnum)
+Amount = TypeVar("Amount", int, float)
 
 
 def one_of(choices: type[Chosen]) -> Callable[[str], Chosen]:
@@ -21,6 +23,25 @@ def one_of(choices: type[Chosen]) -> Callable[[str], Chosen]:
         except ValueError:
             known = ", ".join(f"'{choice}'" for choice in choices)
             raise typer.BadParameter(f"{word!r} is not one of {known}.") from None
+
+    return parse
+
+
+def number(
+    read: Callable[[str], Amount], least: Amount, most: Amount | None = None
+) -> Callable[[str], Amount]:
+    """A parser for an option that is a number (`read` is int or float) from `least` to `most`."""
+    kind = "a whole number" if read is int else "a number"
+    span = f"of {least} or more" if most is None else f"from {least} to {most}"
+
+    def parse(word: str) -> Amount:
+        try:
+            found = read(word)
+        except ValueError:
+            found = least - 1
+        if least <= found <= (found if most is None else most) and math.isfinite(found):
+            return found
+        raise typer.BadParameter(f"{word!r} is not {kind} {span}.")
 
     return parse
 
@@ -63,5 +84,10 @@ Pairs = Annotated[
 Stream = Annotated[bool, typer.Option("--stream", help="Show events while the script runs.")]
 TimeoutS = Annotated[
     float | None,
-    typer.Option("--timeout", min=0.001, metavar="S", help="Give up after this many seconds."),
+    typer.Option(
+        "--timeout",
+        parser=number(float, 0.001),
+        metavar="S",
+        help="Give up after this many seconds.",
+    ),
 ]

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from loki.v1 import script_pb2
 
 
+AROUND_COLUMNS = 3 * 3 + 3
+"""Characters between the four columns of a list, and beside them."""
+LEAST_DESCRIPTION = 20
+
+
 def type_name(value_type: int) -> str:
     """A declared type as in tool files; "any" where none is declared."""
     from loki.v1 import script_pb2
@@ -51,6 +56,26 @@ def signature(script: "script_pb2.ScriptCapability | script_pb2.ScriptDefinition
             word += f" = {jsonable(from_proto(parameter.default_value))}"
         words.append(word if parameter.required or " = " in word else word + "?")
     return ", ".join(words)
+
+
+def list_rows(
+    scripts: "Sequence[script_pb2.ScriptCapability]", width: int
+) -> list[tuple[str, ...]]:
+    """Name, parameters, result and description; the two long ones are cut so that rows fit."""
+    rows = [
+        (script.name, cut(signature(script), width * 2 // 5), type_name(script.return_type))
+        for script in scripts
+    ]
+    used = sum(max(map(len, column)) for column in zip(*rows, strict=True)) + AROUND_COLUMNS
+    room = max(width - used, LEAST_DESCRIPTION)
+    return [
+        (*row, cut(script.description, room)) for row, script in zip(rows, scripts, strict=True)
+    ]
+
+
+def cut(text: str, width: int) -> str:
+    """The start of the text, with an ellipsis where that is not all."""
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
 def parameter_json(parameter: "script_pb2.ParameterDefinition") -> dict[str, Json]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from loki.cli.connection import fail
-from loki.cli.option import DEFAULT_SERVER, AsJson, Config
+from loki.cli.option import DEFAULT_SERVER, AsJson, Config, number
 from loki.cli.view import Json, say, say_json
 
 if TYPE_CHECKING:
     from loki.bootstrap import Running
 
+port_of = number(int, 0, 65535)
+PORTS = "0..65535"
 ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104  # Compared with, not bound.
 
 
@@ -25,11 +27,14 @@ def serve(
         Path | None, typer.Option("--tools", metavar="PATH", help="The tool file to serve.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")
+        int | None,
+        typer.Option("--port", parser=port_of, metavar=PORTS, help="0 takes any free one."),
     ] = None,
     http_port: Annotated[
         int | None,
-        typer.Option("--http-port", min=0, max=65535, help="Serve HTTP and JSON too; 0 is any."),
+        typer.Option(
+            "--http-port", parser=port_of, metavar=PORTS, help="Serve HTTP and JSON too; 0 is any."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

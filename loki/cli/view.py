@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 PIPE_WIDTH = 1000
+LIST_WIDTH = 100
 CONTROLS = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 """What a terminal would obey; a script may print anything."""
 KEPT = {ord("\n"), ord("\t")}
@@ -119,6 +120,11 @@ def show_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(printable(cell), STYLES.get(cell, "")) for cell in row))
     console().print(table)
+
+
+def list_width() -> int:
+    """Columns of a table that is cut to fit: those of a wide terminal, or LIST_WIDTH."""
+    return max(LIST_WIDTH, console().width) if sys.stdout.isatty() else LIST_WIDTH
 
 
 def console() -> "Console":

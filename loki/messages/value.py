@@ -54,4 +54,10 @@ def check(value: ScriptValue, place: str = "value", depth: int = 0) -> None:
             for key, item in value.items():
                 check(item, f"{place}.{key}", depth + 1)
         case _:
-            raise InvalidArgument(f"{place}: a {type(value).__name__} is no script value")
+            raise InvalidArgument(f"{place}: {named(value)} is no script value")
+
+
+def named(value: object) -> str:
+    """What kind of thing it is, with its article, where no script can hold it."""
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiouAEIOU' else 'a'} {kind}"

@@ -41,7 +41,7 @@ def test_empty_arrays_and_objects_are_told_apart_from_null() -> None:
     ("value", "place"),
     [
         (2**63, "x: .*64 bits"),
-        ({"a": [0, object()]}, r"x\.a\[2\]: a object"),
+        ({"a": [0, object()]}, r"x\.a\[2\]: an object"),
         ({"a": {1: 2}}, r"a key of x\.a: 1"),
         (["\ud800"], r"x\[1\]: not valid Unicode"),
         ({1, 2}, "x: a set"),

@@ -169,3 +169,27 @@ def test_what_the_server_refuses_is_one_line(
     result = loki(*words)
     assert result.exit_code == 1
     assert result.stderr == "EXECUTION_NOT_FOUND: no execution 'x1' is known\n"
+
+
+def test_one_that_ended_cannot_be_cancelled(client: Any, loki: Callable[..., Any]) -> None:
+    client.error = LokiClientError(
+        "execution 'x1' has ended already (finished)",
+        code=grpc.StatusCode.NOT_FOUND,
+        reason="EXECUTION_NOT_FOUND",
+        details={"execution": "x1", "cause": "finished"},
+    )
+    result = loki("cancel", "x1")
+    told = "execution 'x1' has ended already (finished): there is nothing to cancel\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", told)
+    error = json.loads(loki("cancel", "x1", "--json").stderr)["error"]
+    assert error["reason"] == "EXECUTION_NOT_FOUND"
+
+
+@pytest.mark.parametrize("server", ["", "localhost"])
+def test_a_server_without_a_port_is_refused(
+    client: Any, loki: Callable[..., Any], server: str
+) -> None:
+    result = loki("executions", "--server", server)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"--server {server!r}: write HOST:PORT, such as 127.0.0.1:")
+    assert client.calls == []

@@ -8,6 +8,8 @@ import tomli
 
 from loki.cli.script import (
     build_definition,
+    cut,
+    list_rows,
     read_definition,
     read_definitions,
     script_json,
@@ -180,3 +182,33 @@ def test_a_lua_file_without_a_header_gives_nothing_unless_told(tmp_path: Path) -
     file.write_text("return 1")
     made = read_definition(file, "", "")
     assert (made.name, type_name(made.return_type)) == ("beep", "void")
+
+
+def capability(**fields: Any) -> script_pb2.ScriptCapability:
+    made = script_pb2.ScriptCapability(name="a", return_type=script_pb2.VALUE_TYPE_VOID)
+    made.MergeFrom(script_pb2.ScriptCapability(**fields))
+    return made
+
+
+def test_a_list_is_cut_to_its_width() -> None:
+    long = capability(name="long", description="word " * 40)
+    for number in range(9):
+        long.parameters.add(name=f"parameter{number}", type=script_pb2.VALUE_TYPE_STRING)
+    short = capability(description="Short")
+    first, second = list_rows([long, short], 100)
+    assert first[1].startswith("parameter0: string?, ")
+    assert first[1].endswith("…")
+    assert second == ("a", "", "void", "Short")
+    for row in (first, second):
+        assert sum(map(len, row)) + 3 * 3 <= 100
+    (wide,) = list_rows([long], 1000)
+    assert wide[3] == long.description
+    (narrow,) = list_rows([long], 10)
+    assert len(narrow[3]) <= 20
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"), [("abc", 3, "abc"), ("abcd", 3, "ab…"), ("a bcd", 3, "a…")]
+)
+def test_what_is_too_long_is_cut(text: str, width: int, shown: str) -> None:
+    assert cut(text, width) == shown

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.errors import InvalidArgument
-from loki.messages.value import MAX_DEPTH, ScriptValue, pack, unpack
+from loki.messages.value import MAX_DEPTH, ScriptValue, check, pack, unpack
 
 scalars = (
     st.none()
@@ -50,3 +50,11 @@ def test_deep_nesting_is_refused() -> None:
         value = [value]
     with pytest.raises(InvalidArgument, match="nested deeper than 32"):
         pack(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"), [(object(), "x: an object is"), ({1}, "x: a set is"), (1j, "x: a complex")]
+)
+def test_what_no_script_can_hold_is_named(value: object, named: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"^{named}"):
+        check(value, "x")  # type: ignore[arg-type]
