@@ -128,14 +128,20 @@ def _guess(text: str) -> Argument:
 
 def _json(text: str) -> Argument:
     try:
-        value: Argument = json.loads(text, parse_constant=_no_json)
+        value: Argument = json.loads(text, parse_constant=_not_finite, parse_float=_finite)
     except RecursionError:
         raise ValueError("nested too deep") from None
     return value
 
 
-def _no_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _finite(text: str) -> float:
+    """JSON has no infinity, but for numbers that are too large for a float."""
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)
+
+
+def _not_finite(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no finite number")
 
 
 def _refuse(expected: str, text: str) -> NoReturn:
