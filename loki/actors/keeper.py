@@ -22,6 +22,7 @@ from loki.clock import Clock, SystemClock
 from loki.core import reboot
 from loki.core.reboot import Reboots
 from loki.errors import LokiError
+from loki.messages.gateway import GatewayReport
 from loki.messages.tree import SupervisorConfig
 
 GRACE_S = 1.5  # Of the two seconds that a stop may take.
@@ -137,7 +138,8 @@ class Keeper:
         if self._cause:
             log.warning("%s; started again, %s", self._cause, self._reboots.text)
             self._cause = ""
-        self._manager.tell("READY=1", f"STATUS=serving at {details.get('gateway', 'nowhere')}")
+        address = GatewayReport.of(details.get("gateway", "")).grpc or "nowhere"
+        self._manager.tell("READY=1", f"STATUS=serving at {address}")
 
     async def _serve(self, asked: asyncio.Event, starter: Starter) -> None:
         """Meanwhile the service manager hears that it does, and the log is kept within its size."""
