@@ -42,6 +42,8 @@ Statistic = Annotated[
     typer.Option(metavar="NAME", help="mean, min, max, sum, count, first, last, or such as p95."),
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Replace a FILE that is there.")]
+
 app = typer.Typer(help="See, draw and export the time series that scripts keep.")
 
 
@@ -106,10 +108,12 @@ def plot(
     output: Annotated[
         str, typer.Option(metavar="FILE.png", help="A picture in place of the terminal's.")
     ] = "",
+    force: Force = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Draw a time series in the terminal, or as a picture with what it had between the means."""
     series_plot.check(output)
+    keep(output or STDOUT, force=force)
     with connect(server, timeout_s=None) as client:
         found, wanted = resolve(client, name), _period(last, start, end)
         first = _first(client, found, wanted)
@@ -134,7 +138,7 @@ def export(
     last: Last = "",
     start: Start = "",
     end: End = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace a FILE that is there.")] = False,
+    force: Force = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
     """Write rows of a time series as CSV to stdout or a file, or as Parquet to a file.

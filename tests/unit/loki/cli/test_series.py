@@ -153,6 +153,19 @@ def test_an_export_is_a_file_that_is_whole_or_not_there(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_picture_replaces_a_file_only_when_told(
+    series: FakeSeries, loki: Loki, tmp_path: Path
+) -> None:
+    file = tmp_path / "t.png"
+    file.write_text("mine")
+    series.windows = [window(0, 1.0), window(1, 2.0)]
+    refused = loki("series", "plot", "trend/t1", "--output", str(file))
+    assert (refused.exit_code, file.read_text()) == (1, "mine")
+    assert "--force" in refused.stderr
+    assert loki("series", "plot", "trend/t1", "--output", str(file), "--force").exit_code == 0
+    assert file.read_bytes().startswith(b"\x89PNG")
+
+
 def test_an_export_replaces_a_file_only_when_told(
     series: FakeSeries, loki: Loki, tmp_path: Path
 ) -> None:
