@@ -34,6 +34,12 @@ def pids_of(server: LokiServer, target: str) -> list[int]:
     return sorted(p for p, name in named.items() if target in (name, name.partition("-")[0]))
 
 
+def pid_of(server: LokiServer, part: str) -> int:
+    """Of the one process of that part."""
+    (pid,) = pids_of(server, part)
+    return pid
+
+
 def own_name_of(pid: int) -> str:
     """Empty for one that was forked just now, and is still called like its parent."""
     name = name_of(pid)

@@ -6,7 +6,6 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +15,7 @@ from fenrir_actor.ledger import Ledger
 
 from loki.client import LokiClient, LokiClientError, Result
 from loki.testing import LokiServer
+from tests.e2e.census import pid_of
 
 CONFIG = """
 [children_config.fenrir]
@@ -81,8 +81,7 @@ def client(server: LokiServer) -> Iterator[LokiClient]:
 
 def end(server: LokiServer, sent: signal.Signals) -> None:
     """Of Fenrir; wait until it is gone."""
-    pids = server.pids()
-    (pid,) = [p for p in pids if Path(f"/proc/{p}/comm").read_text() == "loki:fenrir\n"]
+    pid = pid_of(server, "fenrir")
     pidfd = os.pidfd_open(pid)
     os.kill(pid, sent)
     assert select.select([pidfd], [], [], PATIENCE_S)[0]

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
+from tests.e2e.census import pid_of
 
 READ = "return fenrir:sensor_read('t1')"
 TOOLS = f"""
@@ -71,11 +71,6 @@ def server() -> Iterator[LokiServer]:
 def client(server: LokiServer) -> Iterator[LokiClient]:
     with server.client() as connected:
         yield connected
-
-
-def pid_of(server: LokiServer, name: str) -> int:
-    (pid,) = (p for p in server.pids() if Path(f"/proc/{p}/comm").read_text() == f"loki:{name}\n")
-    return pid
 
 
 @contextmanager

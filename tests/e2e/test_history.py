@@ -4,12 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from loki.client import ExecutionRecord, LokiClient, LokiClientError
 from loki.testing import LokiServer
+from tests.e2e.census import pid_of
 
 TOOLS = """
 [[tools]]
@@ -66,11 +66,6 @@ def until(look: Callable[[], ExecutionRecord], state: str) -> ExecutionRecord:
         if found.state == state:
             return found
     pytest.fail(f"it never was {state}")
-
-
-def pid_of(server: LokiServer, name: str) -> int:
-    (pid,) = (p for p in server.pids() if Path(f"/proc/{p}/comm").read_text() == f"loki:{name}\n")
-    return pid
 
 
 def failing(client: LokiClient, name: str, **arguments: int) -> LokiClientError:

@@ -22,6 +22,7 @@ import pytest
 from loki.client import ExecutionRecord, LokiClient, LokiClientError
 from loki.testing import LokiServer
 from loki.v1 import service_pb2, service_pb2_grpc
+from tests.e2e.census import pid_of
 
 TOOLS = """
 [[tools]]
@@ -76,11 +77,6 @@ def patiently(ask: Callable[[], ExecutionRecord]) -> ExecutionRecord:
         except LokiClientError as error:
             if error.code_name != "UNAVAILABLE" or time.monotonic() > end_s:
                 raise
-
-
-def pid_of(server: LokiServer, name: str) -> int:
-    (pid,) = (p for p in server.pids() if Path(f"/proc/{p}/comm").read_text() == f"loki:{name}\n")
-    return pid
 
 
 def ended(pid: int) -> None:

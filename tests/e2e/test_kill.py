@@ -12,6 +12,7 @@ import pytest
 from loki.client import LokiClient, LokiClientError
 from loki.errors import ServiceUnavailable
 from loki.testing import LokiServer
+from tests.e2e.census import pids_of
 
 TOOLS = """
 [[tools]]
@@ -46,14 +47,6 @@ def client(server: LokiServer) -> Iterator[LokiClient]:
         yield connected
 
 
-def pids_named(server: LokiServer, name: str) -> list[int]:
-    return [
-        pid
-        for pid in server.pids()
-        if Path(f"/proc/{pid}/comm").read_text().strip() == f"loki:{name}"[:15]
-    ]
-
-
 def served_again(call: Callable[[], object], excuses: tuple[str, ...]) -> bool:
     """Call until it works; meanwhile only these codes, which tell callers to try again."""
     end = time.monotonic() + PATIENCE_S
@@ -83,7 +76,7 @@ def test_a_run_whose_runner_is_killed_is_answered_and_the_next_works(
 ) -> None:
     with client.stream("napper") as events:
         next(events)
-        for pid in (p for n in range(1, 9) for p in pids_named(server, f"runner-{n}")):
+        for pid in (p for n in range(1, 9) for p in pids_of(server, f"runner-{n}")):
             kill(pid)
         with pytest.raises(LokiClientError) as caught:
             list(events)
@@ -107,13 +100,13 @@ def test_s_3_1_3_a_killed_child_is_seen_and_comes_back(
 def test_a_killed_part_comes_back_with_its_scripts(
     server: LokiServer, client: LokiClient, part: str
 ) -> None:
-    (pid,) = pids_named(server, part)
+    (pid,) = pids_of(server, part)
     kill(pid)
     assert served_again(lambda: client.execute("one").value, ("UNAVAILABLE",))
 
 
 def test_a_killed_gateway_comes_back_on_its_port(server: LokiServer, client: LokiClient) -> None:
-    (pid,) = pids_named(server, "gateway")
+    (pid,) = pids_of(server, "gateway")
     kill(pid)
 
     def call() -> object:

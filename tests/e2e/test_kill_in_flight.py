@@ -7,13 +7,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import grpc
 import pytest
 
 from loki.client import LokiClient, LokiClientError, Result
 from loki.testing import LokiServer
+from tests.e2e.census import pid_of
 
 TOOLS = """
 [[tools]]
@@ -62,7 +62,7 @@ def page() -> Iterator[socket.socket]:
 
 def kill(server: LokiServer, name: str) -> None:
     """And wait until it is gone."""
-    (pid,) = [p for p in server.pids() if Path(f"/proc/{p}/comm").read_text() == f"loki:{name}\n"]
+    pid = pid_of(server, name)
     pidfd = os.pidfd_open(pid)
     os.kill(pid, signal.SIGKILL)
     assert select.select([pidfd], [], [], PATIENCE_S)[0]

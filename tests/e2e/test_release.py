@@ -6,12 +6,12 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
+from tests.e2e.census import pid_of
 
 CONFIG = """
 [children_config.fenrir]
@@ -99,11 +99,6 @@ def kill(pid: int) -> None:
     os.close(pidfd)
 
 
-def part(server: LokiServer, name: str) -> int:
-    (pid,) = [p for p in server.pids() if Path(f"/proc/{p}/comm").read_text() == f"loki:{name}\n"]
-    return pid
-
-
 def runner_of(client: LokiClient, script: str) -> int:
     (record,) = [r for r in client.list_executions(state="running") if r.script == script]
     return record.runner_pid
@@ -148,7 +143,7 @@ def test_a_runner_that_dies_while_the_board_restarts_leaves_nothing_taken(
     with client.stream("hold") as events:
         next(events)
         runner = runner_of(client, "hold")
-        kill(part(server, "fenrir"))
+        kill(pid_of(server, "fenrir"))
         kill(runner)
         with pytest.raises(LokiClientError):
             list(events)
@@ -160,7 +155,7 @@ def test_runs_of_a_dispatcher_that_died_hold_no_line(
 ) -> None:
     with client.stream("hold") as events:
         next(events)
-        kill(part(server, "dispatcher"))
+        kill(pid_of(server, "dispatcher"))
         with pytest.raises(LokiClientError):
             list(events)
     assert soon(lambda: client.execute("one").value == 1)
@@ -177,7 +172,7 @@ def test_runs_of_a_dispatcher_that_died_hold_no_connection(
             connection, _ = page.accept()
             connection.settimeout(PATIENCE_S)
             assert connection.recv(65536).startswith(b"GET ")
-            kill(part(server, "dispatcher"))
+            kill(pid_of(server, "dispatcher"))
             with connection:
                 assert connection.recv(1) == b""
             with pytest.raises(LokiClientError):
