@@ -90,7 +90,7 @@ def test_a_child_killed_in_the_middle_of_a_call_fails_that_call(
     server: LokiServer, client: LokiClient, page: socket.socket
 ) -> None:
     with client.stream("fetch", {"url": url_of(page)}) as events, taken(page):
-        kill(server, "jormungand")
+        kill(server, "jormungandr")
         with pytest.raises(LokiClientError) as caught:
             list(events)
     assert (caught.value.code_name, caught.value.reason) == ("UNAVAILABLE", "CHILD_DOWN")
