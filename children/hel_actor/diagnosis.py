@@ -89,8 +89,12 @@ class Leftovers:
     copy: bool = False
 
 
-def of_database(facts: DatabaseFacts) -> Iterator[Finding]:
+def of_database(facts: DatabaseFacts, *, has_series: bool) -> Iterator[Finding]:
+    """`has_series` says whether there are files of series, which no database is without."""
     subject = "hel.sqlite"
+    if not facts.exists and has_series:
+        yield Finding(Need.PERSON, subject, "is missing, though series/ has data", RESTORE)
+        return
     if not facts.exists:
         yield Finding(Need.NOBODY, subject, "is not there yet; Loki makes it")
         return
@@ -163,7 +167,8 @@ def of_series(
         if "~" in name:
             text, remedy = "was kept aside", "remove it when nobody needs it"
         else:
-            text, remedy = "the database has no such series", "move it away, or remove it"
+            text = "the database has no such series"
+            remedy = f"{RESTORE} if rows are missing; zarr reads these; else move it away"
         chunks = max((len(numbers) for numbers in group.size_bytes.values()), default=0)
         yield Finding(Need.PERSON, subject, f"{text}; it has {chunks} chunks", remedy)
     yield Finding(Need.NOBODY, "series", f"{count} of them")

@@ -47,9 +47,10 @@ def _look(settings: Place, deep: bool) -> tuple[Finding, ...]:
         return ()
     bounds = Bounds(settings.history_rows, settings.history_days * DAY_NS, settings.history_mb * MB)
     database, series = observation.database(state / DATABASE, bounds, deep=deep)
-    findings = [*diagnosis.of_database(database)]
-    if database.history is not None:  # Else nothing is known of the series.
-        findings += diagnosis.of_series(series, observation.groups(state / SERIES))
+    groups = observation.groups(state / SERIES)
+    findings = [*diagnosis.of_database(database, has_series=bool(groups))]
+    if database.history is not None or not database.exists:  # Else nothing is known of the series.
+        findings += diagnosis.of_series(series, groups)
     findings += diagnosis.of_jail(observation.jail(state / FILES))
     findings += diagnosis.of_leftovers(observation.leftovers(state))
     return tuple(findings)

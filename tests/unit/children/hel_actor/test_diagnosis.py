@@ -41,7 +41,7 @@ def bad(findings: Any) -> list[tuple[Need, str]]:
 
 
 def test_a_sound_database_is_told_of() -> None:
-    found = list(of_database(SOUND))
+    found = list(of_database(SOUND, has_series=True))
     assert bad(found) == []
     assert [(each.subject, each.text) for each in found] == [
         ("hel.sqlite", "2.0 MB, schema 4"),
@@ -84,13 +84,19 @@ def test_a_sound_database_is_told_of() -> None:
     ],
 )
 def test_each_trouble_of_the_database(changes: Any, need: Need, text: str) -> None:
-    found = list(of_database(replace(SOUND, **changes)))
+    found = list(of_database(replace(SOUND, **changes), has_series=True))
     assert bad(found) == [(need, text)]
     assert all(each.remedy for each in found if each.need is not Need.NOBODY)
 
 
 def test_no_database_is_none_yet() -> None:
-    assert bad(of_database(DatabaseFacts(exists=False))) == []
+    assert bad(of_database(DatabaseFacts(exists=False), has_series=False)) == []
+
+
+def test_a_database_that_is_missing_beside_series_is_a_loss() -> None:
+    assert bad(of_database(DatabaseFacts(exists=False), has_series=True)) == [
+        (Need.PERSON, "is missing, though series/ has data")
+    ]
 
 
 def test_a_sound_series_is_only_counted() -> None:
