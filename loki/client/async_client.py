@@ -19,10 +19,8 @@ from loki.client.reflection import METHODS, Request, Response
 from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.stream import EXECUTION_HEADER
 from loki.client.system_event import SystemEvent, kind_number, system_event_of
+from loki.client.tools import AS_IT_IS
 from loki.v1 import device_pb2, script_pb2, service_pb2, service_pb2_grpc
-
-AS_IT_IS: Any = None
-"""Bytes are neither serialized nor parsed."""
 
 
 class AsyncExecutionStream(AsyncEvents[Event]):

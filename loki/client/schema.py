@@ -13,10 +13,10 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
-from google.protobuf.descriptor_pool import DescriptorPool
 
 from loki.client.descriptor_files import read_files
 from loki.client.error import error_of
+from loki.client.file_pool import in_order, pool_of
 from loki.client.json_schema import request_schema, response_schema
 from loki.client.proto_text import default_json_name, proto_text
 from loki.client.scope import names_of
@@ -27,7 +27,6 @@ WELL_KNOWN = "google/protobuf/"
 """Every compiler brings these along."""
 FILE_NAME = re.compile(r"(?:[A-Za-z0-9_-]+/)*[A-Za-z0-9_-]+\.proto")
 SCRIPT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-MOST_DEPTH = 50
 IS_IMPORT = bytes((0xD2, 0xF6, 0x03, 0x02, 0x08, 0x01))
 """Field 8042 of a file, in it field 1: true. Source: buf/alpha/image/v1/image.proto."""
 
@@ -112,39 +111,6 @@ def wanted_services(
     """The API's own and those of the scripts, as far as they are there."""
     typed = set(map(service_of, scripts))
     return [name for name in there if name in typed or name.startswith(API)]
-
-
-def in_order(files: Mapping[str, FileDescriptorProto]) -> Iterator[FileDescriptorProto]:
-    """By name, but each after all that it imports. Raises: ValueError."""
-    begun: set[str] = set()
-    done: set[str] = set()
-
-    def visit(name: str, depth: int = 0) -> Iterator[FileDescriptorProto]:
-        if name in done:
-            return
-        if name in begun or name not in files:
-            raise ValueError(f"{name[:100]!r} imports itself, or is missing")
-        if depth > MOST_DEPTH:
-            raise ValueError(f"{name[:100]!r} is imported more than {MOST_DEPTH} deep")
-        begun.add(name)
-        for imported in sorted(files[name].dependency):
-            yield from visit(imported, depth + 1)
-        done.add(name)
-        yield files[name]
-
-    for name in sorted(files):
-        yield from visit(name)
-
-
-def pool_of(files: Iterable[FileDescriptorProto]) -> DescriptorPool:
-    """Raises: ValueError."""
-    pool = DescriptorPool()
-    for file in files:
-        try:
-            pool.AddSerializedFile(file.SerializeToString())
-        except TypeError as error:
-            raise ValueError(f"{file.name[:100]}: {error}") from None
-    return pool
 
 
 def imports_of(

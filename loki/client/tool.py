@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
@@ -15,6 +14,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from loki.client.error import LokiClientError
 from loki.client.event import Event, event_of
+from loki.client.file_pool import in_order, pool_of
 from loki.v1 import service_pb2, value_pb2
 from loki.v1_name import camel_case, snake_case
 from loki.v1_value import Plain, Value, from_proto, in_range, to_proto, utf8
@@ -67,11 +67,10 @@ class ToolSchema:
     def __init__(self, tool: str, files: Iterable[bytes]) -> None:
         """`files` are the FileDescriptorProto of the service, first, and all that it imports.
 
-        Raises: KeyError where they do not define the service.
+        Raises: ValueError for files that define nothing valid; KeyError without the service.
         """
         own, *_ = parsed = [FileDescriptorProto.FromString(file) for file in files]
-        pool = descriptor_pool.DescriptorPool()
-        add_all(pool, parsed)
+        pool = pool_of(in_order({file.name: file for file in parsed}))
         self.tool = tool
         self.service = service_of(tool)
         service = pool.FindServiceByName(self.service)
@@ -159,21 +158,6 @@ class ToolSchema:
         untyped.result.usage.MergeFromString(result.usage.SerializeToString())
         untyped.result.output.truncated = result.output_truncated
         return event_of(untyped)
-
-
-def add_all(pool: descriptor_pool.DescriptorPool, files: Iterable[FileDescriptorProto]) -> None:
-    """Each after those that it imports. Raises: KeyError for one that is missing."""
-    left = {file.name: file for file in files}
-
-    def add(name: str) -> None:
-        file = left.pop(name, None)
-        if file is not None:
-            for dependency in file.dependency:
-                add(dependency)
-            pool.AddSerializedFile(file.SerializeToString())
-
-    for name in tuple(left):
-        add(name)
 
 
 def paragraph(comment: str) -> str:

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 
@@ -31,21 +31,8 @@ AS_IT_IS: Any = None
 """Bytes are neither serialized nor parsed."""
 
 
-class Link(Protocol):
-    """What scripts as functions need of a client."""
-
-    def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
-        """Send a request by a method. Raises: LokiClientError."""
-
-    def raw_stream(self, path: str, request: bytes, timeout_s: float | None) -> Any:
-        """Begin a call that is answered by a stream."""
-
-    def reflect(self, request: Request) -> Response:
-        """Ask server reflection. Raises: LokiClientError."""
-
-
 class ChannelLink:
-    """By a channel of gRPC."""
+    """What scripts as functions need of a client, by its channel."""
 
     def __init__(
         self, channel: grpc.Channel, call: Callable[[Any, Any, float | None], Any]
@@ -58,6 +45,7 @@ class ChannelLink:
         self._path = next(self._reflection)
 
     def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
+        """Send a request by a method. Raises: LokiClientError."""
         method = self._methods.get(path)
         if method is None:
             method = self._methods[path] = self._channel.unary_unary(path, AS_IT_IS, AS_IT_IS)
@@ -65,9 +53,11 @@ class ChannelLink:
         return response
 
     def raw_stream(self, path: str, request: bytes, timeout_s: float | None) -> Any:
+        """Begin a call that is answered by a stream."""
         return self._channel.unary_stream(path, AS_IT_IS, AS_IT_IS)(request, timeout=timeout_s)
 
     def reflect(self, request: Request) -> Response:
+        """Ask server reflection. Raises: LokiClientError."""
         method = self._channel.stream_stream(
             self._path,
             request_serializer=Request.SerializeToString,
@@ -197,7 +187,7 @@ class Tools:
     Nothing here has a name of its own that a script could have.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: ChannelLink) -> None:
         self._link = link
         self._schemas: dict[str, ToolSchema] = {}
 
