@@ -1,6 +1,7 @@
 """The composition root: settings in, a running system out; and the way down again."""
 
 import importlib
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +42,7 @@ from loki.tool.document import read_text
 from loki.tool.file import Tools, read_source, read_tools
 from loki.tool.header import dropped
 from loki.tool.problem import Problem
+from loki.tool.redaction import redacted
 from loki.tool.rule import Rules
 
 if TYPE_CHECKING:
@@ -102,7 +104,7 @@ def load(config: Path | None, tools: Path | None) -> Setup:
         modules=modules,
         watch=True,
         keeper=keeper,
-        settings=loaded.settings.to_json(),
+        settings=json.dumps(redacted(loaded.settings.model_dump(mode="json"))),
         default_permissions=loaded.permissions("default_permissions", modules),
         default_limits=loaded.settings.limits(),
         ceiling=loaded.settings.ceiling(),
