@@ -28,7 +28,7 @@ def learned(server: LokiServer) -> dict[str, dict[str, Any]]:
     return {fact["step"]: fact for fact in map(json.loads, lines)}
 
 
-def test_a_platform_learns_what_the_device_is(learned: dict[str, Any]) -> None:
+def test_s_r_8_a_platform_learns_what_the_device_is(learned: dict[str, Any]) -> None:
     facts = learned["capabilities"]
     assert (facts["service"], facts["version"]) == ("loki", __version__)
     assert facts["cores"] >= 1

@@ -132,6 +132,23 @@ def test_python_finds_types_and_comments_in_a_pool(
     assert "What comes back" in comments
 
 
+def test_s_3_1_9_the_messages_of_the_contract_are_found(
+    database: ProtoReflectionDescriptorDatabase,
+) -> None:
+    pool = DescriptorPool(database)
+    for name in (
+        "ParameterDefinition",
+        "ScriptCapability",
+        "ChildServiceInfo",
+        "ScriptInput",
+        "ScriptOutput",
+        "ScriptChunk",
+        "ScriptResult",
+        "ScriptError",
+    ):
+        assert pool.FindMessageTypeByName(f"loki.v1.{name}").fields, name
+
+
 def test_s_2_1_3_capabilities_and_reflection_agree(
     client: LokiClient, database: ProtoReflectionDescriptorDatabase
 ) -> None:

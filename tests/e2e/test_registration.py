@@ -125,7 +125,7 @@ def test_s_3_1_5_what_was_acknowledged_is_there_after_a_kill_of_all(state_dir: P
 
 
 @pytest.mark.parametrize("victims", [("hel",), ("library",), ("hel", "library")])
-def test_registrations_outlive_those_who_keep_them(
+def test_s_3_3_1_registrations_outlive_those_who_keep_them(
     server: LokiServer, victims: tuple[str, ...]
 ) -> None:
     name, revision = f"of_{'_'.join(victims)}", ""

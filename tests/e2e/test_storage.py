@@ -47,6 +47,34 @@ script = { inline = "return hel:fs_list_dir('.')" }
 permissions = { files = "r" }
 
 [[tools]]
+name = "tour"
+return_type = "object"
+script = { inline = \"\"\"
+local bytes = 'a\\\\0b\\\\255'
+hel:fs_create_dir('a/b')
+hel:fs_write('a/b/one.bin', bytes)
+hel:fs_write('a/b/two.bin', 'gone')
+hel:fs_delete('a/b/two.bin')
+hel:storage_set('kept', loki.bytes(bytes))
+hel:storage_set('removed', 1)
+hel:storage_remove('removed')
+hel:cache_set('first', loki.bytes(bytes))
+hel:cache_set('second', 2)
+hel:cache_set('third', 3)
+local cached = hel:cache_get('first') == bytes
+hel:cache_invalidate('second')
+local second, third = hel:cache_get('second'), hel:cache_get('third')
+hel:cache_invalidate_all()
+return {
+  binary = hel:fs_read('a/b/one.bin') == bytes and hel:storage_get('kept') == bytes and cached,
+  files = hel:fs_list_dir('a/b'),
+  keys = hel:storage_keys(),
+  invalidated = second == nil and third == 3,
+  all_invalidated = hel:cache_get('first') == nil and hel:cache_get('third') == nil,
+}\"\"\" }
+permissions = { files = "rw", storage = true }
+
+[[tools]]
 name = "store"
 return_type = "void"
 script = { inline = "hel:storage_set('held', 1)" }
@@ -83,6 +111,17 @@ def test_s_8_3_1_one_of_many_gets_what_nobody_has(client: LokiClient) -> None:
     assert client.execute("own", {"who": "another", "release": True}).value is False
     assert client.execute("own", {"who": owner, "release": True}).value is True
     assert client.execute("own", {"who": "another"}).value is True
+
+
+def test_s_8_5_1_a_script_uses_every_store(client: LokiClient) -> None:
+    toured = client.execute("tour").value
+    assert toured == {
+        "binary": True,
+        "files": ["one.bin"],
+        "keys": ["kept"],
+        "invalidated": True,
+        "all_invalidated": True,
+    }
 
 
 def test_s_8_2_1_a_file_grows_and_is_described(client: LokiClient) -> None:
