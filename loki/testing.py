@@ -27,7 +27,8 @@ DEATH_TIMEOUT_S = 2.0  # Nothing of Loki outlives its starter by more.
 class LokiServer:
     """One `loki serve` on a free port with a state directory of its own.
 
-    Leaving the `with` block stops it and leaves no process behind, also when the body raised.
+    Leaving the `with` block stops it and leaves no process behind, also when the body raised. When
+    this process is killed, the server stops too.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class LokiServer:
         self._environment = environment or {}
         self._log_path = self.folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._mourner: subprocess.Popen[bytes] | None = None  # Ends the server when we are gone.
         self._watched: dict[int, int] = {}  # pid -> pidfd
 
     def _file(self, name: str, content: str | Path) -> Path:
@@ -101,6 +103,11 @@ class LokiServer:
                 start_new_session=True,  # Ctrl-C in a test run is ours to pass on.
             )
         try:
+            self._mourner = subprocess.Popen(  # noqa: S603
+                ["/bin/sh", "-c", 'read -r _; kill "$0"', str(self.pid)],
+                stdin=subprocess.PIPE,  # Its other end is ours, and closed by our death.
+                start_new_session=True,
+            )
             ready = json.loads(self._first_line())
             self.address, self.tools = ready["address"], tuple(ready["tools"])
             self.http = ready.get("http", "")
@@ -203,11 +210,19 @@ class LokiServer:
         try:
             self._watch()
         finally:
+            self._dismiss_mourner()
             process.kill()
             process.wait()
             self._kill_watched()
             self._stdout().close()
             self._process = None
+
+    def _dismiss_mourner(self) -> None:
+        """While the server's pid is still its own."""
+        if self._mourner is not None:
+            self._mourner.kill()
+            self._mourner.communicate()
+            self._mourner = None
 
     def _kill_watched(self) -> None:
         for pidfd in self._watched.values():

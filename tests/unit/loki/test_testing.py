@@ -1,7 +1,10 @@
 """LokiServer against servers that misbehave: whatever they do, no process is left."""
 
 import os
+import select
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,6 +61,31 @@ def test_s_1_2_5_a_good_server_leaves_nothing() -> None:
         folder, pid = server.folder, server.pid
     assert start_of(pid) == 0
     assert not folder.exists()
+
+
+KILLED = """
+from tests.unit.loki.test_testing import POLITE, Server
+import signal
+with Server(POLITE) as server:
+    print(server.pid, server.folder, flush=True)
+    signal.pause()
+"""
+PATIENCE_S = 10.0
+
+
+def test_s_1_2_5_a_killed_test_run_leaves_nothing_running() -> None:
+    command = [sys.executable, "-c", KILLED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        pid, folder = run.stdout.readline().split()
+        pidfd = os.pidfd_open(int(pid))
+        run.kill()
+    ended = select.select([pidfd], [], [], PATIENCE_S)[0]
+    if not ended:
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)
+    shutil.rmtree(folder)
+    assert ended
 
 
 def test_s_1_2_5_a_process_that_outlives_the_server_is_killed_and_told() -> None:
