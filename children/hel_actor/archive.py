@@ -11,6 +11,7 @@ Only the worker thread of the series imports this: it brings numpy and zarr alon
 """
 
 import json
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore, MemoryStore
 
 from hel_actor.column import Columns
+from hel_actor.damage import DamagedChunk, is_lasting, reason
 from hel_actor.storage import Storage, is_partial, partial, replace_file
 from loki.errors import IoError
 
@@ -35,6 +38,8 @@ SLACK_BYTES = 65_536
 """What a chunk's file may be larger than its rows: nothing that grows without bound is opened."""
 ROW_BYTES = 8
 DIGITS = frozenset("0123456789")
+UNREADABLE = (OSError, ValueError, TypeError, KeyError, RuntimeError, BaseZarrError)
+"""What zarr and its codecs raise for files that are not what was written."""
 
 Document = dict[str, Any]
 
@@ -106,30 +111,55 @@ class Archive:
 
         Arrays that are not asked for are zero.
 
-        Raises: IoError that names the file that is missing, damaged or not ours.
+        Raises: DamagedChunk for the first file that is missing, damaged or not ours; IoError.
         """
         try:
             if self._described(place) != _descriptions(place):  # Somebody edited it just now.
                 self.publish(place)
-            self._check_files(place, first, count)
-            start = (first - place.dropped) * place.chunk_rows
-            rows = slice(start, start + count * place.chunk_rows)
-            found = {name: np.asarray(self._open(place, name)[rows]) for name in arrays}
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, BaseZarrError) as error:
-            raise IoError(f"the files of '{place.name}' cannot be read: {error}") from error
+            found = {name: self._column(place, name, first, count) for name in arrays}
+        except UNREADABLE as error:
+            if damaged := self._damaged(place, first, count, arrays):
+                raise damaged from error
+            raise IoError(f"the files of '{place.name}' cannot be read: {reason(error)}") from error
         zeros = np.zeros(count * place.chunk_rows, np.uint8)
         return Columns(*(found.get(name, zeros) for name in ARRAYS))
+
+    def _damaged(
+        self, place: Place, first: int, count: int, arrays: Sequence[str]
+    ) -> DamagedChunk | None:
+        """The first of these chunks that cannot be read by itself."""
+        for number in range(first, first + count):
+            for name in arrays:
+                try:
+                    self._column(place, name, number, 1)
+                except UNREADABLE as error:
+                    file = self._file(place, name, number).relative_to(self._folder.parent)
+                    if is_lasting(error):
+                        return DamagedChunk(number, str(file), reason(error))
+        return None
+
+    def _column(self, place: Place, name: str, first: int, count: int) -> npt.NDArray[Any]:
+        """Raises: those of UNREADABLE."""
+        for number in range(first, first + count):
+            self._check_file(place, name, number)
+        start = (first - place.dropped) * place.chunk_rows
+        return np.asarray(self._open(place, name)[start : start + count * place.chunk_rows])
+
+    def _file(self, place: Place, name: str, number: int) -> Path:
+        return self.path(place) / name / "c" / str(number - place.dropped)
 
     def _open(self, place: Place, name: str) -> "zarr.Array[Any]":
         return zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
 
-    def _check_files(self, place: Place, first: int, count: int) -> None:
-        """Zarr takes a missing chunk for one of fill values, and a huge one for what it says."""
-        for name in ARRAYS:
-            for number in range(first, first + count):
-                file = self.path(place) / name / "c" / str(number - place.dropped)
-                if file.lstat().st_size > place.chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
-                    raise ValueError(f"{file} is larger than what was written")
+    def _check_file(self, place: Place, name: str, number: int) -> None:
+        """Zarr takes a missing or empty one for fill values, and a huge one for what it says."""
+        status = self._file(place, name, number).lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is no plain file")
+        if not status.st_size:
+            raise ValueError("it is empty")
+        if status.st_size > place.chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
+            raise ValueError("it is larger than what was written")
 
     def _make_directories(self, place: Place) -> None:
         """A new group needs the ones above it, for whoever opens them all at once."""

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 RETRY_AFTER_S = 5.0
 """A full disk is not asked, and complained of, with every row."""
+DAMAGED_AFTER_S = 600.0
+"""Windows of rows that are damaged wait until a person, or forgetting old rows, has seen to it."""
 
 
 class Custodian:
@@ -44,6 +46,7 @@ class Custodian:
         self._lock = Lock()
         self._files_due: set[int] = set()  # Series that are looked at soon.
         self._coarsening: set[int] = set()
+        self._damaged: dict[int, float] = {}  # Source -> when to look again, by the same clock.
         self._again_s = 0.0  # When to try again, on the monotonic clock.
 
     def begin(self) -> None:
@@ -70,17 +73,22 @@ class Custodian:
     def coarsen(self, source: int) -> None:
         """Let the coarser series of this one have what is complete."""
         with self._lock:
-            under_way = source in self._coarsening
+            damaged = self._clock.monotonic_s() < self._damaged.get(source, 0.0)
+            if damaged or source in self._coarsening:
+                return
             self._coarsening.add(source)
-        if not under_way:
-            steps = self._coarsener.coarsen(source, self.appended)
-            answer = self._turns.ask(steps, lambda: None)
-            answer.add_done_callback(lambda done: self._coarsened(source, done))
+        answer = self._turns.ask(self._coarsener.coarsen(source, self.appended), lambda: None)
+        answer.add_done_callback(lambda done: self._coarsened(source, done))
 
     def _coarsened(self, source: int, done: "Future[None]") -> None:
+        error = done.exception()
+        damaged = isinstance(error, LokiError) and error.code is ErrorCode.DATA_LOSS
         with self._lock:
             self._coarsening.discard(source)
-        self._logged(done.result)
+            if damaged:  # The store has told it, and all other series are well.
+                self._damaged[source] = self._clock.monotonic_s() + DAMAGED_AFTER_S
+        if not damaged:
+            self._logged(done.result)
 
     def _look(self, series_id: int) -> None:
         """Let its rows become files, if they may."""

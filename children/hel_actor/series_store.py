@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor import downsampling, journal, series
+from hel_actor import damage, downsampling, journal, series
+from hel_actor.damage import DamagedChunk
 from hel_actor.series import Chunk, Retention, Span
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
@@ -106,6 +107,7 @@ class SeriesStore:
         self._storage = storage or Disk()
         self._opened: Archive | None = None
         self._recovered: set[int] = set()
+        self._damaged: set[tuple[int, int]] = set()  # Series and chunk of which the log has told.
         self._stopping = False
         self._held = False
 
@@ -241,7 +243,7 @@ class SeriesStore:
         Whatever happens between two blocks is allowed for; what was forgotten meanwhile is left
         out.
 
-        Raises: IoError; ServiceUnavailable after `stop`.
+        Raises: IoError, also DATA_LOSS; ServiceUnavailable after `stop`.
         """
         if not snapshot.chunks:
             return
@@ -257,11 +259,23 @@ class SeriesStore:
             first = max(start, known.dropped)
             if first >= start + count:
                 continue
-            rows = self._archive().read(
-                self._place(known), first, start + count - first, arrays or ARRAYS
-            )
+            place = self._place(known)
+            try:
+                rows = self._archive().read(place, first, start + count - first, arrays or ARRAYS)
+            except DamagedChunk as found:
+                raise self._told(snapshot, found) from found
             inside = np.flatnonzero((rows.times >= within.start_ns) & (rows.times < within.end_ns))
             yield Part(inside + first * chunk_rows, rows.only(inside), left[start + count - 1])
+
+    def _told(self, snapshot: Snapshot, found: DamagedChunk) -> IoError:
+        """What its caller is told, and the log, but that only once."""
+        known = snapshot.series
+        chunk = next(each for each in snapshot.chunks if each.number == found.number)
+        error = damage.told(f"{known.namespace}/{known.name}", chunk, found)
+        if (known.id, chunk.number) not in self._damaged:
+            self._damaged.add((known.id, chunk.number))
+            self._log.error("%s", error)
+        return error
 
     def _snapshot(
         self, find: Callable[[sqlite3.Connection], journal.Series], reading: Reading

@@ -55,6 +55,7 @@ STATUS_OF: Mapping[ErrorCode, grpc.StatusCode] = {
     ErrorCode.ORIGIN: CODE.PERMISSION_DENIED,
     ErrorCode.SCRIPT_PERMISSION: CODE.PERMISSION_DENIED,
     ErrorCode.IO: CODE.UNKNOWN,  # A script's own failed call; not to be retried blindly.
+    ErrorCode.DATA_LOSS: CODE.DATA_LOSS,
     ErrorCode.NOT_FOUND: CODE.NOT_FOUND,
     ErrorCode.UNSUPPORTED: CODE.UNIMPLEMENTED,
     ErrorCode.CONFIGURATION: CODE.FAILED_PRECONDITION,

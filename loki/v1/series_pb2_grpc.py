@@ -30,8 +30,9 @@ class SeriesServiceStub:
 
     A row is a time, a value and a quality. The errors are as of LokiService; beside those named with
     each method there are CHILD_DISABLED where the child that keeps data is switched off, CHILD_DOWN
-    while it restarts, UNSUPPORTED where the device cannot keep time series, and IO for files that
-    are damaged.
+    while it restarts, UNSUPPORTED where the device cannot keep time series, DATA_LOSS where rows were
+    damaged on the disk (which ones is in the details, by series, chunk, file, from and to), and IO
+    where a file cannot be read for now.
     """
 
     def __init__(self, channel):
@@ -62,8 +63,9 @@ class SeriesServiceServicer:
 
     A row is a time, a value and a quality. The errors are as of LokiService; beside those named with
     each method there are CHILD_DISABLED where the child that keeps data is switched off, CHILD_DOWN
-    while it restarts, UNSUPPORTED where the device cannot keep time series, and IO for files that
-    are damaged.
+    while it restarts, UNSUPPORTED where the device cannot keep time series, DATA_LOSS where rows were
+    damaged on the disk (which ones is in the details, by series, chunk, file, from and to), and IO
+    where a file cannot be read for now.
     """
 
     def ListSeries(self, request, context):
@@ -126,8 +128,9 @@ class SeriesService:
 
     A row is a time, a value and a quality. The errors are as of LokiService; beside those named with
     each method there are CHILD_DISABLED where the child that keeps data is switched off, CHILD_DOWN
-    while it restarts, UNSUPPORTED where the device cannot keep time series, and IO for files that
-    are damaged.
+    while it restarts, UNSUPPORTED where the device cannot keep time series, DATA_LOSS where rows were
+    damaged on the disk (which ones is in the details, by series, chunk, file, from and to), and IO
+    where a file cannot be read for now.
     """
 
     @staticmethod

@@ -10,6 +10,7 @@ import xarray
 import zarr
 from hel_actor.archive import ARRAYS, Archive, Place
 from hel_actor.column import Columns, columns
+from hel_actor.damage import DamagedChunk
 from hel_actor.storage import Disk
 
 from loki.errors import IoError
@@ -192,9 +193,18 @@ def test_rows_are_right_or_missing_with_a_reason(
 ) -> None:
     assert callable(harm)
     harm(tmp_path / "tool" / "t" / name / "c" / "1")
-    with pytest.raises(IoError, match="'t' cannot be read"):
+    with pytest.raises(IoError, match=f"t/{name}/c/1 is "):
         archive.read(TWO, 0, 2)
     assert same(archive.read(TWO, 0, 1), rows(16))
+
+
+def test_a_file_that_was_cut_anywhere_gives_no_rows(archive: Archive, tmp_path: Path) -> None:
+    file = tmp_path / "tool/t/value/c/1"
+    content = file.read_bytes()
+    for length in range(len(content)):
+        file.write_bytes(content[:length])
+        with pytest.raises(DamagedChunk, match="tool/t/value/c/1 is damaged"):
+            archive.read(TWO, 0, 2)
 
 
 def test_dropped_chunks_go_and_the_others_are_counted_anew(

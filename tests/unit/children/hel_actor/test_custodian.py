@@ -99,6 +99,32 @@ def test_coarser_series_that_failed_are_tried_again_after_a_while(
     assert values(bench, "tens") == [10.0, 10.0]
 
 
+def test_damaged_rows_hold_up_only_the_coarser_series_of_their_own(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    bench.call(append_all(40), run())
+    settled(bench)
+    damaged = bench.state_dir / "series/tool/t/value/c/1"
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:20])
+    caplog.clear()
+    bench.call(DownsampleSeries(name="t", into="tens", every_s=10.0, statistic="count"), run())
+    settled(bench)
+    for n in range(40, 80):
+        bench.call(append_all(1, first=n), run())
+    settled(bench)
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "told once"
+    assert "t/value/c/1 is damaged" in caplog.text
+    assert values(bench, "tens") == []
+    assert (bench.state_dir / "series/tool/t/time/c/3").exists(), "rows become files meanwhile"
+    damaged.write_bytes(content)
+    bench.shell.clock.advance(600.0)
+    bench.call(append_all(1, first=80), run())
+    settled(bench)
+    assert values(bench, "tens") == [10.0] * 7
+
+
 def test_work_that_a_stop_cut_off_is_no_failure(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
