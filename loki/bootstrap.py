@@ -351,7 +351,7 @@ def _examine_access(access: AccessConfig) -> Iterator[Finding]:
 
         shown = access.tls.certificate
         with suppress(OSError, ValueError):  # That has been told.
-            yield expiry.finding(shown, *validity_of(Path(shown)), now_utc())
+            yield expiry.finding(shown, *validity_of(Path(shown).read_bytes()), now_utc())
 
 
 def start_logging(level: str, file: LogFile) -> None:

@@ -82,12 +82,12 @@ def read_authority(files: PairFiles) -> Authority:
     return Authority(certificate, key)
 
 
-def validity_of(path: Path) -> tuple[datetime, datetime]:
-    """From when and until when the first certificate in a file holds.
+def validity_of(pem: bytes) -> tuple[datetime, datetime]:
+    """From when and until when the first certificate in PEM holds.
 
-    Raises: OSError; ValueError for what is no certificate.
+    Raises: ValueError for what is no certificate.
     """
-    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    certificate = x509.load_pem_x509_certificate(pem)
     return certificate.not_valid_before_utc, certificate.not_valid_after_utc
 
 

@@ -1,7 +1,8 @@
 """What secures the gateway, kept as its files are: certificate and tokens change without a restart.
 
 Theory of operation. The files are looked at every few seconds; one that changed has all of them
-read. A certificate that does not hold leaves the one before in place. A token that cannot be read
+read. A certificate that does not hold, or not yet, leaves the one before in place as long as that
+holds; one that does not hold yet is taken when it does. A token that cannot be read
 lets nobody in any more, for that is how one is revoked. As files of a pair change one after the
 other, what is wrong is told of only if it is still so at the next look.
 """
@@ -10,12 +11,14 @@ import asyncio
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
 from loki.actors.announcer import Announcer
 from loki.actors.credential_file import read_tokens
 from loki.actors.role import Shell
 from loki.core.credential import credentials_of
+from loki.core.expiry import Choice
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.tls import Tls
@@ -38,6 +41,7 @@ class Renewal:
         self._access = access
         self._paths = tuple(paths_of(config))
         self._worker: Executor | None = None
+        self._again: datetime | None = None
         self._told = self._last = look(self._paths)
         self.tls = Tls(config.tls) if config.tls else None
         self._announce(self._renew_tokens(*read_tokens(config.principals)))
@@ -53,7 +57,7 @@ class Renewal:
 
     async def _look(self) -> None:
         now = await self._read(look, self._paths)
-        if now != self._told:
+        if now != self._told or self._due():
             problems = await self._renew()
             if not problems or now == self._last:
                 self._told = now
@@ -65,13 +69,30 @@ class Renewal:
         problems = self._renew_tokens(*await self._read(read_tokens, self._config.principals))
         if self.tls is None:
             return problems
+        return (*problems, *await self._renew_tls(self.tls))
+
+    async def _renew_tls(self, tls: Tls) -> tuple[ConfigurationError, ...]:
+        self._again = None
         try:
-            changed = self.tls.show(await self._read(self.tls.read))
+            offer = await self._read(tls.read, self._now())
         except ConfigurationError as error:
-            return (*problems, error)
-        if changed:
+            return (error,)
+        choice = offer.choice
+        self._again = choice.again
+        problems = _problems(tls.certificate, choice)
+        if not choice.taken:
+            return problems
+        if tls.show(offer.pem):
             self._shell.log.warning("a new TLS certificate is shown from now on")
-        return problems
+        self._announce(problems)  # The next look finds it in use already.
+        return ()
+
+    def _due(self) -> bool:
+        """Whether a certificate that was left aside may hold by now."""
+        return self._again is not None and self._now() >= self._again
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._shell.clock.now_ns() / 1e9, UTC)
 
     def _renew_tokens(
         self, tokens: dict[str, bytes], problems: tuple[ConfigurationError, ...]
@@ -89,6 +110,10 @@ class Renewal:
 
     async def _read(self, read: Callable[..., T], *given: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, read, *given)
+
+
+def _problems(file: str, choice: Choice) -> tuple[ConfigurationError, ...]:
+    return (ConfigurationError(f"{file}: {choice.problem}"),) if choice.problem else ()
 
 
 def paths_of(config: AccessConfig) -> Iterable[str]:

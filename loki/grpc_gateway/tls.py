@@ -4,11 +4,23 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 import grpc
 
 from loki.actors.credential_file import Pem, read_tls
+from loki.core.expiry import Choice, Validity, choose
+from loki.errors import ConfigurationError
 from loki.messages.access import TlsFiles
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the files hold now, and whether it is to be shown."""
+
+    pem: Pem
+    choice: Choice
 
 
 class Tls:
@@ -20,6 +32,16 @@ class Tls:
         self._pem = read_tls(files)
         self._shown = _configuration(self._pem)
         self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def shown(self) -> bytes:
+        """The certificate that the next handshake shows, as PEM."""
+        return self._pem.certificate
+
+    @property
+    def certificate(self) -> str:
+        """The path of its file."""
+        return self._files.certificate
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call it when another certificate is shown."""
@@ -43,9 +65,16 @@ class Tls:
             require_client_authentication=bool(self._files.client_ca),
         )
 
-    def read(self) -> Pem:
+    def read(self, now: datetime) -> Offer:
         """What the files hold now; it blocks on the disk. Raises: ConfigurationError."""
-        return read_tls(self._files)
+        pem = read_tls(self._files)
+        if pem.certificate == self._pem.certificate:
+            return Offer(pem, Choice(taken=True))
+        try:
+            offered, shown = _validity(pem), _validity(self._pem)
+        except ValueError as error:
+            raise ConfigurationError(f"{self._files.certificate}: {error}") from error
+        return Offer(pem, choose(offered, shown, now))
 
     def show(self, pem: Pem) -> bool:
         """Show that from the next handshake on; whether it is another one."""
@@ -55,6 +84,13 @@ class Tls:
         for changed in self._watchers:
             changed()
         return True
+
+
+def _validity(pem: Pem) -> Validity:
+    """Raises: ValueError."""
+    from loki.certificate import validity_of  # 11 MiB that only a renewal needs.
+
+    return Validity(*validity_of(pem.certificate))
 
 
 @contextmanager

@@ -2,15 +2,17 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loki.certificate import PairFiles, make_authority, make_server, now_utc, read_authority
-from loki.clock import SystemClock
+from loki.clock import FakeClock
 from loki.errors import PermissionRefused
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.renewal import LOOK_S, Renewal
@@ -23,10 +25,10 @@ OLD, NEW = "an-old-token-0123", "a-new-token-01234"
 class FakeShell:
     """As much of a shell as a renewal uses; the test lets time pass."""
 
-    clock = SystemClock()
     log = logging.getLogger("loki.gateway")
 
     def __init__(self) -> None:
+        self.clock = FakeClock(now_ns=time.time_ns())
         self.events: list[ConfigRejected] = []
         self._due: list[Callable[[], None]] = []
         self._tasks: list[Any] = []
@@ -81,6 +83,7 @@ class Scene:
         entry = PrincipalEntry(name="panel", roles=(ClientRole.VIEW,), token_file=str(self.token))
         files = TlsFiles(certificate=str(self.server.certificate), key=str(self.server.key))
         self.shell: Any = FakeShell()
+        self.certificate = self.server.certificate.read_bytes()
         self.access = Access(self.shell.log, self.shell.later)
         self.renewal = Renewal(
             self.shell, AccessConfig(principals=(entry,), tls=files), self.access
@@ -89,6 +92,16 @@ class Scene:
     def put(self, token: str) -> None:
         self.token.write_text(token)
         self.token.chmod(0o600)
+
+    def renew(self, begin: timedelta, days: int) -> None:
+        """Put another pair in the place of the first, made `begin` from now."""
+        self.server.certificate.unlink()
+        self.server.key.unlink()
+        make_server(self.server, self.authority, ("localhost",), days, now_utc() + begin)
+
+    def keeps_the_first(self) -> bool:
+        assert self.renewal.tls is not None
+        return self.renewal.tls.shown == self.certificate
 
     def lets_in(self, token: str) -> bool:
         try:
@@ -153,14 +166,47 @@ def test_a_broken_pair_keeps_the_old_one_and_is_told_of_once(
 
 
 def test_a_new_pair_is_taken(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    def renew() -> None:
-        scene.server.certificate.unlink()
-        scene.server.key.unlink()
-        make_server(scene.server, scene.authority, ("localhost",), 5, now_utc())
-
-    play(scene, renew)
+    play(scene, lambda: scene.renew(timedelta(), 5))
+    assert not scene.keeps_the_first()
     assert caplog.messages == ["a new TLS certificate is shown from now on"]
     assert scene.shell.events == []
+
+
+def test_an_expired_pair_does_not_take_the_place_of_one_that_holds(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    play(scene, lambda: scene.renew(timedelta(days=-9), 5), looks=4)
+    assert scene.keeps_the_first()
+    (event,) = scene.shell.events
+    assert event.file == str(scene.server.certificate)
+    assert "has expired" in event.problem
+    assert "loki init-tls" in event.problem
+    assert caplog.messages == [f"{event.file}: {event.problem}"]
+
+
+def test_a_pair_that_does_not_hold_yet_is_taken_when_it_does(scene: Scene) -> None:
+    early = timedelta(days=1, hours=1)  # Certificates begin a day before they are made.
+    play(scene, lambda: scene.renew(early, 5), looks=4)
+    assert scene.keeps_the_first()
+    assert ["holds from" in event.problem for event in scene.shell.events] == [True]
+    scene.shell.clock.advance(3600.0)
+    asyncio.run(scene.shell.look())
+    assert not scene.keeps_the_first()
+    assert len(scene.shell.events) == 1
+
+
+def test_of_two_that_have_expired_the_newer_is_shown_and_told_of(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.shell.clock.advance(timedelta(days=30).total_seconds())
+    play(scene, lambda: scene.renew(timedelta(), 6), looks=4)
+    assert not scene.keeps_the_first()
+    (event,) = scene.shell.events
+    assert "it is shown all the same" in event.problem
+    assert caplog.messages == [
+        "a new TLS certificate is shown from now on",
+        f"{event.file}: {event.problem}",
+    ]
 
 
 def test_without_files_nothing_is_looked_at() -> None:

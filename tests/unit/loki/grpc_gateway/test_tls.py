@@ -53,9 +53,9 @@ def test_new_files_are_shown_from_the_next_handshake_on(
     old = server.certificate.read_text().strip()
     renew(server)
     assert shown(port) == old
-    assert tls.show(tls.read())
+    assert tls.show(tls.read(now_utc()).pem)
     assert shown(port) == server.certificate.read_text().strip() != old
-    assert not tls.show(tls.read())
+    assert not tls.show(tls.read(now_utc()).pem)
 
 
 def test_files_that_do_not_hold_leave_the_old_ones_in_place(
@@ -64,7 +64,7 @@ def test_files_that_do_not_hold_leave_the_old_ones_in_place(
     old = server.certificate.read_text().strip()
     server.certificate.write_text("broken")
     with pytest.raises(ConfigurationError):
-        tls.read()
+        tls.read(now_utc())
     assert shown(port) == old
 
 
@@ -73,8 +73,8 @@ def test_other_servers_hear_of_a_new_certificate(tls: Tls, server: PairFiles) ->
     tls.watch(lambda: heard.append(True))
     assert tls.context().verify_mode is ssl.CERT_NONE
     renew(server)
-    tls.show(tls.read())
-    tls.show(tls.read())
+    tls.show(tls.read(now_utc()).pem)
+    tls.show(tls.read(now_utc()).pem)
     assert heard == [True]
 
 
