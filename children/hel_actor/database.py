@@ -9,6 +9,7 @@ new one (see `sqlite_file`); that is tried again and again, at growing distances
 full, or a file that cannot be opened, fails single operations and is well again by itself.
 """
 
+import errno
 import logging
 import sqlite3
 import threading
@@ -205,7 +206,8 @@ class Database:
         """What is written into a file without its name is lost with the last who has it open."""
         if not self._file.in_place():
             self._close()
-            raise FileNotFoundError(None, "its file was removed or replaced while it was open")
+            reason = "its file was removed or replaced while it was open"
+            raise FileNotFoundError(errno.ENOENT, reason)
 
     def _mind_room(self, connection: sqlite3.Connection) -> None:
         """See `room`."""

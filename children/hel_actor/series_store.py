@@ -106,8 +106,8 @@ class SeriesStore:
         self._log = log
         self._storage = storage or Disk()
         self._opened: Archive | None = None
-        self._recovered: set[int] = set()
-        self._damaged: set[tuple[int, int]] = set()  # Series and chunk of which the log has told.
+        self._recovered: dict[int, str] = {}  # By mark: a database that begins anew counts anew.
+        self._damaged: set[tuple[str, int]] = set()  # Mark and chunk of which the log has told.
         self._stopping = False
         self._held = False
 
@@ -156,7 +156,7 @@ class SeriesStore:
             done_ns,
         )
         if count:
-            self._recovered.discard(series_id)
+            self._recovered.pop(series_id, None)
             first = known.dropped + count
             self._submit(lambda database: journal.drop(database, known, first)).result()
             self._place(replace(known, dropped=first))
@@ -173,7 +173,7 @@ class SeriesStore:
         )
         count = series.before(chunks, before_ns)
         first = known.dropped + count
-        self._recovered.discard(known.id)
+        self._recovered.pop(known.id, None)
         gone = self._submit(lambda database: journal.trim(database, known, first, before_ns))
         rows = count * known.chunk_rows + gone.result()
         if count:
@@ -195,7 +195,7 @@ class SeriesStore:
 
         known, rows = settled.series, settled.rows
         place = self._place(known)
-        self._recovered.discard(known.id)  # Until all is done, files are beyond what is known.
+        self._recovered.pop(known.id, None)  # Until all is done, files are beyond what is known.
         archive = self._archive()
         sizes = archive.write(place, columns([row[1:] for row in rows]))
         chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows, sizes)
@@ -205,11 +205,11 @@ class SeriesStore:
         self._submit(
             lambda database: journal.commit(database, known, chunks, last, newest_row)
         ).result()
-        self._recovered.add(known.id)
+        self._recovered[known.id] = known.mark
 
     def describe(self, series_id: int) -> None:
         """Let the files have the attributes that the database has. Raises: IoError."""
-        self._recovered.discard(series_id)
+        self._recovered.pop(series_id, None)
         if self._stopping:
             return
         known, chunks, _ = self._chunks(series_id)
@@ -272,8 +272,8 @@ class SeriesStore:
         known = snapshot.series
         chunk = next(each for each in snapshot.chunks if each.number == found.number)
         error = damage.told(f"{known.namespace}/{known.name}", chunk, found)
-        if (known.id, chunk.number) not in self._damaged:
-            self._damaged.add((known.id, chunk.number))
+        if (known.mark, chunk.number) not in self._damaged:
+            self._damaged.add((known.mark, chunk.number))
             self._log.error("%s", error)
         return error
 
@@ -299,11 +299,11 @@ class SeriesStore:
     def _place(self, known: journal.Series) -> "Place":
         """Where its files are, which are in order after this."""
         place = _place(known, known.chunks)
-        if known.id not in self._recovered:
+        if self._recovered.get(known.id) != known.mark:
             with self._named(f"the files of '{known.name}' cannot be put in order"):
                 for report in self._archive().recover(place):
                     self._log.error("%s", report)
-            self._recovered.add(known.id)
+            self._recovered[known.id] = known.mark
         return place
 
     def _archive(self) -> "Archive":

@@ -88,6 +88,22 @@ def test_files_that_the_database_lost_are_kept_aside(world: World, tmp_path: Pat
     assert (tmp_path / "series/tool/t~1/value/c/1").exists()
 
 
+def test_files_are_kept_aside_also_where_the_database_went_while_it_was_open(
+    world: World, tmp_path: Path
+) -> None:
+    world.append(range(50))
+    world.checkpoint()
+    before = (tmp_path / "series/tool/t/value/c/0").read_bytes()
+    for file in tmp_path.glob("hel.sqlite*"):
+        file.unlink()
+    with pytest.raises(IoError, match="removed or replaced"):
+        world.append([1])
+    world.append(range(100, 150))
+    world.checkpoint()
+    assert world.times() == list(range(100, 150))
+    assert (tmp_path / "series/tool/t~1/value/c/0").read_bytes() == before
+
+
 def refused_commit(world: World) -> Callable[..., "Future[object]"]:
     """Let the next commit of a checkpoint fail, as after a kill before it."""
 
