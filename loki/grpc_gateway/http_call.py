@@ -2,8 +2,9 @@
 
 Theory of operation. A call passes the same Guard as one by gRPC, with a context of its own; what
 comes before that is here: which page may ask, what the body is written in, how large it is. Who may
-not call at all is refused before a body is read. Large bodies in JSON are read and written by a
-worker, for they would hold up every other call. A client that leaves cancels its call.
+not call at all is refused before a body is read; of what answers everybody, a small one is read.
+Large bodies in JSON are read and written by a worker, for they would hold up every other call. A
+client that leaves cancels its call.
 
 Source: https://connectrpc.com/docs/protocol.
 """
@@ -32,6 +33,8 @@ from loki.messages.envelope import Failure
 
 LARGE_BYTES = 32 * 1024
 BODY_TIMEOUT_S = 30.0
+STRANGER_BYTES = 4096
+"""Of a request by somebody who is not known: the name of a service, and no more."""
 CODECS = ", ".join(codec.value for codec in Codec)
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST",
@@ -111,14 +114,25 @@ class HttpCalls:
             return web.Response(status=405, headers={"Allow": "POST"}, text=USAGE)
         kind = connect.media_type(request.headers.get("Content-Type", ""))
         if kind in connect.STREAMED:
-            told = connect.error(status_of(self._streaming_refusal(request.path)))
-            return web.Response(body=connect.end_of_stream(told), content_type=kind)
+            return self._streamed(request.path, kind)
         if kind == FORM and not from_browser(request):
             kind = Codec.JSON.value
         if kind not in (codec.value for codec in Codec):
-            text = f"Content-Type: '{kind[:80]}' is none of {CODECS}\n"
-            return web.Response(status=415, headers={"Accept-Post": CODECS}, text=text)
+            return unsupported(f"Content-Type: '{kind[:80]}' is none of {CODECS}\n")
         return await self._unary(Asked(request, context, Codec(kind)))
+
+    def _streamed(self, path: str, kind: str) -> web.Response:
+        """What is asked for by the part of the protocol that has streams."""
+        route = self._routes.find(path, None)
+        if route.streams:
+            told = connect.error(status_of(self._streaming_refusal(path)))
+            return web.Response(body=connect.end_of_stream(told), content_type=kind)
+        if route.handler is None:
+            return failed(status_of(nowhere(path)), there=False)
+        return unsupported(
+            f"Content-Type: '{kind}' is for streams, and '{path[1:200]}' is none: "
+            f"send one of {CODECS}\n"
+        )
 
     def _cross_origin(self, request: web.BaseRequest) -> dict[str, str]:
         """What lets a page read the answer. Source: the Fetch standard, 3.2."""
@@ -138,6 +152,8 @@ class HttpCalls:
         route = STREAM
         try:
             asked.context.limit(connect.timeout_s(asked.request.headers.get("Connect-Timeout-Ms")))
+            if asked.context.time_remaining() == 0:
+                raise TimeoutError  # asyncio's would come when a run has begun.
             async with asyncio.timeout(asked.context.time_remaining()):
                 principal = self._admitted(asked)
                 route = self._routes.find(asked.request.path, principal)
@@ -177,11 +193,9 @@ class HttpCalls:
         if route.streams:
             raise self._streaming_refusal(asked.request.path)
         if route.handler is None:
-            raise LokiError(
-                f"there is no method '{asked.request.path[1:200]}'", code=ErrorCode.UNSUPPORTED
-            )
-        data = b""
-        if principal is not None and route.request is not None:
+            raise nowhere(asked.request.path)
+        data = b""  # Whoever is not known is refused, whatever the request.
+        if route.request is not None and (route.public or principal is not None):
             data = await self._message(asked, principal, route.request)
         message = await route.call(data, asked.context)
         body = await self._written(asked.codec, message)
@@ -190,13 +204,17 @@ class HttpCalls:
         headers = {"Content-Encoding": encoding} if encoding else {}
         return web.Response(body=body, content_type=asked.codec.value, headers=headers)
 
-    async def _message(self, asked: Asked, principal: Principal, message: type[Any]) -> bytes:
+    async def _message(
+        self, asked: Asked, principal: Principal | None, message: type[Any]
+    ) -> bytes:
         """The request as protobuf. Raises: LokiError."""
-        sent = await body_of(asked.request, self._most_bytes)
+        most_bytes = min(self._most_bytes, self._most_bytes if principal else STRANGER_BYTES)
+        sent = await body_of(asked.request, most_bytes)
         encoding = asked.request.headers.get("Content-Encoding", "").lower()
-        data = compression.decoded(sent, encoding, self._most_bytes)
-        self._access.admit(principal, len(data))  # Before it costs the time to read it.
-        asked.context.admitted = True
+        data = compression.decoded(sent, encoding, most_bytes)
+        if principal is not None:
+            self._access.admit(principal, len(data))  # Before it costs the time to read it.
+            asked.context.admitted = True
         if asked.codec is Codec.PROTO:
             return data
         return await self._off_loop(len(data), connect.parse_json, data, message())
@@ -244,6 +262,14 @@ async def body_of(request: web.BaseRequest, most_bytes: int) -> bytes:
             f"the body did not come within {BODY_TIMEOUT_S:g} s", code=ErrorCode.CLIENT_DEADLINE
         ) from None
     return bytes(body)
+
+
+def nowhere(path: str) -> LokiError:
+    return LokiError(f"there is no method '{path[1:200]}'", code=ErrorCode.UNSUPPORTED)
+
+
+def unsupported(text: str) -> web.Response:
+    return web.Response(status=415, headers={"Accept-Post": CODECS}, text=text)
 
 
 def status_of(error: LokiError) -> Any:

@@ -23,6 +23,8 @@ class Route:
     request: type[Any] | None = None
     """Its message; None where the handler refuses the caller whatever it sends."""
     streams: bool = False
+    public: bool = False
+    """Whether it answers everybody, also those who show nothing."""
 
     @property
     def there(self) -> bool:
@@ -51,12 +53,17 @@ class Routes:
         self._static: dict[str, Route] = {}
 
     def add(
-        self, service: ServiceDescriptor, handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"]
+        self,
+        service: ServiceDescriptor,
+        handlers: Mapping[str, "grpc.RpcMethodHandler[Any, Any]"],
+        *,
+        public: bool = False,
     ) -> None:
-        """Those of a static service, by name."""
+        """Those of a static service, by name; `public` are those that no Guard is before."""
         for method in service.methods:
             streams = method.client_streaming or method.server_streaming
-            route = Route(handlers[method.name], GetMessageClass(method.input_type))
+            message = GetMessageClass(method.input_type)
+            route = Route(handlers[method.name], message, public=public)
             self._static[f"/{service.full_name}/{method.name}"] = STREAM if streams else route
 
     def find(self, path: str, principal: Principal | None) -> Route:

@@ -125,7 +125,7 @@ class Gateway(Role):
             self._routes.add(service, handlers)
         self._server.add_generic_rpc_handlers((typed,))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._routes.add(HEALTH, unguarded(HEALTH, self._health))
+        self._routes.add(HEALTH, unguarded(HEALTH, self._health), public=True)
         reflection = Reflection((*served, HEALTH), self._directory)
         self._server.add_generic_rpc_handlers(tuple(reflection.handlers(self._guard)))
 

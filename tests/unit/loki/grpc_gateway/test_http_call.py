@@ -1,7 +1,6 @@
 """Calls over HTTP: a gateway in this process, and a client that knows nothing but HTTP."""
 
 import gzip
-import http.client
 import json
 import socket
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from loki.messages.value import pack, unpack
 from loki.v1 import service_pb2
 from tests.unit.loki.conftest import TIMEOUT_S, FakeShell, Hosted
 from tests.unit.loki.grpc_gateway.call import SCRIPT, failed
+from tests.unit.loki.grpc_gateway.http_client import Answer, Client
 from tests.unit.loki.grpc_gateway.interface import every_type, interface
 
 PAGE = "https://app.example"
@@ -30,46 +30,6 @@ CALL = "/loki.tools.v1.AverageService/Call"
 GET_SCRIPT = "/loki.v1.LokiService/GetScript"
 MOST_BYTES = GrpcConfig().max_message_bytes
 JSON = {"Content-Type": "application/json"}
-
-
-class Answer:
-    """What came back."""
-
-    def __init__(self, response: http.client.HTTPResponse) -> None:
-        self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
-        self.body = response.read()
-
-    @property
-    def json(self) -> Any:
-        assert self.headers["content-type"].startswith("application/json")
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> tuple[int, str]:
-        return self.status, self.json["code"]
-
-    @property
-    def reason(self) -> str:
-        reason: str = self.json["details"][0]["debug"]["reason"]
-        return reason
-
-
-class Client:
-    """One connection to the HTTP port."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address.removeprefix("http://")
-        self.connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT_S)
-
-    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.connection.request(method, path, body, named)
-        return Answer(self.connection.getresponse())
-
-    def post(self, path: str, message: object, **headers: str) -> Answer:
-        body = message if isinstance(message, bytes) else json.dumps(message).encode()
-        return self.ask("POST", path, body, **{"Content_Type": "application/json"} | headers)
 
 
 @pytest.fixture
