@@ -7,6 +7,7 @@ import msgspec
 
 from hel_actor import journal, swap
 from hel_actor.backup import Backups
+from hel_actor.beginning import Beginning
 from hel_actor.cache import Cache
 from hel_actor.cached import Cached
 from hel_actor.configured import Configured
@@ -22,7 +23,7 @@ from hel_actor.restore import Receiver, Restores
 from hel_actor.series import DAY_NS, S_NS, Retention
 from hel_actor.series_parts import SeriesParts
 from hel_actor.series_store import Keeping
-from hel_actor.snapshot import Photographer
+from hel_actor.snapshot import DATABASE, Photographer
 from hel_actor.stored import Stored
 from hel_actor.tally import Tally
 from hel_actor.watched import Watched
@@ -75,10 +76,8 @@ class Hel(ChildRole):
         tally = Tally(ledger, watchers, settings.quota_mb)
         jail = Jail(state / "files", settings.max_file_kb * KB)
         self._files = Files(shell, jail, ledger, settings.quota_mb)
-        worker = shell.worker("database")
-        self._database = Database(
-            state / "hel.sqlite", MIGRATIONS, worker, shell.clock, shell.log, witness=tally
-        )
+        self._beginning = Beginning(state, shell.log)
+        self._database = _database(shell, state / DATABASE, tally, self._beginning)
         self._stored = Stored(self._database, tally, max_value_bytes)
         self._watched = Watched(shell, self._database, watchers)
         self._registered = Registered(self._database, settings.revisions_per_script)
@@ -104,7 +103,7 @@ class Hel(ChildRole):
         So a sound Hel needs no timer of its own: each wake-up costs a device some battery.
         """
         self._database.mend()
-        return self._database.trouble
+        return self._database.trouble or self._beginning.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -158,6 +157,20 @@ class Hel(ChildRole):
     def _end_restored(self) -> None:
         """Whoever supervises it starts it again, and then it does what was decided."""
         self.finish(RESTORE_GRACE_S, lambda: self.shell.end(RESTORED))
+
+
+def _database(shell: Shell, path: Path, tally: Tally, beginning: Beginning) -> Database:
+    database = Database(
+        path,
+        MIGRATIONS,
+        shell.worker("database"),
+        shell.clock,
+        shell.log,
+        witness=tally,
+        anew=beginning.anew,
+    )
+    database.submit(beginning.opened)
+    return database
 
 
 def _bounds(settings: Settings) -> Bounds:

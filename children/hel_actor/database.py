@@ -23,7 +23,7 @@ from typing import Any, Protocol, TypeVar
 
 from hel_actor.migration import Migration
 from hel_actor.room import is_low, most_pages
-from hel_actor.sqlite_file import Connect, SqliteFile, code_of, connect
+from hel_actor.sqlite_file import Anew, Connect, SqliteFile, code_of, connect
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import IoError, LokiError
@@ -88,9 +88,10 @@ class Database:
         connect: Connect = connect,
         storage: Storage | None = None,
         witness: Witness | None = None,
+        anew: Anew = lambda _: None,
     ) -> None:
         """`worker` must be one thread; the file is opened there, at once."""
-        self._file = SqliteFile(path, migrations, clock, log, connect, storage or Disk())
+        self._file = SqliteFile(path, migrations, clock, log, connect, storage or Disk(), anew)
         self._worker = worker
         self._clock = clock
         self._log = log

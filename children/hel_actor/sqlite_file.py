@@ -31,6 +31,9 @@ from loki.errors import IoError
 Connect: TypeAlias = Callable[[Path], sqlite3.Connection]
 """How the file and its copy are opened; the seam between the database and the disk."""
 
+Anew: TypeAlias = Callable[[str], None]
+"""Told that a new file is about to be made; why the old one was put aside, or "" for none."""
+
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 LOGS = ("-wal", "-shm")
 
@@ -51,6 +54,7 @@ class SqliteFile:
         log: logging.Logger,
         opener: Connect,
         storage: Storage,
+        anew: Anew,
     ) -> None:
         self.path = path
         self._name = str(path)  # Asked for with each transaction.
@@ -59,6 +63,7 @@ class SqliteFile:
         self._log = log
         self._connect = opener
         self._storage = storage
+        self._anew = anew
         self._status: os.stat_result | None = None
 
     def open(self) -> sqlite3.Connection:
@@ -73,6 +78,9 @@ class SqliteFile:
             if damage := self._damage(self.path):
                 aside = self._keep_aside()
                 self._log.error("%s is damaged (%s): kept as %s", self.path, damage, aside.name)
+                self._anew(f"is damaged ({damage}) and was kept as {aside.name}")
+        else:
+            self._anew("")
         connection = self._connect(self.path)
         try:
             connection.isolation_level = None  # Transactions are ours to begin.

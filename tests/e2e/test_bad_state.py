@@ -86,6 +86,21 @@ def test_stores_begin_anew_where_somebody_removed_them(tmp_path: Path) -> None:
     assert "Traceback" not in log
 
 
+def test_a_database_that_is_missing_beside_series_is_told_to_people(tmp_path: Path) -> None:
+    left = tmp_path / "series/tool/t/value/c/0"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"rows")
+    with LokiServer(tools=TOOLS, state_dir=tmp_path) as server, server.client() as client:
+        works(client)
+        with client.watch_events(include_recent=True) as events:
+            told = next(e for e in events if "hel.sqlite was missing" in str(e))
+        assert "series tool/t" in str(told)
+        assert hel(client).state == device_pb2.CHILD_STATE_DEGRADED
+        assert "hel.sqlite was missing" in hel(client).last_error
+        assert server.log.count("hel.sqlite was missing") == 1
+    assert left.read_bytes() == b"rows"
+
+
 @pytest.fixture
 def read_only(tmp_path: Path, need: Need) -> Iterator[Path]:
     command = ["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(tmp_path)]
