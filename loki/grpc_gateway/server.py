@@ -141,8 +141,9 @@ class Gateway(Role):
         self._events.close()
         self._log.close()
         self._health.drain()
-        if not await self._guard.idle(max(0.0, grace_s - CLOSING_S)):
-            self.shell.log.warning("calls were still under way after %.3g s", grace_s)
+        patience_s = max(0.0, grace_s - CLOSING_S)
+        if not await self._guard.idle(patience_s):
+            self.shell.log.warning("calls were still under way after %.3g s", patience_s)
             self._runs.end_all()
             await self._guard.idle(CLOSING_S)
         if self._http is not None:

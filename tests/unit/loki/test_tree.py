@@ -3,14 +3,19 @@
 import msgspec
 import pytest
 
+from loki.actors.keeper import GRACE_S
 from loki.child import Child, LuaModule
 from loki.config import SupervisionSettings
+from loki.core.supervision import step
 from loki.core.supervisor_spec import Restart, Strategy, SupervisorSpec
+from loki.core.supervisor_state import StopAll, StopChild
+from loki.grpc_gateway.server import CLOSING_S
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig
 from loki.messages.tree import SupervisorConfig
 from loki.tree import plan
+from tests.scenario.world import World
 
 NOTHING = msgspec.Raw(b"\xc0")
 
@@ -63,6 +68,16 @@ def test_only_the_library_has_much_to_read_before_it_is_ready(config: Supervisor
 
 def test_a_child_says_how_patient_it_wants_it(config: SupervisorConfig) -> None:
     assert [each.missed_heartbeats for each in spec_of(config).children] == [8, 3, 3, 3, 3]
+
+
+def test_at_the_end_calls_have_as_long_as_the_reference_says(config: SupervisorConfig) -> None:
+    """docs/reference/connections.md has it, and docs/how-to/run-as-a-service.md."""
+    world = World(spec_of(config))
+    world.play("begin")
+    _, commands = step(world.supervisor, StopAll(GRACE_S), world.now_s)
+    (stop,) = (each for each in commands if isinstance(each, StopChild))
+    assert (stop.name, GRACE_S) == ("gateway", 1.5)
+    assert stop.grace_s - CLOSING_S == pytest.approx(0.65)
 
 
 def test_settings_say_how_patient_it_is(config: SupervisorConfig) -> None:
