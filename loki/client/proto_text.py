@@ -28,7 +28,10 @@ VALUE, METHOD = 2, 2
 """Numbers of parts in a location's path. Source: google/protobuf/descriptor.proto."""
 LAST_FIELD, LAST_VALUE = 2**29 - 1, 2**31 - 1
 LABEL_REPEATED = FieldDescriptorProto.LABEL_REPEATED
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""What ends a line for some, and what changes the order in which an editor shows a line."""
 INDENT = "  "
 
 
@@ -257,7 +260,7 @@ def spaced(lines: Iterable[str]) -> Iterator[str]:
 
 
 def comment_lines(text: str) -> Iterator[str]:
-    """A line of text ends where protoc ends it; no other character may end a comment."""
+    """A line of text ends where protoc ends it; nothing else may end a comment, or seem to."""
     if text:
         for line in text.removesuffix("\n").split("\n"):
             yield f"//{CONTROLS.sub(chr(0xFFFD), line)}"

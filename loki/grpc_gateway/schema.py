@@ -72,6 +72,8 @@ FACTS = (
     ("execution_id", 7, FieldDescriptorProto.TYPE_STRING, "Names this execution."),
 )
 LONGEST_DEFAULT = 60  # Characters in a comment.
+BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that change the order in which text is shown: code behind them is not what it seems."""
 
 MESSAGE, SERVICE, FIELD, METHOD, NESTED, ONEOF, PACKAGE_PART = 4, 6, 2, 2, 3, 8, 2
 """Numbers of parts in a location's path. Source: google/protobuf/descriptor.proto."""
@@ -311,10 +313,15 @@ def default_text(parameter: Parameter) -> str:
 
 
 def comment(text: str) -> str:
-    """As protoc keeps comments of `//` lines. What a terminal would obey is taken out."""
+    """As protoc keeps comments of `//` lines. What a terminal or an editor obeys is taken out."""
     lines = (printable(line).rstrip() for line in text.strip().splitlines())
     return "".join(f" {line}\n" if line else "\n" for line in lines)
 
 
 def printable(line: str) -> str:
-    return "".join("\ufffd" if unicodedata.category(c) == "Cc" and c != "\t" else c for c in line)
+    return "".join("\ufffd" if obeyed(character) else character for character in line)
+
+
+def obeyed(character: str) -> bool:
+    """Whether it steers how the text around it is shown. Source: Unicode, UAX #9, section 2."""
+    return character in BIDI or (unicodedata.category(character) == "Cc" and character != "\t")

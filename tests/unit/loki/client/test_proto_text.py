@@ -162,6 +162,16 @@ class TestTools:
         again = compiled(tmp_path, {file.name: rewritten(file, list(image().file))})
         assert bare(again[file.name]) == bare(file)
 
+    @pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u202a\u202e\u2066\u2069")
+    def test_a_comment_cannot_seem_to_end(self, mark: str) -> None:
+        file = schema.describe(interface())
+        for each in file.source_code_info.location:
+            each.leading_comments = each.trailing_comments = f"a{mark}b\n"
+            each.leading_detached_comments.append(f"a{mark}b\n")
+        text = rewritten(file, list(image().file))
+        assert mark not in text
+        assert "a\ufffdb" in text
+
     @settings(deadline=None, max_examples=25)
     @given(interfaces())
     def test_any_tool_comes_back_as_it_was(self, described: Interface) -> None:

@@ -180,6 +180,19 @@ class TestComments:
         assert "Jörmungandr" in text
         assert all(line == "" or line.startswith(" ") for line in text.split("\n"))
 
+    @pytest.mark.parametrize("mark", "\u061c\u200e\u200f\u202a\u202e\u2066\u2069")
+    def test_nothing_changes_the_order_in_which_a_comment_is_shown(self, mark: str) -> None:
+        parameter = Parameter(
+            name="n",
+            type=ValueType.STRING,
+            required=False,
+            default=pack(f"a{mark}b"),
+            description=f"see {mark}; rpc",
+        )
+        file = schema.describe(interface(parameters=(parameter,), description=f"x{mark}y"))
+        assert mark not in str(file.SerializeToString().decode(errors="replace"))
+        assert any("x\ufffdy" in each.leading_comments for each in file.source_code_info.location)
+
     def test_every_part_has_one(self) -> None:
         file = schema.describe(every_type())
         paths = [tuple(location.path) for location in file.source_code_info.location]
