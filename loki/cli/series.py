@@ -17,9 +17,18 @@ from loki.cli.view import Json, jsonable, note, say, say_json, show_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from loki.client import LokiClient, Row, Series, SeriesQuery
+    from loki.client import (
+        FollowReport,
+        LokiClient,
+        LokiClientError,
+        Row,
+        Series,
+        SeriesQuery,
+    )
 
 FEW_ROWS = "20"
+PATIENCE_S = 60.0
+"""For rows of an export; reading changes nothing, so it may be repeated."""
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="SCRIPT/NAME, or NAME where only one script has it.")
@@ -143,14 +152,18 @@ def export(
 ) -> None:
     """Write rows of a time series as CSV to stdout or a file, or as Parquet to a file.
 
-    Times are UTC. A file is there wholly or not at all.
+    Times are UTC. A file is there wholly or not at all. Where Loki, or its part that keeps the
+    rows, restarts meanwhile, this goes on behind the last row, for up to a minute each time.
     """
     series_file.format_of(output)
     keep(output, force=force)
     with connect(server, timeout_s=None) as client:
         found, wanted = resolve(client, name), _period(last, start, end)
         counter = series_file.Counter(wanted.rows or found.rows)
-        with client.series.read(found.script, found.name, query(wanted)) as batches:
+        reading = client.series.read(
+            found.script, found.name, query(wanted), patience_s=PATIENCE_S, report=report()
+        )
+        with reading as batches:
             try:
                 series_file.write(counter.count(batches), output, found)
             except BrokenPipeError:  # Whoever read it, such as head, has enough.
@@ -159,6 +172,20 @@ def export(
                 fail(f"{output}: {error.strerror}; nothing is left of it")
     if output != STDOUT:
         say(f"{output}: {counter.rows:,} rows")
+
+
+def report() -> "FollowReport":
+    """Tells people, on stderr, why nothing comes for a while."""
+    from loki.client import FollowReport
+
+    class Report(FollowReport):
+        def lost(self, error: "LokiClientError") -> None:
+            note(f"{error.message}; going on when that is back")
+
+        def back(self) -> None:
+            note("it is back")
+
+    return Report()
 
 
 def resolve(client: "LokiClient", name: str) -> "Series":

@@ -16,7 +16,8 @@ from loki.client.log import LogQuery, LogRecord, LogWatch
 from loki.client.record import ExecutionRecord, Failure
 from loki.client.revision import ScriptRevision
 from loki.client.schema import ServerSchema
-from loki.client.series import Row, Rows, Series, SeriesClient, SeriesQuery, SeriesRows, Window
+from loki.client.series import Series, SeriesClient, SeriesQuery, Window
+from loki.client.series_rows import Row, Rows, SeriesRows
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
     BudgetWarned,

@@ -73,7 +73,7 @@ class LokiClient:
         self._patience_s = patience_s
         self.tools = Tools(ChannelLink(self._channel, self._call))
         """The scripts as functions: `client.tools.average(sensor="t1", n=5)`."""
-        self.series = SeriesClient(self._channel, self._call)
+        self.series = SeriesClient(self._channel, self._call, patience_s)
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         """What the device is and offers. Raises: LokiClientError, as all methods here."""

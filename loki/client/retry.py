@@ -32,11 +32,16 @@ class Retries:
         """For the next try; None is no bound."""
         return None if self._end_s is None else max(0.0, self._end_s - time.monotonic())
 
-    def pause_s(self, error: LokiClientError) -> float:
-        """How long to wait before the next try. Raises: `error`, where there is to be none."""
-        if error.retry_after_s is None or not may_repeat(error):
+    def pause_s(self, error: LokiClientError, unasked_s: float | None = None) -> float:
+        """How long to wait before the next try. Raises: `error`, where there is to be none.
+
+        `unasked_s` is for calls that change nothing, and errors that say no time themselves.
+        """
+        if may_repeat(error):
+            unasked_s = error.retry_after_s
+        if unasked_s is None:
             raise error from None
-        pause_s = error.retry_after_s * random.uniform(1, 1.25)  # noqa: S311  # No secret.
+        pause_s = unasked_s * random.uniform(1, 1.25)  # noqa: S311  # No secret.
         next_s = time.monotonic() + pause_s
         if next_s > self._last_s or (self._end_s is not None and next_s > self._end_s):
             raise error from None

@@ -1,18 +1,17 @@
 """Time series of a device, as plain Python: which there are, their rows, and numbers of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from datetime import UTC, datetime
+from typing import Any
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loki.client.server_stream import ServerStream
+from loki.client.series_rows import SeriesRows, time_of
+from loki.client.watch import FollowReport
 from loki.v1 import series_pb2, series_pb2_grpc
 from loki.v1_value import Plain, from_proto
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,30 +26,6 @@ class Series:
     size_bytes: int  # Of its files.
     unit: str
     attributes: dict[str, Plain]
-
-
-class Row(NamedTuple):
-    """One row."""
-
-    time: datetime  # UTC.
-    value: float
-    quality: int  # 0 is good.
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Some rows as columns of one length, in the order of time."""
-
-    times_ns: Sequence[int]  # Since 1970.
-    values: Sequence[float]
-    qualities: bytes
-
-    def __len__(self) -> int:
-        return len(self.times_ns)
-
-    def __iter__(self) -> Iterator[Row]:
-        columns = zip(self.times_ns, self.values, self.qualities, strict=True)
-        return (Row(time_of(time_ns), value, quality) for time_ns, value, quality in columns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,23 +53,17 @@ class SeriesQuery:
 EVERYTHING = SeriesQuery()
 
 
-class SeriesRows(ServerStream, Iterator[Rows]):
-    """Iterate for the rows, batch by batch; leaving the `with` block, or `cancel`, ends it."""
-
-    def __next__(self) -> Rows:
-        """Raises: LokiClientError."""
-        batch = self.read()
-        return Rows(batch.times_ns, batch.values, batch.qualities)
-
-
 class SeriesClient:
     """The calls of `loki.v1.SeriesService`; a `LokiClient` has one."""
 
-    def __init__(self, channel: grpc.Channel, call: Callable[[Any, Any], Any]) -> None:
+    def __init__(
+        self, channel: grpc.Channel, call: Callable[[Any, Any], Any], patience_s: float
+    ) -> None:
         """`call` makes a call with a request, and raises LokiClientError."""
         stub = series_pb2_grpc.SeriesServiceStub
         self._stub: Any = stub(channel)  # type: ignore[no-untyped-call]  # Generated so.
         self._call = call
+        self._patience_s = patience_s
 
     def find(self, script: str = "*", name: str = "*") -> Iterator[Series]:
         """Those whose scripts and names match these globs, by both; asks page by page.
@@ -109,8 +78,21 @@ class SeriesClient:
                 return
             request.page_token = page.next_page_token
 
-    def read(self, script: str, name: str, query: SeriesQuery = EVERYTHING) -> SeriesRows:
-        """The rows of a series, batch by batch: however many, they need little memory."""
+    def read(
+        self,
+        script: str,
+        name: str,
+        query: SeriesQuery = EVERYTHING,
+        *,
+        patience_s: float | None = None,
+        report: FollowReport | None = None,
+    ) -> SeriesRows:
+        """The rows of a series, batch by batch: however many, they need little memory.
+
+        Where the server, or the child that keeps the rows, goes away meanwhile, this goes on behind
+        the last row, each row once, when that is back within `patience_s` seconds; None is the
+        client's own. `report` is told of it.
+        """
         request = series_pb2.ReadSeriesRequest(
             script=script,
             name=name,
@@ -119,7 +101,8 @@ class SeriesClient:
             limit=query.limit,
             newest=query.newest,
         )
-        return SeriesRows(self._stub.ReadSeries(request))
+        patient_s = self._patience_s if patience_s is None else patience_s
+        return SeriesRows(self._stub.ReadSeries, request, patient_s, report or FollowReport())
 
     def aggregate(
         self,
@@ -165,11 +148,6 @@ def windows_of(response: series_pb2.AggregateSeriesResponse) -> list[Window]:
         Window(start=time_of(start_ns), value=value, count=count)
         for start_ns, value, count in columns
     ]
-
-
-def time_of(time_ns: int) -> datetime:
-    """UTC, to the microsecond, which no row's time is finer than."""
-    return EPOCH + timedelta(microseconds=time_ns // 1000)
 
 
 def _stamp(time: datetime | None) -> Timestamp | None:

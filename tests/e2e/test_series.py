@@ -1,6 +1,8 @@
 """Time series from a script to the command line and the client, through a whole Loki."""
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -90,6 +92,18 @@ def test_the_command_line_shows_draws_and_exports(loki: Run, tmp_path: Path) -> 
     assert done.stdout == "numbers.parquet: 100,000 rows\n"
     values = pyarrow.parquet.read_table(tmp_path / "numbers.parquet")["value"]
     assert values.to_pylist() == list(range(ROWS))
+
+
+def test_rows_come_once_each_though_hel_is_killed_meanwhile(server: LokiServer) -> None:
+    with client(server) as connected:
+        with connected.series.read("log", "numbers", patience_s=60) as batches:
+            values = list(next(batches).values)
+            hel = next(c for c in connected.get_children_status() if c.name == "hel")
+            os.kill(hel.pid, signal.SIGKILL)
+            values += [value for batch in batches for value in batch.values]
+        assert values == list(range(ROWS))
+        one = SeriesQuery(limit=1)  # For those that come next, Hel is back.
+        assert len(list(connected.series.read("log", "numbers", one, patience_s=60))) == 1
 
 
 def test_a_client_reads_all_in_batches_and_the_last_ones(server: LokiServer) -> None:

@@ -64,13 +64,15 @@ class FakeSeries:
     windows: list[Window] = field(default_factory=list)
     error: BaseException | None = None
     asked: list[Any] = field(default_factory=list)
+    options: dict[str, Any] = field(default_factory=dict)
 
     def find(self, script: str = "*", name: str = "*") -> Iterator[Series]:
         self.asked.append((script, name))
         return iter(self.there)
 
-    def read(self, script: str, name: str, query: SeriesQuery) -> Batches:
+    def read(self, script: str, name: str, query: SeriesQuery, **options: Any) -> Batches:
         self.asked.append((script, name, query))
+        self.options = options
         return Batches(self.batches, self.error)
 
     def aggregate(self, script: str, name: str, statistic: str, **options: Any) -> list[Window]:

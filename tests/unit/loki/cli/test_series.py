@@ -153,6 +153,18 @@ def test_an_export_is_a_file_that_is_whole_or_not_there(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_an_export_waits_for_rows_that_are_away_and_says_so(
+    series: FakeSeries, loki: Loki, capsys: pytest.CaptureFixture[str]
+) -> None:
+    series.batches = [batch(2)]
+    assert loki("series", "export", "trend/t1").exit_code == 0
+    assert series.options["patience_s"] == 60.0
+    report = series.options["report"]
+    report.lost(LokiClientError("hel restarts", code=grpc.StatusCode.UNAVAILABLE))
+    report.back()
+    assert capsys.readouterr().err == "hel restarts; going on when that is back\nit is back\n"
+
+
 def test_a_picture_replaces_a_file_only_when_told(
     series: FakeSeries, loki: Loki, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from loki.client import LokiClient, LokiClientError, Row, Series, SeriesQuery, Window
-from loki.errors import ErrorCode, IoError
+from loki.errors import ErrorCode, IoError, ServiceUnavailable
 from loki.messages.series import (
     MIN_NS,
     AggregateRows,
@@ -78,6 +78,30 @@ def test_rows_are_batches_of_columns(shell: FakeShell, client: LokiClient) -> No
     assert list(batch) == [Row(AT, 0.5, 0), Row(AT + timedelta(seconds=1), 1.5, 7)]
     ((_, asked, _),) = shell.sent(ReadRows)
     assert (asked.start_ns, asked.limit, asked.newest) == (AT_NS, 5, True)
+
+
+def test_rows_wait_for_the_child_that_restarts(shell: FakeShell, client: LokiClient) -> None:
+    answers = [
+        ServiceUnavailable("hel restarts"),
+        RowsRead(
+            times_ns=array("q", [AT_NS]).tobytes(),
+            values=array("d", [0.5]).tobytes(),
+            qualities=b"\0",
+        ),
+    ]
+
+    def answer(_: ReadRows) -> RowsRead:
+        found = answers.pop(0)
+        if isinstance(found, ServiceUnavailable):
+            raise found
+        return found
+
+    shell.answers[ReadRows] = answer
+    with client.series.read("trend", "a", patience_s=60) as batches:
+        assert [row for batch in batches for row in batch] == [Row(AT, 0.5, 0)]
+    answers.append(ServiceUnavailable("hel restarts"))
+    with pytest.raises(LokiClientError, match="hel restarts"):
+        list(client.series.read("trend", "a"))
 
 
 def test_numbers_of_windows(shell: FakeShell, client: LokiClient) -> None:
