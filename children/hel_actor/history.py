@@ -188,7 +188,11 @@ def look(connection: sqlite3.Connection, asked: ListKept, below: int, most: int)
 
 def _matches(asked: ListKept, script: str, cause: str) -> bool:
     state = ExecutionState.FINISHED if cause == Cause.FINISHED.value else ExecutionState.FAILED
-    return asked.state in (None, state) and fnmatchcase(script, asked.script)
+    return (
+        asked.state in (None, state)
+        and fnmatchcase(script, asked.script)
+        and any(fnmatchcase(script, glob) for glob in asked.among)
+    )
 
 
 def read(connection: sqlite3.Connection, numbers: Sequence[int]) -> tuple[Kept, ...]:

@@ -144,7 +144,13 @@ class Chronicle:
             rows = [recalled(row) for row in reply.executions]
             return _listing(page.merged(asked, found, rows, more=reply.more))
 
-        rest = ListKept(script=asked.script, state=asked.state, below=asked.below, size=asked.size)
+        rest = ListKept(
+            script=asked.script,
+            state=asked.state,
+            below=asked.below,
+            size=asked.size,
+            among=asked.among,
+        )
         return self._archivist.ask(rest, merged)
 
 

@@ -147,7 +147,7 @@ def _method_taken(name: str, other: str) -> LokiError:
     return LokiError(
         f"'{name}' and '{other}' would both be {camel_case(name)}; choose another name",
         code=ErrorCode.SCRIPT_EXISTS,
-        details={"script": name},
+        details={"script": name, "other": other},
     )
 
 

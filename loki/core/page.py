@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from loki.core.remembered import Remembered
 from loki.errors import InvalidArgument
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.history import ExecutionState, ListExecutions
 
 MOST_PAGE = 1000
@@ -21,12 +22,14 @@ class Asked:
     state: ExecutionState | None
     size: int
     below: int
+    among: tuple[str, ...] = EVERY_SCRIPT  # Globs; nothing else is there for who asks.
 
     def matches(self, found: Remembered) -> bool:
         return (
             found.number < self.below
             and (self.state is None or found.state is self.state)
             and fnmatchcase(found.script, self.script)
+            and any(fnmatchcase(found.script, glob) for glob in self.among)
         )
 
 
@@ -47,7 +50,7 @@ def asked(request: ListExecutions) -> Asked:
         )
     below = min(int(page), ABOVE_ALL) if page else ABOVE_ALL
     size = min(max(request.page_size, 1), MOST_PAGE)
-    return Asked(request.script, request.state, size, below)
+    return Asked(request.script, request.state, size, below, request.among)
 
 
 def suffices(asked: Asked, remembered: Sequence[Remembered], seam: int) -> bool:

@@ -7,10 +7,12 @@ there. For one that it sees and may not use, the refusal names what is missing.
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ScriptNotFound
 from loki.messages.access import EVERY_SCRIPT, NO_QUOTA, ClientRole, Quota
 from loki.messages.envelope import Failure
 from loki.messages.event import BudgetWarned, ChildChanged, ConfigRejected, Fact, ScriptChanged
+from loki.messages.history import Execution
+from loki.messages.script import ADHOC_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,16 @@ def may_see(principal: Principal, script: str) -> bool:
     return ClientRole.VIEW in principal.roles and principal.reaches(script)
 
 
+def may_follow(principal: Principal, execution: Execution) -> bool:
+    """Whether it may know of that execution.
+
+    Source that came along is of no script, and no globs but that of all reach it.
+    """
+    if execution.script == ADHOC_NAME and not execution.revision:
+        return ClientRole.VIEW in principal.roles and principal.unbounded
+    return may_see(principal, execution.script)
+
+
 def may_run(principal: Principal, script: str) -> bool:
     """Whether it may run such a script, also through its typed method."""
     return ClientRole.EXECUTE in principal.roles and principal.reaches(script)
@@ -91,11 +103,25 @@ def require_overview(principal: Principal) -> None:
 
 
 def without_guess(principal: Principal, failure: Failure) -> Failure:
-    """As it is told to somebody who may not see every script: no guess names another one."""
-    known = "revision" in failure.details  # Then it is of a script that the caller named rightly.
-    if principal.unbounded or known or failure.code is not ErrorCode.SCRIPT_NOT_FOUND:
-        return failure
-    return Failure.of(unseen(failure.details.get("script", "")))
+    """As it is told to somebody who may not see every script: it names none of those."""
+    script = failure.details.get("script", "")
+    match failure.code:
+        case _ if principal.unbounded:
+            return failure
+        case ErrorCode.SCRIPT_EXISTS if not principal.reaches(failure.details.get("other", script)):
+            return Failure.of(_taken(script))
+        case ErrorCode.SCRIPT_NOT_FOUND if "revision" not in failure.details:
+            return Failure.of(unseen(script))
+    return failure  # One with a revision is of a script that the caller named rightly.
+
+
+def _taken(script: str) -> LokiError:
+    """Without the name of the script whose typed method it would have."""
+    return LokiError(
+        f"another script has the typed method that '{script}' would have; choose another name",
+        code=ErrorCode.SCRIPT_EXISTS,
+        details={"script": script},
+    )
 
 
 def require_name(principal: Principal, script: str) -> None:

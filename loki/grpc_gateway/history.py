@@ -1,7 +1,9 @@
 """Executions for those who may know of them: of the scripts that a caller may see."""
 
+import msgspec
+
 from loki.actors.role import Shell
-from loki.core.principal import may_see
+from loki.core.principal import may_follow
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.guard import Call
 from loki.grpc_gateway.run_table import DISPATCHER
@@ -26,7 +28,7 @@ class History:
             if call.principal.unbounded or error.code is not ErrorCode.EXECUTION_NOT_FOUND:
                 raise
             raise unseen(run) from error
-        if not may_see(call.principal, found.execution.script):
+        if not may_follow(call.principal, found.execution):
             raise unseen(run)
         return found.execution
 
@@ -38,8 +40,9 @@ class History:
     async def page(self, request: ListExecutions, call: Call) -> tuple[tuple[Execution, ...], str]:
         """Those that the caller may see, perhaps none, and where the next page begins."""
         timeout_s = call.timeout_s(TIMEOUT_S)
-        listed = await self._shell.ask(DISPATCHER, request, timeout_s=timeout_s)
-        seen = tuple(each for each in listed.executions if may_see(call.principal, each.script))
+        asked = msgspec.structs.replace(request, among=call.principal.scripts)
+        listed = await self._shell.ask(DISPATCHER, asked, timeout_s=timeout_s)
+        seen = tuple(each for each in listed.executions if may_follow(call.principal, each))
         return seen, listed.next_page
 
 

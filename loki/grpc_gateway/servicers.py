@@ -31,7 +31,7 @@ from loki.messages.library import (
     UnregisterScript,
 )
 from loki.messages.module import DescribeModules
-from loki.messages.script import Origin, Script
+from loki.messages.script import ADHOC_NAME, Origin, Script
 from loki.messages.supervision import ResetActor
 from loki.messages.value_cache import DescribeValueCache, ValueCacheStatistics
 from loki.v1 import execution_pb2, script_pb2, service_pb2
@@ -39,7 +39,6 @@ from loki.v1 import execution_pb2, script_pb2, service_pb2
 LIBRARY = "library"
 ANSWER_TIMEOUT_S = 10.0
 KEEPER_TIMEOUT_S = 1.0  # Its figures are not worth a longer wait.
-ADHOC = "adhoc"
 LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
 
 
@@ -320,9 +319,9 @@ def submission(
         call.principal.require(ClientRole.ADHOC)
         language = given.language or convert.LUA
         adhoc = Script(
-            name=ADHOC,
+            name=ADHOC_NAME,
             source=given.source,
-            chunk=given.source_name[-LONGEST_SOURCE_NAME:] or ADHOC,
+            chunk=given.source_name[-LONGEST_SOURCE_NAME:] or ADHOC_NAME,
             language=language,
             origin=Origin.ADHOC,
         )

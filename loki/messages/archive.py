@@ -6,6 +6,7 @@ remember itself.
 
 import msgspec
 
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.history import ExecutionState
 
@@ -76,3 +77,4 @@ class ListKept(Request[KeptListed]):
     state: ExecutionState | None  # FINISHED or FAILED; None is both.
     below: int  # The page is of smaller numbers.
     size: int
+    among: tuple[str, ...] = EVERY_SCRIPT  # Globs; no others are looked at.

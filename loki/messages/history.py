@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from loki.messages.access import EVERY_SCRIPT
 from loki.messages.envelope import Message, Request
 from loki.messages.execution import Cause, RunFinished
 
@@ -56,6 +57,9 @@ class ListExecutions(Request[ExecutionsListed]):
     """Gateway -> Dispatcher: a page of executions."""
 
     script: str = "*"  # A glob over names.
+    among: tuple[str, ...] = (
+        EVERY_SCRIPT  # Globs; of no others the answer, or its next page, tells.
+    )
     state: ExecutionState | None = None  # None is all.
     page_size: int = 100
     page: str = ""  # The `next_page` of the page before.

@@ -33,6 +33,10 @@ class Origin(Enum):
     ADHOC = "adhoc"  # Source sent along with one execution; never stored.
 
 
+ADHOC_NAME = "adhoc"
+"""Stands for the script of an execution whose source was sent along."""
+
+
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     type: ValueType

@@ -189,6 +189,8 @@ def test_what_is_much_too_much_goes_in_steps(
         ({"state": ExecutionState.FINISHED}, [6, 3, 1]),
         ({"state": ExecutionState.FAILED}, [5, 2]),
         ({"script": "other", "state": ExecutionState.FAILED, "below": 5}, []),
+        ({"among": ("x", "oth*")}, [5, 3]),
+        ({"script": "other", "among": ("average",)}, []),
     ],
 )
 def test_script_and_state_choose_the_newest(

@@ -177,10 +177,13 @@ def test_a_list_goes_on_from_memory_into_what_the_keeper_has(kept: Desk) -> None
     first = kept.ask(ListExecutions(page_size=2))
     assert [each.id for each in first.executions] == ["a", "old9"]
     kept.shell.answers[ListKept] = KeptListed(executions=(row(7),), more=False)
-    second = kept.ask(ListExecutions(page_size=2, page=first.next_page))
+    rest = ListExecutions(page_size=2, page=first.next_page, among=("a*", "old*"))
+    second = kept.ask(rest)
     assert [each.id for each in second.executions] == ["old7"]
     assert second.next_page == ""
-    assert kept.shell.asked[-1] == ListKept(script="*", state=None, below=9, size=2)
+    assert kept.shell.asked[-1] == ListKept(
+        script="*", state=None, below=9, size=2, among=rest.among
+    )
 
 
 def test_at_the_end_what_runs_is_ended_and_written(kept: Desk) -> None:

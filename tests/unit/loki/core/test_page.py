@@ -122,3 +122,20 @@ def test_page_after_page_shows_each_once_wherever_it_is(size: int, forgotten: in
         if not token:
             break
     assert seen == list(range(12, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("script", "among", "matches"),
+    [
+        ("*", ("a*",), True),
+        ("average", ("x", "avera?e"), True),
+        ("*", ("b*",), False),
+        ("b*", ("*",), False),
+        ("*", (), False),
+    ],
+)
+def test_no_script_is_found_but_among_those_that_are_there_for_who_asks(
+    script: str, among: tuple[str, ...], matches: bool
+) -> None:
+    asked = page.asked(ListExecutions(script=script, among=among))
+    assert asked.matches(rows(1)[0]) is matches

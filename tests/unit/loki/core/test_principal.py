@@ -2,9 +2,12 @@
 
 import pytest
 
+from loki.core.catalogue import Catalogue
+from loki.core.library import check_addition
 from loki.core.principal import (
     LOCAL,
     Principal,
+    may_follow,
     may_hear,
     may_run,
     may_see,
@@ -13,7 +16,7 @@ from loki.core.principal import (
     require_seen,
     without_guess,
 )
-from loki.errors import ErrorCode, PermissionRefused, ScriptNotFound
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ScriptNotFound
 from loki.messages.access import NO_QUOTA, ClientRole
 from loki.messages.envelope import Failure
 from loki.messages.event import (
@@ -24,8 +27,9 @@ from loki.messages.event import (
     ScriptChange,
     ScriptChanged,
 )
+from loki.messages.history import Execution, ExecutionState
 from loki.messages.lifecycle import ChildState
-from loki.messages.script import Origin
+from loki.messages.script import Origin, Script
 
 VIEW, EXECUTE, REGISTER = ClientRole.VIEW, ClientRole.EXECUTE, ClientRole.REGISTER
 READER = Principal("reader", frozenset({VIEW}), ("sensor_*", "average"))
@@ -54,6 +58,32 @@ def test_roles_hold_for_scripts_of_matching_names(
     principal: Principal, script: str, sees: bool, runs: bool
 ) -> None:
     assert (may_see(principal, script), may_run(principal, script)) == (sees, runs)
+
+
+@pytest.mark.parametrize(
+    ("scripts", "script", "revision", "follows"),
+    [
+        (("a*",), "average", "1", True),
+        (("b*",), "average", "1", False),
+        (("a*",), "adhoc", "1", True),
+        (("a*",), "adhoc", "", False),
+        (("adhoc",), "adhoc", "", False),
+        (("*",), "adhoc", "", True),
+    ],
+)
+def test_globs_do_not_reach_the_executions_of_source_that_came_along(
+    scripts: tuple[str, ...], script: str, revision: str, follows: bool
+) -> None:
+    execution = Execution(
+        id="x",
+        script=script,
+        revision=revision,
+        principal="root",
+        state=ExecutionState.FINISHED,
+        submitted_ns=1,
+    )
+    assert may_follow(Principal("p", frozenset({VIEW}), scripts), execution) is follows
+    assert not may_follow(Principal("p", frozenset({EXECUTE}), scripts), execution)
 
 
 def test_what_may_not_be_seen_is_not_there() -> None:
@@ -99,6 +129,30 @@ def test_no_guess_names_what_may_not_be_seen(principal: Principal, message: str)
         code=ErrorCode.SCRIPT_NOT_FOUND, message="x", details={"script": "a", "revision": "2"}
     )
     assert without_guess(principal, other) is other
+
+
+@pytest.mark.parametrize(
+    ("globs", "names"),
+    [(("pump_*",), False), (("pump_*", "Pump*"), True), (("*",), True)],
+)
+def test_a_method_name_that_is_taken_does_not_tell_by_what(
+    globs: tuple[str, ...], names: bool
+) -> None:
+    caller = Principal("reg", frozenset({VIEW, REGISTER}), globs)
+    catalogue = Catalogue()
+    catalogue.put(Script(name="PumpX", source="", chunk="", revision="1", origin=Origin.REGISTERED))
+    new = Script(name="pump_x", source="", chunk="", revision="2", origin=Origin.REGISTERED)
+    with pytest.raises(LokiError) as raised:
+        check_addition(catalogue, new, "")
+    told = without_guess(caller, Failure.of(raised.value))
+    assert told.code is ErrorCode.SCRIPT_EXISTS
+    assert told.details["script"] == "pump_x"
+    assert ("PumpX" in f"{told.message} {told.details}") is names
+
+
+def test_a_script_that_exists_is_told_of_as_it_is() -> None:
+    exists = Failure(code=ErrorCode.SCRIPT_EXISTS, message="x", details={"script": "sensor_a"})
+    assert without_guess(READER, exists) is exists
 
 
 def test_what_all_scripts_keep_is_listed_for_who_sees_all_or_may_read_it() -> None:

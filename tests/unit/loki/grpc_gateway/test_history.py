@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from loki.core.principal import LOCAL, Principal
@@ -87,6 +88,26 @@ def test_a_page_has_what_may_be_seen(history: History) -> None:
     assert ([each.script for each in page], more) == (["sensor_a"], "7")
     page, _ = asyncio.run(history.page(ListExecutions(), call(LOCAL)))
     assert len(page) == 2
+
+
+def test_only_what_may_be_seen_is_asked_for(history: History, shell: Any) -> None:
+    """Else an empty page with another behind it would tell that there is something."""
+    for principal in (NARROW, LOCAL):
+        asyncio.run(history.page(ListExecutions(script="pump"), call(principal)))
+    asked = [(message.script, message.among) for _, message, _ in shell.sent(ListExecutions)]
+    assert asked == [("pump", ("sensor_*",)), ("pump", ("*",))]
+
+
+def test_source_that_came_along_is_for_who_sees_everything(history: History, shell: Any) -> None:
+    wide = Principal("wide", frozenset({ClientRole.VIEW}), ("a*",))
+    run = msgspec.structs.replace(execution("adhoc"), revision="")
+    shell.answers[GetExecution] = lambda _request: ExecutionFound(execution=run)
+    shell.answers[ListExecutions] = lambda _request: ExecutionsListed(executions=(run,))
+    assert find(history, run.id, LOCAL) == run
+    assert asyncio.run(history.page(ListExecutions(), call(wide)))[0] == ()
+    with pytest.raises(LokiError) as raised:
+        find(history, run.id, wide)
+    assert raised.value.code is ErrorCode.EXECUTION_NOT_FOUND
 
 
 def test_who_sees_everything_is_not_asked_about(history: History, shell: Any) -> None:
