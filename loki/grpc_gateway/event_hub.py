@@ -16,7 +16,8 @@ from loki.core.backlog import Backlog
 from loki.core.child_change import change_of
 from loki.core.event_log import EventLog, Recall, kind_of
 from loki.core.health import health
-from loki.errors import ErrorCode, PermissionRefused, ResourceLimitExceeded, ServiceUnavailable
+from loki.core.place import Places
+from loki.errors import ErrorCode, PermissionRefused, ServiceUnavailable
 from loki.grpc_gateway.health import Health
 from loki.messages.envelope import Failure, Message
 from loki.messages.event import (
@@ -93,6 +94,7 @@ class EventHub:
         self._asking = False
         self._answered = asyncio.Event()
         self._watches: set[Watch] = set()
+        self._places = Places(MOST_WATCHES, "watch events")
         self._draining = False
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -163,9 +165,12 @@ class EventHub:
         log_id: str,
         *,
         include_recent: bool,
+        holder: str = "",
         hears: Callable[[Fact], bool] = lambda _fact: True,
     ) -> Iterator[Watch]:
         """A place among those who are told; no kinds are all, and `hears` picks among them.
+
+        `holder` is who watches.
 
         Raises: ServiceUnavailable; ResourceLimitExceeded (QUOTA).
         """
@@ -174,21 +179,18 @@ class EventHub:
         heard = tuple(event for event in recall.events if hears(event.fact))
         recall = replace(recall, events=heard)
         watch = Watch(kinds, recall, log.last, log.log_id, hears)
-        self._watches.add(watch)
-        try:
-            yield watch
-        finally:
-            self._watches.discard(watch)
+        with self._places.taken(holder):
+            self._watches.add(watch)
+            try:
+                yield watch
+            finally:
+                self._watches.discard(watch)
 
     def _require_log(self) -> EventLog:
         if self._draining:
             raise ServiceUnavailable("Loki is stopping", code=ErrorCode.DRAINING)
         if self._log is None:
             raise ServiceUnavailable("the event log cannot be reached; try again")
-        if len(self._watches) >= MOST_WATCHES:
-            raise ResourceLimitExceeded(
-                f"{MOST_WATCHES} watch events already", code=ErrorCode.QUOTA
-            )
         return self._log
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ without end, on one stream or on many, waits for the others and holds up no call
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -20,8 +19,9 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ships no marker.
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
+from loki.core.place import Places
 from loki.core.principal import Principal, may_see
-from loki.errors import ErrorCode, ResourceLimitExceeded
+from loki.errors import ErrorCode
 from loki.grpc_gateway import schema
 from loki.grpc_gateway.descriptor_file import (
     ALPHA,
@@ -200,7 +200,7 @@ class Reflection:
             stable_reflection(pb.DESCRIPTOR.serialized_pb),
         )
         self._directory = directory
-        self._streams = 0
+        self._places = Places(MOST_STREAMS, "use server reflection")
         self._turn = asyncio.Lock()
 
     def handlers(self, guard: Guard) -> Iterator["grpc.GenericRpcHandler[Any, Any]"]:
@@ -213,23 +213,10 @@ class Reflection:
     @needs(ClientRole.VIEW)
     async def answer(self, requests: AsyncIterator[Any], call: Call) -> None:
         """Raises: LokiError."""
-        with self._place():
+        with self._places.taken(call.principal.name):
             view = View(self._lists, self._index, self._directory.snapshot, call.principal)
             async for request in requests:
                 async with self._turn:
                     response = view.answer(request)
                     await asyncio.sleep(0)  # Whatever else is to be done comes between two turns.
                 await call.context.write(response)
-
-    @contextmanager
-    def _place(self) -> Iterator[None]:
-        """Raises: ResourceLimitExceeded (QUOTA)."""
-        if self._streams >= MOST_STREAMS:
-            raise ResourceLimitExceeded(
-                f"{MOST_STREAMS} use server reflection already", code=ErrorCode.QUOTA
-            )
-        self._streams += 1
-        try:
-            yield
-        finally:
-            self._streams -= 1

@@ -231,6 +231,7 @@ class LokiServicer:
             event_convert.sequence_of(request),
             request.log_id,
             include_recent=request.include_recent,
+            holder=call.principal.name,
             hears=partial(may_hear, call.principal),
         ) as watch:
             await call.context.write(event_convert.started(watch))

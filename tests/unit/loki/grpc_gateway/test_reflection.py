@@ -242,7 +242,7 @@ class TestTurns:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            assert servicer._streams == 0
+            assert servicer._places.count == 0
 
         asyncio.run(asyncio.wait_for(live(), TIMEOUT_S))
 
