@@ -53,7 +53,7 @@ class QuotaSettings(Table):
 
     requests_per_s: Annotated[float, Field(ge=0, le=1e6)] = 100.0  # Calls in a second.
     request_kb_per_s: Amount = 8192  # KiB of requests in a second.
-    runs_in_flight: Amount = 16  # Executions at once, queued ones too.
+    runs_in_flight: Amount = 8  # Executions at once, queued ones too.
     scripts: Amount = 200  # Registered ones.
 
 

@@ -140,7 +140,7 @@ def test_s_r_2_principals_as_the_gateway_is_told_of_them(tmp_path: Path) -> None
             quota=Quota(
                 requests_per_s=5.0,
                 request_bytes_per_s=8192 * 1024,
-                runs_in_flight=16,
+                runs_in_flight=8,
                 scripts=7,
             ),
         ),
@@ -168,3 +168,9 @@ def test_settings_with_principals_are_written_and_read_again() -> None:
     principal = json.loads(made.to_json())["security"]["principals"]["panel"]
     assert principal["quotas"] == {"scripts": 1}
     assert tomli.loads(made.to_toml())["security"]["principals"]["panel"] == principal
+
+
+def test_one_principal_does_not_get_every_runner() -> None:
+    """Another's run would wait for the end of its longest."""
+    held = settings("")
+    assert 2 * held.security.quotas.runs_in_flight <= held.queue.max_runners
