@@ -19,7 +19,7 @@ from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
 from loki.actors.toolbox import LANGUAGE, folder_of, rules_of, tools_of
-from loki.child import BackupContents, Child, Examine, Finding, Restore
+from loki.child import BackupContents, Child, Examine, Finding, Restore, Tell
 from loki.clock import SystemClock
 from loki.config import LoadedSettings, Settings, load_settings
 from loki.core import expiry, state_folder
@@ -328,16 +328,16 @@ def restore(setup: Setup, archive: IO[bytes], agreed: Callable[[BackupContents],
         instance.release()
 
 
-def examine(setup: Setup, *, deep: bool) -> tuple[Finding, ...]:
+def examine(setup: Setup, tell: Tell, *, deep: bool) -> tuple[Finding, ...]:
     """How the data of this device fare, whether a Loki runs or not; nothing is changed.
 
-    Raises: OSError for what may not be looked at.
+    `tell` is told how far a deep look is. Raises: OSError for what may not be looked at.
     """
     found = [*state_folder.findings(checkup.look(setup.instance_dir))]
     for part in setup.parts:
         if part.child.doctor:
             act: Examine = _named(part.child.doctor)
-            found += act(bytes(part.config), deep)
+            found += act(bytes(part.config), deep, tell)
     return (*found, *_examine_access(setup.gateway.access))
 
 

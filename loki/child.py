@@ -43,6 +43,7 @@ __all__ = [
     "RunHandler",
     "ServiceHandler",
     "Shell",
+    "Tell",
     "Timer",
     "run_over",
 ]
@@ -73,10 +74,14 @@ class Child:
         return self.module.name
 
 
+Tell: TypeAlias = Callable[[str], None]
+"""Is told how far long work is, for people."""
+
+
 class Examine(Protocol):
     """Says how a child's data fares, whether it runs or not, and changes nothing."""
 
-    def __call__(self, config: bytes, deep: bool, /) -> tuple[Finding, ...]:
+    def __call__(self, config: bytes, deep: bool, tell: Tell, /) -> tuple[Finding, ...]:
         """`config` is what its process would get. Raises: OSError for what it may not read."""
 
 

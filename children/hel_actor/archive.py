@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
+from zarr.core.buffer import cpu
 from zarr.errors import BaseZarrError
 from zarr.storage import LocalStore, MemoryStore
 
@@ -141,7 +142,7 @@ class Archive:
     def _column(self, place: Place, name: str, first: int, count: int) -> npt.NDArray[Any]:
         """Raises: those of UNREADABLE."""
         for number in range(first, first + count):
-            self._check_file(place, name, number)
+            _check_file(self._file(place, name, number), place.chunk_rows)
         start = (first - place.dropped) * place.chunk_rows
         return np.asarray(self._open(place, name)[start : start + count * place.chunk_rows])
 
@@ -150,16 +151,6 @@ class Archive:
 
     def _open(self, place: Place, name: str) -> "zarr.Array[Any]":
         return zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
-
-    def _check_file(self, place: Place, name: str, number: int) -> None:
-        """Zarr takes a missing or empty one for fill values, and a huge one for what it says."""
-        status = self._file(place, name, number).lstat()
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no plain file")
-        if not status.st_size:
-            raise ValueError("it is empty")
-        if status.st_size > place.chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
-            raise ValueError("it is larger than what was written")
 
     def _make_directories(self, place: Place) -> None:
         """A new group needs the ones above it, for whoever opens them all at once."""
@@ -252,6 +243,30 @@ class Archive:
             for path in _descriptions(place)
             if (file := group / path).is_file()
         }
+
+
+def decoded(file: Path, array: str, chunk_rows: int) -> npt.NDArray[Any]:
+    """The rows of one chunk's file, checked, whatever the descriptions beside it say.
+
+    Changes nothing. Raises: those of UNREADABLE.
+    """
+    _check_file(file, chunk_rows)
+    content: dict[str, Any] = {
+        "zarr.json": cpu.Buffer.from_bytes(_text(_templates(chunk_rows)[array])),
+        "c/0": cpu.Buffer.from_bytes(file.read_bytes()),
+    }
+    return np.asarray(zarr.open_array(MemoryStore(content), mode="r")[:])
+
+
+def _check_file(file: Path, chunk_rows: int) -> None:
+    """Zarr takes a missing or empty one for fill values, and a huge one for what it says."""
+    status = file.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is no plain file")
+    if not status.st_size:
+        raise ValueError("it is empty")
+    if status.st_size > chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
+        raise ValueError("it is larger than what was written")
 
 
 def _folders(group: Path) -> list[Path]:

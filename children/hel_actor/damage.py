@@ -52,11 +52,11 @@ def reason(error: Exception) -> str:
 
 def told(series: str, chunk: Chunk, found: DamagedChunk) -> IoError:
     """For whoever asked: `series` is SCRIPT/NAME, and `chunk` what the database knows of it."""
-    first, last = _utc(chunk.oldest_ns), _utc(chunk.newest_ns)
+    first, last = utc(chunk.oldest_ns), utc(chunk.newest_ns)
     return IoError(
         f"rows of '{series}' from {first} to {last} cannot be read: {found.message} "
         f"(chunk {found.number}); read before and after these times, or put a backup back "
-        "(`loki restore`)",
+        "(`loki restore`); `loki doctor --deep` finds all such files",
         code=ErrorCode.DATA_LOSS,
         details={
             "series": series,
@@ -68,7 +68,7 @@ def told(series: str, chunk: Chunk, found: DamagedChunk) -> IoError:
     )
 
 
-def _utc(time_ns: int) -> str:
-    """To the microsecond, which no row's time is finer than."""
+def utc(time_ns: int) -> str:
+    """As ISO 8601, to the microsecond, which no row's time is finer than."""
     time = EPOCH + timedelta(microseconds=time_ns // US_NS)
     return f"{time.replace(tzinfo=None).isoformat()}Z"

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from loki.child import Finding, Need
 
 ARRAYS = ("time", "value", "quality")
 MOST_NAMED = 5
+MOST_DAMAGED = 100
 RESTORE = "restore a backup (`loki restore`)"
 
 
@@ -56,6 +58,8 @@ class SeriesFacts:
     dropped: int
     chunks: int
     size_bytes: Mapping[int, int]
+    chunk_rows: int = 0
+    spans_ns: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # Oldest and newest row.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,17 @@ class GroupFacts:
     first: int | None
     size_bytes: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     partials: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DamagedContents:
+    """A chunk that has files of the right lengths, which are not what was written."""
+
+    subject: str
+    number: int
+    first: str  # The times of its rows, UTC.
+    last: str
+    text: str  # Which file, and why.
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,14 +220,9 @@ def _chunks(subject: str, series: SeriesFacts, group: GroupFacts) -> Iterator[Fi
     if first < series.dropped:
         text = f"{series.dropped - first} old chunks are forgotten, and still there"
         yield Finding(Need.ITSELF, subject, text, "they go when it is used next")
-    missing, wrong = [], []
-    for number in range(series.dropped, series.chunks):
-        found = [group.size_bytes.get(array, {}).get(number - first) for array in ARRAYS]
-        sizes = [size for size in found if size is not None]
-        if len(sizes) < len(ARRAYS):
-            missing.append(str(number))
-        elif sum(sizes) != series.size_bytes.get(number):
-            wrong.append(str(number))
+    files = _files(series, group)
+    missing = [str(number) for number, state in files.items() if state is _Files.MISSING]
+    wrong = [str(number) for number, state in files.items() if state is _Files.WRONG]
     if missing:
         text = f"{len(missing)} chunks miss files: {_some(missing)}"
         yield Finding(Need.PERSON, subject, text, f"{RESTORE}; until then they cannot be read")
@@ -223,6 +233,47 @@ def _chunks(subject: str, series: SeriesFacts, group: GroupFacts) -> Iterator[Fi
     if beyond:
         text = f"{beyond} files of chunks that never came to be, from {series.chunks} on"
         yield Finding(Need.ITSELF, subject, text, "they go when it is used next")
+
+
+class _Files(Enum):
+    """How the files of one chunk fare, by their lengths."""
+
+    SOUND = "sound"
+    MISSING = "missing"
+    WRONG = "wrong"
+
+
+def _files(series: SeriesFacts, group: GroupFacts) -> dict[int, _Files]:
+    first = series.dropped if group.first is None else group.first
+    found = {}
+    for number in range(series.dropped, series.chunks):
+        sizes = [group.size_bytes.get(array, {}).get(number - first) for array in ARRAYS]
+        if None in sizes:
+            found[number] = _Files.MISSING
+        else:
+            right = sum(size or 0 for size in sizes) == series.size_bytes.get(number)
+            found[number] = _Files.SOUND if right else _Files.WRONG
+    return found
+
+
+def to_verify(series: SeriesFacts, group: GroupFacts) -> tuple[int, ...]:
+    """The chunks whose contents are worth a look: all else is told of their files already."""
+    if group.mark not in (None, series.mark) or (group.first or 0) > series.dropped:
+        return ()
+    return tuple(n for n, state in _files(series, group).items() if state is _Files.SOUND)
+
+
+def of_contents(checked: int, damaged: Sequence[DamagedContents]) -> Iterator[Finding]:
+    """`checked` chunks were read; what is told of each damaged one, up to a bound."""
+    for each in damaged[:MOST_DAMAGED]:
+        text = f"{each.text} (chunk {each.number}, rows from {each.first} to {each.last})"
+        remedy = f"{RESTORE}; until then these rows cannot be read, and all others can"
+        yield Finding(Need.PERSON, each.subject, text, remedy)
+    if len(damaged) > MOST_DAMAGED:
+        text = f"{len(damaged) - MOST_DAMAGED} more chunks are damaged"
+        yield Finding(Need.PERSON, "series", text, RESTORE)
+    text = f"the contents of {checked - len(damaged):,} of {checked:,} chunks are as written"
+    yield Finding(Need.NOBODY, "series", text)
 
 
 def _beyond(group: GroupFacts, end: int) -> int:

@@ -123,11 +123,17 @@ def _series(connection: sqlite3.Connection) -> Iterator[SeriesFacts]:
     for namespace, name in names:
         known = journal.find(connection, namespace, name)
         if known is not None:
-            chunks = {
-                each.number: each.size_bytes
-                for each in journal.chunks(connection, known, EVERYTHING)
-            }
-            yield SeriesFacts(namespace, name, known.mark, known.dropped, known.chunks, chunks)
+            chunks = journal.chunks(connection, known, EVERYTHING)
+            yield SeriesFacts(
+                namespace,
+                name,
+                known.mark,
+                known.dropped,
+                known.chunks,
+                {each.number: each.size_bytes for each in chunks},
+                known.chunk_rows,
+                {each.number: (each.oldest_ns, each.newest_ns) for each in chunks},
+            )
 
 
 def groups(folder: Path) -> Mapping[tuple[str, str], GroupFacts]:

@@ -1,5 +1,6 @@
 """The command that looks after a device's data."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
     from loki.child import Finding
 
 COULD_NOT_LOOK = 2
+WIDTH = 78
 
 
 def doctor(
     config: Config = None,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Let SQLite check every row and index; takes longer.")
+        bool,
+        typer.Option("--deep", help="Read every row, index and chunk of a series; takes longer."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -31,17 +34,24 @@ def doctor(
     from loki.errors import LokiError
 
     try:
-        found = bootstrap.examine(bootstrap.load(config, None), deep=deep)
+        found = bootstrap.examine(bootstrap.load(config, None), tell, deep=deep)
     except LokiError as error:
         _give_up(error.message)
     except OSError as error:
         _give_up(f"{error.filename or 'the state directory'}: {error.strerror}")
+    tell("")
     for each in found:
         if as_json:
             say_json(_json(each))
         else:
             say(line(each))
     raise typer.Exit(worst(found))
+
+
+def tell(text: str) -> None:
+    """How far it is, on a terminal's stderr; "" removes that."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r{text:<{WIDTH}.{WIDTH}}\r{text:.{WIDTH}}", nl=False, err=True)
 
 
 def _give_up(text: str) -> NoReturn:

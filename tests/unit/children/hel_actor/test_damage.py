@@ -37,7 +37,7 @@ def test_it_is_told_which_rows_are_lost_and_what_to_do() -> None:
     assert error.message == (
         "rows of 'tool/t' from 2026-01-01T00:00:00Z to 2026-01-01T00:00:00.000001Z cannot be read: "
         "series/tool/t/value/c/5 is missing (chunk 7); read before and after these times, or put a "
-        "backup back (`loki restore`)"
+        "backup back (`loki restore`); `loki doctor --deep` finds all such files"
     )
     assert error.details == {
         "series": "tool/t",

@@ -26,11 +26,15 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hel_actor.doctor.PAUSE_S", 0.0)
 
 
+def silent(_: str) -> None:
+    """No progress is of interest."""
+
+
 def told(state: Path, *, deep: bool = True) -> list[tuple[Need, str, str]]:
     """What is not well: who mends it, subject and text."""
     config = HelConfig().model_dump(mode="json") | {"state_dir": str(state)}
     before = files(state)
-    found = examine(msgspec.msgpack.encode(config), deep)
+    found = examine(msgspec.msgpack.encode(config), deep, silent)
     assert files(state) == before
     return [(e.need, e.subject, e.text) for e in found if e.need is not Need.NOBODY]
 
@@ -51,7 +55,7 @@ def test_beside_a_hel_that_runs_all_is_well(start: Start) -> None:
     for _ in range(2):
         fill(bench) if not (bench.state_dir / "series").exists() else change(bench)
         config = HelConfig().model_dump(mode="json") | {"state_dir": str(bench.state_dir)}
-        found = examine(msgspec.msgpack.encode(config), False)
+        found = examine(msgspec.msgpack.encode(config), False, silent)
         assert [each for each in found if each.need is not Need.NOBODY] == []
         assert {"hel.sqlite", "history", "series", "files/tool"} <= {each.subject for each in found}
 
@@ -235,5 +239,5 @@ def test_what_is_gone_at_the_second_look_is_no_finding(
 
     monkeypatch.setattr(observation, "leftovers", look_and_mend)
     config = HelConfig().model_dump(mode="json") | {"state_dir": str(state)}
-    found = examine(msgspec.msgpack.encode(config), False)
+    found = examine(msgspec.msgpack.encode(config), False, silent)
     assert [each for each in found if each.need is not Need.NOBODY] == []

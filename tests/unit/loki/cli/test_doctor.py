@@ -1,5 +1,6 @@
 """doctor: a line for each finding, and an exit code for scripts."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from loki.cli.doctor import line
+from loki.cli.doctor import line, tell
 from loki.messages.finding import Finding, Need
 
 
@@ -76,3 +77,18 @@ def test_a_certificate_is_looked_at_too(
     result = loki("doctor", "--config", settings)
     assert "look   " in result.stdout
     assert "server.key: cannot be read: No such file or directory" in result.stdout
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_how_far_it_is_is_told_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, shown in ((Terminal(), "\rseries/a/b: 50 of 99 chunks "), (io.StringIO(), "")):
+        monkeypatch.setattr("sys.stderr", stream)
+        tell("series/a/b: 50 of 99 chunks")
+        assert stream.getvalue().startswith(shown)
+        assert bool(stream.getvalue()) == bool(shown)
+        tell("")
+        assert stream.getvalue().split("\r")[-1] == "", "the line is free again"
