@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from hel_actor.column import Columns
 from hel_actor.percentile import Percentiles
-from hel_actor.window import Windows, percentile_of
+from hel_actor.window import Windows, computed, percentile_of
 
 Ids = npt.NDArray[np.int64]
 
@@ -30,7 +30,7 @@ class Aggregation:
 
     def __init__(self, windows: Windows, statistic: str) -> None:
         self._windows = windows
-        self._statistic = statistic
+        self._statistic = statistic = computed(statistic)
         self._counts = np.zeros(windows.count, np.int64)
         self._values = np.zeros(windows.count)
         self._times = np.zeros(windows.count, np.int64)

@@ -11,7 +11,8 @@ MAX_WINDOWS = 100_000
 STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last")
 """And percentiles: see `percentile_of`."""
 
-_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)")
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?|100(?:\.0{1,3})?)")
+_ENDS = {0.0: "min", 1.0: "max"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +69,19 @@ def checked_statistic(statistic: str) -> str:
     if statistic not in STATISTICS and percentile_of(statistic) is None:
         raise InvalidArgument(
             f"statistic is '{statistic[:40]}'; there are {', '.join(STATISTICS)}, and percentiles "
-            "such as p95 or p99.9",
+            "from p0 to p100, such as p95 or p99.9",
             details={"field": "statistic"},
         )
     return statistic
 
 
 def percentile_of(statistic: str) -> float | None:
-    """0.95 for "p95": above 0 and below 1; None for what is no percentile."""
+    """0.95 for "p95", from 0 to 1; None for what is no percentile."""
     match = _PERCENTILE.fullmatch(statistic)
-    return float(match[1]) / 100 or None if match else None
+    return float(match[1]) / 100 if match else None
+
+
+def computed(statistic: str) -> str:
+    """How it is computed: the ends of all percentiles are "min" and "max", which need no memory."""
+    part = percentile_of(statistic)
+    return statistic if part is None else _ENDS.get(part, statistic)

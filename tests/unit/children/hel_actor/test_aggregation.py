@@ -29,7 +29,7 @@ PLAIN: dict[str, Callable[[list[Row]], float]] = {
     "first": lambda rows: sorted(rows, key=lambda row: row[0])[0][1],
     "last": lambda rows: sorted(rows, key=lambda row: row[0])[-1][1],
 }
-for _percent in ("5", "50", "95", "99.9"):
+for _percent in ("0", "5", "50", "95", "99.9", "100"):
     PLAIN[f"p{_percent}"] = lambda rows, percent=float(_percent): float(  # type: ignore[misc]
         np.percentile([row[1] for row in rows], percent)
     )

@@ -47,18 +47,37 @@ def test_there_are_not_too_many_windows() -> None:
 
 @pytest.mark.parametrize(
     ("statistic", "part"),
-    [("p95", 0.95), ("p5", 0.05), ("p99.9", 0.999), ("p0.5", 0.005)],
+    [
+        ("p95", 0.95),
+        ("p5", 0.05),
+        ("p99.9", 0.999),
+        ("p0.5", 0.005),
+        ("p0", 0.0),
+        ("p0.0", 0.0),
+        ("p100", 1.0),
+        ("p100.0", 1.0),
+    ],
 )
 def test_percentiles_are_any(statistic: str, part: float) -> None:
     assert window.percentile_of(statistic) == pytest.approx(part)
     assert window.checked_statistic(statistic) == statistic
 
 
-@pytest.mark.parametrize("statistic", ["p0", "p0.0", "p100", "p", "p-5", "p5.", "q95", "p99.9999"])
+@pytest.mark.parametrize(
+    "statistic", ["p101", "p100.1", "p999", "p", "p-5", "p5.", "q95", "p99.9999"]
+)
 def test_what_is_no_percentile_is_refused(statistic: str) -> None:
     assert window.percentile_of(statistic) is None
-    with pytest.raises(InvalidArgument, match="percentiles such as p95"):
+    with pytest.raises(InvalidArgument, match="percentiles from p0 to p100, such as p95"):
         window.checked_statistic(statistic)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "how"),
+    [("p0", "min"), ("p0.000", "min"), ("p100", "max"), ("p99.999", "p99.999"), ("sum", "sum")],
+)
+def test_the_ends_of_percentiles_are_least_and_greatest(statistic: str, how: str) -> None:
+    assert window.computed(statistic) == how
 
 
 def test_functions() -> None:
