@@ -170,8 +170,8 @@ class Guard:
             if counts and not getattr(context, "admitted", False):  # gRPC's is never.
                 self._access.admit(principal, size_of(request))
             running = partial(self._access.running, principal)
-            with self._calls.entry(principal, context):
-                return await behaviour(Call(principal, context, running))
+            with self._calls.entry(principal, context) as guarded:
+                return await behaviour(Call(principal, guarded, running))
         except RunFailed as error:
             failure = without_guess(principal, error.failure)
             status = status_of(self._hide_bug(failure), error.finished)
