@@ -8,7 +8,7 @@ went; a watch that wakes looks anew, also whether its caller still may.
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from grpc_health.v1 import health_pb2
@@ -27,6 +27,40 @@ MOST_LISTED = 1000
 """Typed services in one list: the protocol lets a server refuse a longer one."""
 
 
+class Watching:
+    """One watch: whether it is to look anew, or has told all that there is to tell."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._told = asyncio.Event()
+
+    @property
+    def woken(self) -> bool:
+        """Whether it has something to look at."""
+        return self._changed.is_set()
+
+    def wake(self) -> None:
+        self._told.clear()
+        self._changed.set()
+
+    def look(self) -> None:
+        """What changes from now on wakes it again."""
+        self._changed.clear()
+
+    async def changed(self) -> None:
+        """All is told: wait until it is to look anew."""
+        if not self.woken:
+            self._told.set()
+        await self._changed.wait()
+
+    def end(self) -> None:
+        """There is nobody to tell any more."""
+        self._told.set()
+
+    async def told(self) -> None:
+        await self._told.wait()
+
+
 class Health:
     """The health servicer.
 
@@ -38,7 +72,7 @@ class Health:
         self._snapshot: Snapshot = EMPTY
         self._caller: Callable[[Any], Principal] = lambda _context: NOBODY
         self._draining = False
-        self._watching: dict[str, set[asyncio.Event]] = {}
+        self._watching: dict[str, set[Watching]] = {}
 
     def set(self, serving: Mapping[str, bool]) -> None:
         """From now on this is all that is known of children. No effect after `drain`."""
@@ -67,6 +101,14 @@ class Health:
         """Let each watch look anew: what its caller may see is another now."""
         for watching in self._watching.values():
             wake(watching)
+
+    async def told(self, longest_s: float) -> None:
+        """Until each watch has told its client how things are, but not for longer than that."""
+        open_watches = [each for watching in self._watching.values() for each in watching]
+        with suppress(TimeoutError):  # A client that does not read.
+            async with asyncio.timeout(longest_s):
+                for watching in open_watches:
+                    await watching.told()
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
         """NOT_FOUND for a service that nobody knows, as the protocol wants it."""
@@ -97,25 +139,26 @@ class Health:
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802
         """Each change, but only the last of several that came while the client did not read."""
         told = None
-        with self._watch(request.service) as changed:
+        with self._watch(request.service) as watching:
             while True:
-                changed.clear()
+                watching.look()
                 serving = self._state(request.service, context)
                 status = State.SERVICE_UNKNOWN if serving is None else NUMBER[serving]
                 if status != told:
                     await context.write(State(status=status))
                     told = status
-                await changed.wait()
+                await watching.changed()
 
     @contextmanager
-    def _watch(self, service: str) -> Iterator[asyncio.Event]:
-        changed = asyncio.Event()
+    def _watch(self, service: str) -> Iterator[Watching]:
+        made = Watching()
         watching = self._watching.setdefault(service, set())
-        watching.add(changed)
+        watching.add(made)
         try:
-            yield changed
+            yield made
         finally:
-            watching.discard(changed)
+            made.end()
+            watching.discard(made)
             if not watching:
                 self._watching.pop(service, None)
 
@@ -132,9 +175,9 @@ class Health:
         return self._serving.get(WHOLE, False)
 
 
-def wake(watching: set[asyncio.Event]) -> None:
-    for changed in watching:
-        changed.set()
+def wake(watching: set[Watching]) -> None:
+    for each in watching:
+        each.wake()
 
 
 async def refuse(failure: Failure, context: Any) -> None:

@@ -1,5 +1,6 @@
 """The actor that serves gRPC: binds the port, wires the services, drains before it ends."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -142,7 +143,10 @@ class Gateway(Role):
         self._log.close()
         self._health.drain()
         patience_s = max(0.0, grace_s - CLOSING_S)
-        if not await self._guard.idle(patience_s):
+        idle, _ = await asyncio.gather(
+            self._guard.idle(patience_s), self._health.told(min(patience_s, CLOSING_S))
+        )
+        if not idle:
             self.shell.log.warning("calls were still under way after %.3g s", patience_s)
             self._runs.end_all()
             await self._guard.idle(CLOSING_S)

@@ -17,7 +17,7 @@ from loki.messages.access import ClientRole
 from loki.messages.event import ChildChanged, Event, EventRecorded, SubscribeEvents
 from loki.messages.interface import PublishInterfaces
 from loki.messages.lifecycle import ChildState
-from tests.unit.loki.conftest import recalled
+from tests.unit.loki.conftest import TIMEOUT_S, recalled
 from tests.unit.loki.grpc_gateway.interface import interface
 
 State = health_pb2.HealthCheckResponse
@@ -125,6 +125,57 @@ def test_after_the_drain_nothing_serves_again() -> None:
     asyncio.run(live())
 
 
+class Slow:
+    """A client that reads when the test says so."""
+
+    def __init__(self) -> None:
+        self.read, self.has_read = asyncio.Semaphore(0), asyncio.Event()
+        self.got: list[int] = []
+
+    async def write(self, state: Any) -> None:
+        await self.read.acquire()
+        self.got.append(state.status)
+        self.has_read.set()
+
+
+def test_who_watches_is_told_of_the_end_before_it_comes() -> None:
+    async def live() -> None:
+        health, slow = Health(), Slow()
+        health.set({"fenrir": True})
+        asked = health_pb2.HealthCheckRequest(service="fenrir")
+        watch = asyncio.create_task(health.Watch(asked, slow))
+        slow.read.release()
+        await slow.has_read.wait()
+        await health.told(TIMEOUT_S)
+        assert slow.got == [State.SERVING]
+        health.drain()
+        told = asyncio.create_task(health.told(TIMEOUT_S))
+        await asyncio.sleep(0)
+        assert not told.done()
+        slow.read.release()
+        await told
+        assert slow.got == [State.SERVING, State.NOT_SERVING]
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+    asyncio.run(live())
+
+
+def test_who_does_not_read_is_not_waited_for() -> None:
+    async def live() -> None:
+        health, stuck = Health(), Stuck()
+        health.set({"fenrir": True})
+        asked = health_pb2.HealthCheckRequest(service="fenrir")
+        watch = asyncio.create_task(health.Watch(asked, stuck))
+        await stuck.wrote.wait()
+        health.drain()
+        await health.told(0.0)
+        watch.cancel()
+        await asyncio.gather(watch, return_exceptions=True)
+
+    asyncio.run(live())
+
+
 AVERAGE = "loki.tools.v1.AverageService"
 READER = Principal("ann", frozenset({ClientRole.VIEW}), ("other*",))
 
@@ -219,14 +270,14 @@ class TestTypedServices:
                 health.Watch(health_pb2.HealthCheckRequest(service=AVERAGE), stuck)
             )
             await stuck.wrote.wait()
-            ((changed,),) = health._watching.values()
+            ((watching,),) = health._watching.values()
             many = EMPTY.after(
                 PublishInterfaces(changed=tuple(interface(f"t_{n}") for n in range(1000)))
             )
             health.publish(many)
-            assert not changed.is_set()
+            assert not watching.woken
             health.publish(many.after(PublishInterfaces(changed=(interface("average"),))))
-            assert changed.is_set()
+            assert watching.woken
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
 
