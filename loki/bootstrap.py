@@ -1,48 +1,45 @@
 """The composition root: settings in, a running system out; and the way down again."""
 
-import importlib
-import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from loki import __version__, checkup, tree
+from loki import checkup, tree
 from loki.actors.credential_file import read_tls, read_tokens
 from loki.actors.keeper import Keeper
 from loki.actors.log_file import LineFormatter, LogFile, LogHandler
 from loki.actors.service_manager import service_manager
 from loki.actors.system import Instance
 from loki.actors.toolbox import LANGUAGE, folder_of, rules_of, tools_of
-from loki.child import BackupContents, Child, Examine, Finding, Restore, Tell
+from loki.child import BackupContents, Examine, Finding, Restore, Tell
 from loki.clock import SystemClock
-from loki.config import LoadedSettings, Settings, load_settings
+from loki.config import Settings
+from loki.configuration import Configuration
 from loki.core import expiry, state_folder
-from loki.core.address import UNIX, is_socket, keep_ports, path_of
+from loki.core.address import keep_ports
 from loki.core.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
 from loki.messages.access import AccessConfig
-from loki.messages.dispatch import DispatcherConfig
 from loki.messages.finding import Need
-from loki.messages.gateway import GatewayConfig, GatewayReport
-from loki.messages.library import LibraryConfig, LibraryReport
-from loki.messages.log import LogConfig
+from loki.messages.gateway import GatewayReport
+from loki.messages.library import LibraryReport
 from loki.messages.lua_module import PermissionShape
 from loki.messages.script import Limits
 from loki.messages.tree import SupervisorConfig
-from loki.security_setting import access_config
+from loki.setup import Setup, child_of, named
+from loki.setup import load as load  # Whoever wires things finds it here.
 from loki.tool.definition import MAX_SOURCE_BYTES
 from loki.tool.document import read_text
 from loki.tool.file import Tools, read_source, read_tools
 from loki.tool.header import dropped
 from loki.tool.problem import Problem
-from loki.tool.redaction import redacted
 from loki.tool.rule import Rules
 
 if TYPE_CHECKING:
@@ -62,130 +59,6 @@ class Running:
     problems: tuple[str, ...]
     children: tuple[str, ...]
     options: str  # Of commands that call it from this device, "" for none.
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A child as this device runs it."""
-
-    child: Child
-    enabled: bool
-    config: msgspec.Raw
-    back_end: str
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Everything that the system is made from."""
-
-    loaded: LoadedSettings
-    parts: tuple[Part, ...]
-    library: LibraryConfig
-    dispatcher: DispatcherConfig
-    gateway: GatewayConfig
-
-    @property
-    def instance_dir(self) -> Path:
-        return self.loaded.state_dir
-
-
-def load(config: Path | None, tools: Path | None) -> Setup:
-    """Raises: ConfigurationError with a line for each problem of the settings."""
-    loaded = load_settings(config, tools)
-    parts = tuple(_part(loaded, name) for name in loaded.settings.children)
-    modules = tuple(part.child.module for part in parts)
-    disabled = tuple(part.child.name for part in parts if not part.enabled)
-    keeper = _keeper(loaded, parts)
-    library = LibraryConfig(
-        tools=str(loaded.tools),
-        tools_named=tools is not None or loaded.tools.name != "tools.toml",
-        script_storage_path=str(loaded.storage()),
-        state_dir=str(loaded.state_dir),
-        modules=modules,
-        watch=True,
-        keeper=keeper,
-        settings=json.dumps(redacted(loaded.settings.model_dump(mode="json"))),
-        default_permissions=loaded.permissions("default_permissions", modules),
-        default_limits=loaded.settings.limits(),
-        ceiling=loaded.settings.ceiling(),
-    )
-    queue = loaded.settings.queue
-    dispatcher = DispatcherConfig(
-        modules=modules,
-        keeper=keeper,
-        disabled=disabled,
-        default_limits=library.default_limits,
-        ceiling=library.ceiling,
-        adhoc_permissions=loaded.permissions("adhoc_permissions", modules),
-        warm_runners=queue.runners or os.cpu_count() or 1,
-        most_runners=queue.max_runners,
-        longest_queue=queue.max_length,
-        script_cache_size=loaded.settings.script_cache_size,
-        heartbeat_s=loaded.settings.supervision.heartbeat_ms / 1000,
-        run_dir=str(loaded.state_dir / "run"),
-    )
-    gateway = _gateway(loaded, parts, keeper)
-    return Setup(loaded, parts, library, dispatcher, gateway)
-
-
-def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> GatewayConfig:
-    return GatewayConfig(
-        host=_host(loaded),
-        port=loaded.settings.grpc_port,
-        version=__version__,
-        keeper=keeper,
-        back_ends={part.child.name: part.back_end for part in parts if part.back_end},
-        log=_log(loaded),
-        access=access_config(
-            loaded.settings.security, lambda path: str(loaded.resolve(path)), os.environ
-        ),
-        grpc=loaded.settings.grpc.config(),
-        http=loaded.settings.http.config(),
-    )
-
-
-def _host(loaded: LoadedSettings) -> str:
-    host = loaded.settings.grpc_host
-    return f"{UNIX}{loaded.resolve(path_of(host))}" if is_socket(host) else host
-
-
-def _keeper(loaded: LoadedSettings, parts: Sequence[Part]) -> str:
-    keepers = [part.child.module.child for part in parts if part.child.keeps and part.enabled]
-    if len(keepers) > 1:
-        raise ConfigurationError(
-            f"{loaded.path or 'settings'}: children: {' and '.join(keepers)} both keep Loki's own "
-            "data; switch one of them off"
-        )
-    return keepers[0] if keepers else ""
-
-
-def _log(loaded: LoadedSettings) -> LogConfig:
-    return LogConfig(
-        folder=str(loaded.state_dir / "log"),
-        max_bytes=loaded.settings.logging.max_file_mb * 1024 * 1024,
-        files=loaded.settings.logging.files,
-    )
-
-
-def _part(loaded: LoadedSettings, name: str) -> Part:
-    try:
-        child = _child(name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigurationError(
-            f"{loaded.path or 'settings'}: children: '{name}' is no child: {error}"
-        ) from error
-    section = loaded.child(child.name, _named(child.config))
-    if section.missed_heartbeats is not None:
-        child = replace(child, missed_heartbeats=section.missed_heartbeats)
-    values = section.own.model_dump(mode="json") | {"state_dir": str(loaded.state_dir)}
-    config = msgspec.Raw(msgspec.msgpack.encode(values))
-    return Part(child, section.enabled, config, str(values.get("backend", "")))
-
-
-def _named(path: str) -> Any:
-    """What "module:attribute" names."""
-    module, _, attribute = path.partition(":")
-    return getattr(importlib.import_module(module), attribute)
 
 
 def check(setup: Setup) -> "Checked":
@@ -219,7 +92,7 @@ def check_source(setup: Setup, file: Path, source: str) -> "Checked":
 
 def permission_flags() -> frozenset[str]:
     """Permissions that are just on or off, of the children that come with Loki."""
-    keys = (key for name in Settings().children for key in _child(name).module.permissions)
+    keys = (key for name in Settings().children for key in child_of(name).module.permissions)
     return frozenset(key.name for key in keys if key.shape is PermissionShape.FLAG)
 
 
@@ -230,7 +103,7 @@ def check_upload(file: Path) -> tuple[Problem, ...]:
 
     Raises: ConfigurationError for a script that cannot be read.
     """
-    modules = tuple(_child(name).module for name in Settings().children)
+    modules = tuple(child_of(name).module for name in Settings().children)
     rules = Rules(
         compile=engine_for(LANGUAGE, modules).validate,
         modules=modules,
@@ -259,11 +132,6 @@ def access_problems(access: AccessConfig) -> list[str]:
         except ConfigurationError as error:
             texts.append(error.message)
     return texts
-
-
-def _child(name: str) -> Child:
-    child: Child = importlib.import_module(name).CHILD
-    return child
 
 
 def _checked_tools(setup: Setup) -> tuple["Checker", Tools]:
@@ -301,12 +169,14 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
     log_file = LogFile(setup.gateway.log)
     start_logging(setup.loaded.settings.logging.level, log_file)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
+    configuration = Configuration(setup)
     keeper = Keeper(
         Instance(setup.instance_dir),
-        plan=lambda details: plan(setup, details.get("gateway", "")),
+        plan=lambda details: plan(configuration.setup, details.get("gateway", "")),
         announce=lambda details: announce(_running(setup, details)),
         manager=service_manager(),
         log_file=log_file,
+        configuration=configuration,
     )
     return keeper.run()
 
@@ -322,7 +192,7 @@ def restore(setup: Setup, archive: IO[bytes], agreed: Callable[[BackupContents],
     os.umask(0o077)
     instance = Instance(setup.instance_dir)
     try:
-        act: Restore = _named(parts[0].child.restore)
+        act: Restore = named(parts[0].child.restore)
         return act(bytes(parts[0].config), archive, agreed, SystemClock())
     finally:
         instance.release()
@@ -336,7 +206,7 @@ def examine(setup: Setup, tell: Tell, *, deep: bool) -> tuple[Finding, ...]:
     found = [*state_folder.findings(checkup.look(setup.instance_dir))]
     for part in setup.parts:
         if part.child.doctor:
-            act: Examine = _named(part.child.doctor)
+            act: Examine = named(part.child.doctor)
             found += act(bytes(part.config), deep, tell)
     return (*found, *_examine_access(setup.gateway.access))
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
 import tomli
@@ -224,6 +225,9 @@ class LoadedSettings:
     """File and line of a key, or the environment variable that sets it."""
 
     tools_named_by: str = ""  # The option or variable that names the tool file, where one does.
+    in_file: Mapping[str, object] = field(default_factory=dict, repr=False)
+    variables: Mapping[Place, str] = field(default_factory=dict)  # That set a key, by its place.
+    options: Mapping[str, str] = field(default_factory=dict)  # That set such a variable.
 
     def resolve(self, path: str) -> Path:
         """Relative paths start at the settings' file; `~` is the user's home."""
@@ -301,12 +305,15 @@ def short_name(module: str) -> str:
 
 
 def load_settings(
-    path: Path | None, tools: Path | None, environment: Mapping[str, str] | None = None
+    path: Path | None,
+    tools: Path | None,
+    environment: Mapping[str, str] | None = None,
+    options: Mapping[str, str] = MappingProxyType({}),
 ) -> LoadedSettings:
     """Settings from the file at `path`, then the environment, then `tools` from the command line.
 
-    A `path` of None is `loki.toml` here, if it is there. Raises: ConfigurationError with a line
-    for each problem.
+    A `path` of None is `loki.toml` here, if it is there. `options` tells which variables stand for
+    an option. Raises: ConfigurationError with a line for each problem.
     """
     variables = os.environ if environment is None else environment
     file = path or Path("loki.toml")
@@ -333,7 +340,9 @@ def load_settings(
         named = str(Path(variables["LOKI_TOOLS"]).absolute())
         settings = settings.model_copy(update={"tools": named})
     path = None if warnings else file
-    return LoadedSettings(settings, folder, path, warnings, where, named_by)
+    return LoadedSettings(
+        settings, folder, path, warnings, where, named_by, document.data, names, options
+    )
 
 
 def _validated(data: object, where: Callable[[Place], str]) -> Settings:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from loki.actors.log_file import LogFile
 from loki.actors.service_manager import ServiceManager
+from loki.actors.settings_owner import Configuration
 from loki.actors.starter import Starter
 from loki.actors.stop_request import StopRequest
 from loki.actors.system import Instance, System
@@ -47,6 +48,7 @@ class Keeper:
         announce: Callable[[Details], None],
         manager: ServiceManager,
         log_file: LogFile,
+        configuration: Configuration,
         clock: Clock | None = None,
     ) -> None:
         """`plan` is given what the last system said; `announce` is called for the first one."""
@@ -55,6 +57,7 @@ class Keeper:
         self._announce = announce
         self._manager = manager
         self._log_file = log_file
+        self._configuration = configuration
         self._clock = clock or SystemClock()
         self._details: Details = {}
         self._reboots = Reboots()
@@ -103,7 +106,7 @@ class Keeper:
             return f"the start failed: {error.message}"
 
     def _booted(self, stop: StopRequest) -> str | None:
-        system = System(self._instance, self._plan(self._details))
+        system = System(self._instance, self._plan(self._details), self._configuration)
         try:
             with stop.interrupting():
                 if not stop.asked:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from loki.actors import lifeline
 from loki.actors.event_log import EventKeeper
 from loki.actors.role import Handler, Shell
+from loki.actors.settings_relay import SettingsRelay
 from loki.actors.starter import STARTER
 from loki.actors.supervisor import Supervisor
 from loki.messages.envelope import Message
@@ -16,9 +18,10 @@ class Root(Supervisor):
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
         self._keeper = EventKeeper(shell, lambda context: self.is_child(context.peer, context))
+        self._relay = SettingsRelay(shell, lifeline.starter_pid)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {**super().handlers(), **self._keeper.handlers()}
+        return {**super().handlers(), **self._keeper.handlers(), **self._relay.handlers()}
 
     def started(self) -> None:
         self.shell.ready()

@@ -31,10 +31,15 @@ class SettingsRecord:
 
     def _tell(self) -> None:
         self._due = False
-        text = tomlkit.dumps(json.loads(self._settings))
-        request = KeepSettings(text=text, time_ns=self._shell.clock.now_ns())
+        text, now_ns = as_toml(self._settings), self._shell.clock.now_ns()
+        request = KeepSettings(text=text, time_ns=now_ns)
         self._shell.request(self._keeper, request, self._told, timeout_s=TIMEOUT_S)
 
     def _told(self, reply: SettingsKept | Failure) -> None:
         if isinstance(reply, Failure):
             self._shell.log.warning("this version of the settings is not kept: %s", reply.message)
+
+
+def as_toml(settings: str) -> str:
+    """As versions are kept; two that differ in nothing have one text. `settings` are JSON."""
+    return tomlkit.dumps(json.loads(settings))

@@ -18,6 +18,7 @@ from loki.actors.door import Door
 from loki.actors.lifeline import kill
 from loki.actors.peer import parent_of
 from loki.actors.role import Context, Handler, Role
+from loki.actors.settings_owner import Configuration, SettingsOwner
 from loki.core.reboot import BEAT_S, MOST_MISSED, Pulse
 from loki.errors import ServiceUnavailable
 from loki.messages.envelope import Failure, Message
@@ -37,7 +38,13 @@ class Down:
 class Starter(Role):
     """Its `up` and `down` tell once each."""
 
-    def __init__(self, door: Door, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        door: Door,
+        loop: asyncio.AbstractEventLoop,
+        configuration: Configuration | None = None,
+    ) -> None:
+        """Without a `configuration`, nobody is told of settings."""
         super().__init__(door, b"")
         self.up: asyncio.Future[Mapping[str, str]] = loop.create_future()
         self.down: asyncio.Future[Down] = loop.create_future()
@@ -47,6 +54,9 @@ class Starter(Role):
         self._pulse = Pulse()
         self._asked_s = self._answered_s = float("-inf")
         self._last_word = ""
+        self._settings = (
+            SettingsOwner(door, configuration, self._is_family) if configuration else None
+        )
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
@@ -54,7 +64,12 @@ class Starter(Role):
             SystemUp: self._is_up,
             SystemFailed: self._failed,
             Ended: self._root_ended,
+            **(self._settings.handlers() if self._settings else {}),
         }
+
+    def _is_family(self, context: Context) -> bool:
+        """Whether the root created the sender."""
+        return bool(self._root_pid) and parent_of(context.peer_pid) == self._root_pid
 
     @property
     def answers(self) -> bool:

@@ -24,6 +24,7 @@ from loki.actors import selector, transport
 from loki.actors.door import Door
 from loki.actors.lifeline import Ledger, Lifeline
 from loki.actors.process import share_memory
+from loki.actors.settings_owner import Configuration
 from loki.actors.starter import ROOT, STARTER, Starter
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.lifecycle import Boot, Stop
@@ -87,8 +88,15 @@ class Instance:
 class System:
     """A booted system, or one on its way up or down. Lives in the starter's loop."""
 
-    def __init__(self, instance: Instance, config: SupervisorConfig) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        config: SupervisorConfig,
+        configuration: Configuration | None = None,
+    ) -> None:
+        """Its actors are told of settings by the `configuration`."""
         self._instance = instance
+        self._configuration = configuration
         self._config = config
         self._lifeline = Lifeline(instance.run_dir, instance.ledger)
         self._thespian: Any = None
@@ -131,7 +139,7 @@ class System:
         loop = asyncio.get_running_loop()
         self._lifeline.serve(loop)
         self._door = Door(STARTER, self._instance.run_dir, loop, crashed=self._crashed)
-        self._starter = Starter(self._door, loop)
+        self._starter = Starter(self._door, loop, self._configuration)
         self._door.attach(self._starter, {})
         return self._starter
 

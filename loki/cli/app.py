@@ -5,6 +5,7 @@ import typer
 from loki.cli import (
     backup,
     check,
+    config,
     demo,
     doctor,
     event,
@@ -55,4 +56,5 @@ for command in (
 ):
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 app.add_typer(series.app, name="series")
+app.add_typer(config.app, name="config")
 secure(app)

@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 port_of = number(int, 0, 65535)
 PORTS = "0..65535"
+VARIABLES = {"--port": "LOKI_GRPC_PORT", "--http-port": "LOKI_HTTP__PORT"}
 ANYWHERE = ("0.0.0.0", "[::]")  # noqa: S104  # Compared with, not bound.
 
 
@@ -50,16 +52,23 @@ def serve(
     from loki import bootstrap
     from loki.errors import LokiError
 
-    if port is not None:
-        os.environ["LOKI_GRPC_PORT"] = str(port)
-    if http_port is not None:
-        os.environ["LOKI_HTTP__PORT"] = str(http_port)
+    options = _into_environment({"--port": port, "--http-port": http_port})
     try:
-        setup = bootstrap.load(config, tools)
+        setup = bootstrap.load(config, tools, options)
         code = bootstrap.serve(setup, _announce_json if as_json else _announce)
     except LokiError as error:
         fail(error.message)
     raise typer.Exit(code)
+
+
+def _into_environment(given: Mapping[str, int | None]) -> dict[str, str]:
+    """Each option that is given sets its variable, as it wins over the file; which ones do so."""
+    options = {}
+    for option, value in given.items():
+        if value is not None:
+            os.environ[VARIABLES[option]] = str(value)
+            options[VARIABLES[option]] = option
+    return options
 
 
 def _announce_json(running: "Running") -> None:

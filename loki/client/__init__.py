@@ -18,6 +18,7 @@ from loki.client.revision import ScriptRevision
 from loki.client.schema import ServerSchema
 from loki.client.series import Series, SeriesClient, SeriesQuery, Window
 from loki.client.series_rows import Row, Rows, SeriesRows
+from loki.client.settings import Setting, Settings, SettingsClient, SettingsVersion
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
     BudgetWarned,
@@ -67,6 +68,10 @@ __all__ = [
     "SeriesQuery",
     "SeriesRows",
     "ServerSchema",
+    "Setting",
+    "Settings",
+    "SettingsClient",
+    "SettingsVersion",
     "SystemEvent",
     "Tool",
     "ToolStream",

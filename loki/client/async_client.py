@@ -17,10 +17,18 @@ from loki.client.event import Event, Execution, event_of, execution_of
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.reflection import METHODS, Request, Response
 from loki.client.retry import RETRY_PATIENCE_S, Retries
+from loki.client.settings import Settings, settings_of
 from loki.client.stream import EXECUTION_HEADER
 from loki.client.system_event import SystemEvent, kind_number, system_event_of
 from loki.client.tools import AS_IT_IS
-from loki.v1 import device_pb2, script_pb2, service_pb2, service_pb2_grpc
+from loki.v1 import (
+    device_pb2,
+    script_pb2,
+    service_pb2,
+    service_pb2_grpc,
+    settings_pb2,
+    settings_pb2_grpc,
+)
 
 
 class AsyncExecutionStream(AsyncEvents[Event]):
@@ -51,6 +59,8 @@ class AsyncLokiClient:
         self._metadata = token_metadata(credentials)
         stub = service_pb2_grpc.LokiServiceStub
         self._stub: Any = stub(self._channel)  # type: ignore[no-untyped-call]  # Generated so.
+        settings = settings_pb2_grpc.SettingsServiceStub
+        self._settings: Any = settings(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
         self._patience_s = patience_s
         self._reflection = list(METHODS)
@@ -68,6 +78,11 @@ class AsyncLokiClient:
         """How each child fares now."""
         request = service_pb2.GetChildrenStatusRequest()
         return list((await self._call(self._stub.GetChildrenStatus, request)).children)
+
+    async def get_settings(self, version: int = 0) -> Settings:
+        """The settings as they are, or an earlier version."""
+        request = settings_pb2.GetSettingsRequest(version=version)
+        return settings_of(await self._call(self._settings.GetSettings, request))
 
     async def list_scripts(
         self, pattern: str = "*", language: str = ""

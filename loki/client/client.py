@@ -18,6 +18,7 @@ from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.revision import ScriptRevision, revision_of
 from loki.client.schema import ServerSchema, read_schema
 from loki.client.series import SeriesClient
+from loki.client.settings import SettingsClient
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import SystemEvent, kind_number
 from loki.client.tools import ChannelLink, Tools
@@ -74,6 +75,7 @@ class LokiClient:
         self.tools = Tools(ChannelLink(self._channel, self._call))
         """The scripts as functions: `client.tools.average(sensor="t1", n=5)`."""
         self.series = SeriesClient(self._channel, self._call, patience_s)
+        self.settings = SettingsClient(self._channel, self._call)
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         """What the device is and offers. Raises: LokiClientError, as all methods here."""

@@ -27,9 +27,10 @@ from loki.grpc_gateway.routes import Routes, unguarded
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
+from loki.grpc_gateway.settings import SettingsServicer
 from loki.messages.envelope import Message
 from loki.messages.gateway import GatewayConfig, GatewayReport
-from loki.v1 import backup_pb2, series_pb2, service_pb2
+from loki.v1 import backup_pb2, series_pb2, service_pb2, settings_pb2
 
 if TYPE_CHECKING:
     from loki.grpc_gateway.http_gateway import HttpGateway
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
 SERIES = series_pb2.DESCRIPTOR.services_by_name["SeriesService"]
-SERVICES = (SERVICE, BACKUPS, SERIES)
+SETTINGS = settings_pb2.DESCRIPTOR.services_by_name["SettingsService"]
+SERVICES = (SERVICE, BACKUPS, SERIES, SETTINGS)
 HEALTH = health_pb2.DESCRIPTOR.services_by_name["Health"]
 CLOSING_S = 0.1
 """Of the grace, kept for closing what did not end by itself."""
@@ -116,6 +118,7 @@ class Gateway(Role):
             SERVICE: servicer,
             BACKUPS: BackupServicer(self.shell, self._settings),
             SERIES: SeriesServicer(self.shell, self._settings.keeper),
+            SETTINGS: SettingsServicer(self.shell, self._settings.keeper),
         }
         typed = TypedMethods(self._guard, executor, self._directory)
         self._routes = Routes(typed)

@@ -21,6 +21,7 @@ LONG = 256 * 1024
 MAX_BYTES = 16 * 1024 * 1024
 MULTILINE = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}', re.DOTALL)
 HEADER = re.compile(r"\s*(\[\[?)([\w.\s\"'-]+)\]\]?\s*(?:#.*)?$")
+PART = re.compile(r"\"[^\"]*\"|'[^']*'|[\w-]+")
 KEY = re.compile(r"\s*([\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*[\w-]+)*\s*=")
 
 Lines: TypeAlias = Callable[[], Mapping[Place, int]]
@@ -126,7 +127,7 @@ def lines_of(text: str) -> dict[Place, int]:
 def _table_place(name: str, repeated: bool, counts: dict[Place, int]) -> Place:
     """`[[tools]]` opens the next element; `[tools.limits]` belongs to the last one."""
     place: Place = ()
-    parts = [part.strip().strip("\"'") for part in name.split(".")]
+    parts = [part.strip("\"'") for part in PART.findall(name)]
     for depth, part in enumerate(parts, start=1):
         place = (*place, part)
         if repeated and depth == len(parts):

@@ -54,6 +54,7 @@ COVERED_ELSEWHERE = {
     "loki/client/event.py": "tests/unit/loki/client/test_client.py",
     "loki/client/record.py": "tests/unit/loki/client/test_client.py",
     "loki/client/revision.py": "tests/unit/loki/client/test_client.py",
+    "loki/client/settings.py": "tests/unit/loki/grpc_gateway/test_settings.py",
     "loki/client/server_stream.py": "tests/unit/loki/client/test_client.py",
     "loki/client/stream.py": "tests/unit/loki/client/test_client.py",
     "loki/client/system_event.py": "tests/unit/loki/client/test_watch.py",

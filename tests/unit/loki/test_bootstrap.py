@@ -53,12 +53,6 @@ def test_a_tool_file_of_the_settings_may_come_later(load: Load, tmp_path: Path) 
     bootstrap.load(None, tmp_path / "here.toml").loaded.require_tools()
 
 
-def test_the_settings_that_are_kept_hold_no_secret(load: Load) -> None:
-    kept = load('tools = "store://user:hunter2@host/tools.toml"').library.settings
-    assert "hunter2" not in kept
-    assert msgspec.json.decode(kept)["tools"] == "store://(hidden)@host/tools.toml"
-
-
 def names(setup: bootstrap.Setup) -> list[str]:
     return [actor.name for actor in bootstrap.plan(setup).actors]
 

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +23,7 @@ class FakeBootstrap:
         self.loaded: list[tuple[Path | None, Path | None]] = []
         self.error: ConfigurationError | None = None
         self.port: str | None = None
+        self.options: Mapping[str, str] = {}
         self.code = 0
         self.running = SimpleNamespace(
             address="127.0.0.1:50070",
@@ -34,8 +35,9 @@ class FakeBootstrap:
             options="",
         )
 
-    def load(self, config: Path | None, tools: Path | None) -> str:
+    def load(self, config: Path | None, tools: Path | None, options: Mapping[str, str]) -> str:
         self.loaded.append((config, tools))
+        self.options = options
         self.port = os.environ.get("LOKI_GRPC_PORT")
         if self.error:
             raise self.error
@@ -97,6 +99,7 @@ def test_s_1_3_4_a_port_wins_over_the_settings(
 ) -> None:
     loki("serve", "--port", "0")
     assert bootstrap.port == "0"
+    assert bootstrap.options == {"LOKI_GRPC_PORT": "--port"}
     assert loki("serve", "--port", "65536").exit_code == 2
 
 

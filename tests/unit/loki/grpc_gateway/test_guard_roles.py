@@ -57,6 +57,8 @@ MAY = {
     "loki.v1.SeriesService.ListSeries": SEE,
     "loki.v1.SeriesService.ReadSeries": {"data", "admin"},
     "loki.v1.SeriesService.AggregateSeries": {"data", "admin"},
+    "loki.v1.SettingsService.GetSettings": {"admin"},
+    "loki.v1.SettingsService.ListSettingsVersions": {"admin"},
 }
 """By the role of the settings that a principal has alone."""
 TIMEOUT_S = 10.0

@@ -53,6 +53,11 @@ def test_s_2_1_1_errors_point_to_the_line(place: tuple[str | int, ...], line: in
     assert Document(Path("f.toml"), {}, lambda: lines_of(TOOLS)).where(place) == f"f.toml:{line}"
 
 
+def test_a_dot_in_quotes_is_part_of_a_name() -> None:
+    lines = lines_of("[principals . \"a.b\" . 'c d']\nx = 1\n")
+    assert lines == {("principals", "a.b", "c d"): 1, ("principals", "a.b", "c d", "x"): 2}
+
+
 def test_s_2_1_1_without_a_known_line_the_file_is_named() -> None:
     assert Document(Path("f.toml"), {}, lambda: lines_of(TOOLS)).where(("else",)) == "f.toml"
 

@@ -1,0 +1,42 @@
+"""What follows from the settings for each actor."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from loki.errors import ConfigurationError
+from loki.messages.script import Limits
+from loki.setup import Setup, load
+
+
+def made(folder: Path, text: str) -> Setup:
+    path = folder / "loki.toml"
+    path.write_text(text)
+    return load(path, None)
+
+
+def test_the_settings_that_are_kept_hold_no_secret(tmp_path: Path) -> None:
+    kept = made(tmp_path, 'tools = "store://user:hunter2@host/tools.toml"').library.settings
+    assert "hunter2" not in kept
+    assert msgspec.json.decode(kept)["tools"] == "store://(hidden)@host/tools.toml"
+
+
+def test_limits_are_those_of_the_library_and_of_the_dispatcher(tmp_path: Path) -> None:
+    setup = made(tmp_path, "[resource_limits]\nmax_memory_mb = 7\nceiling = {max_memory_mb = 9}")
+    assert setup.library.default_limits == setup.dispatcher.default_limits
+    assert setup.library.default_limits.max_memory_mb == 7
+    assert setup.dispatcher.ceiling == setup.library.ceiling != Limits()
+    assert setup.dispatcher.ceiling.max_memory_mb == 9
+
+
+def test_a_child_that_is_none_is_told_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="'nope' is no child") as raised:
+        made(tmp_path, 'children = ["nope"]')
+    assert raised.value.message.startswith(f"{tmp_path / 'loki.toml'}: children:")
+
+
+def test_one_child_at_most_keeps_data(tmp_path: Path) -> None:
+    off = made(tmp_path, "[children_config.hel]\nenabled = false")
+    assert (off.library.keeper, off.gateway.keeper) == ("", "")
+    assert off.dispatcher.disabled == ("hel",)
