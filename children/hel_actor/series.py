@@ -28,7 +28,8 @@ HELD_CHUNKS = 4
 """A window full of rows holds back no more than this: memory and reads stay bounded."""
 JOURNAL_CHUNKS, JOURNAL_ROWS = 64, 100_000
 """More rows than both do not wait: by then, writing files fails, or is slower than appending."""
-COMMITTED_ROWS = 32_768
+COMMITTED_ROWS, COMMITTED_CHUNKS = 32_768, 16
+"""Neither more rows nor more chunks leave the journal at once: a chunk takes three fsyncs."""
 MAX_ROWS = 50_000
 """Of one reading."""
 MAX_APPENDED = 10_000
@@ -195,8 +196,10 @@ def ready(waiting: int, settled: int, chunk_rows: int) -> int:
 
 
 def at_once(chunk_rows: int) -> int:
-    """Rows that leave the journal in one transaction at most, which all others wait for."""
-    return max(1, COMMITTED_ROWS // chunk_rows) * chunk_rows
+    """Rows that leave the journal at once at most: queries wait for their files, all others for
+    the transaction.
+    """
+    return max(1, min(COMMITTED_ROWS // chunk_rows, COMMITTED_CHUNKS)) * chunk_rows
 
 
 def most_waiting(chunk_rows: int) -> int:

@@ -171,9 +171,10 @@ def test_a_look_is_worth_it_now_and_then(before: int, after: int, worth: bool) -
     assert series.worth_a_look(before, after, 8) is worth
 
 
-def test_a_transaction_takes_so_many_rows() -> None:
-    assert [series.at_once(rows) for rows in (16, 8192, 20_000, 99_999)] == [
-        32_768,
+def test_a_transaction_takes_so_many_rows_and_chunks() -> None:
+    assert [series.at_once(rows) for rows in (16, 1024, 8192, 20_000, 99_999)] == [
+        256,
+        16_384,
         32_768,
         20_000,
         99_999,

@@ -11,6 +11,7 @@ import pytest
 from hel_actor import series
 from hel_actor.column import Columns
 from hel_actor.series import Retention, Span
+from hel_actor.storage import Disk
 
 from loki.errors import ErrorCode, IoError, ServiceUnavailable
 from tests.unit.children.hel_actor.failing import FailingDisk, Failure
@@ -42,6 +43,26 @@ def test_a_backlog_is_written_in_parts(world: World, monkeypatch: pytest.MonkeyP
     assert world.checkpoint() == 176
     assert world.times() == list(range(200))
     assert world.checkpoint() == 0
+
+
+def test_queries_wait_for_few_files_of_a_backlog_however_small_they_are(world: World) -> None:
+    written: list[Path] = []
+
+    class Counting(Disk):
+        def write(self, path: Path, content: bytes) -> None:
+            written.append(path)
+            super().write(path, content)
+
+    world.retention = replace(KEEP_ALL, rows=200)
+    world.store = world.of(Counting())
+    world.append(range(1500))
+    turns = 0
+    while world.store.checkpoint(1):
+        turns += 1
+        assert len(written) < 80
+        written.clear()
+    assert turns == 6
+    assert len(world.times()) <= 200 + CHUNK_ROWS
 
 
 def test_s_8_5_3_late_rows_are_sorted_into_the_files(world: World) -> None:
