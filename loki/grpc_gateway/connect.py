@@ -15,6 +15,7 @@ from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
 
 from loki.errors import ErrorCode, InvalidArgument, LokiError
+from loki.grpc_gateway.json_problem import problem
 
 CODES: Mapping[int, tuple[str, int]] = {
     1: ("canceled", 499),
@@ -111,8 +112,9 @@ def parse_json(text: bytes, message: Any) -> bytes:
     try:
         json_format.Parse(text, message)
     except (json_format.ParseError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise InvalidArgument(f"not a request of this method: {reason}") from error
+        found = problem(text, message.DESCRIPTOR)
+        details = {"field": found.field} if found.field else {}
+        raise InvalidArgument(f"not a request of this method: {found}", details=details) from error
     parsed: bytes = message.SerializeToString()
     return parsed
 
