@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from loki.grpc_gateway.http_problem import problem
+
 IDLE_S = 75.0
 LINGER_S = 2.0
 CLOSING_S = 0.1
@@ -29,11 +31,10 @@ class Connection(web.RequestHandler):
         """Called by aiohttp for requests that it cannot read, and for bugs."""
         if not isinstance(exc, HttpProcessingError):
             return super().handle_error(request, status, exc, message)
-        reason = " ".join(exc.message.split())[:200]
-        self.logger.info("no HTTP request from %s: %s", request.remote, reason)
-        answer = web.Response(
-            status=status, text="this is no HTTP/1.1 request\n", headers={"Server": "loki"}
-        )
+        told = problem(exc)
+        self.logger.info("no HTTP request from %s: %s", request.remote, told.text)
+        text = f"this is no HTTP/1.1 request: {told.text}\n"
+        answer = web.Response(status=told.status, text=text, headers={"Server": "loki"})
         answer.force_close()
         return answer
 
