@@ -49,7 +49,7 @@ from loki.messages.module import DescribeModules, LoadModule
 from loki.messages.registry import ReadRevisions, RevisionsRead
 from loki.messages.script import Script
 from loki.messages.value import unpack
-from loki.tool.file import read_adhoc, read_upload
+from loki.tool.file import read_adhoc, read_upload, require_fit
 
 PATIENCE_S = 1.0
 """So long the tool files, which are read by then, wait for the keeper."""
@@ -282,8 +282,16 @@ class Library(Role):
             library.check_rollback(self._catalogue, name, current, expected)
             script = await self._registry.revision(name, request.revision)
             if request.revision != current:
-                await self._keep(script, request)
+                await self._keep_again(script, request)
         return ScriptFound(script=script)
+
+    async def _keep_again(self, script: Script, request: RollbackScript) -> None:
+        """Raises: LokiError, also for one that would not run any more."""
+        try:
+            require_fit(script, self._rules)
+            await self._keep(script, request)
+        finally:
+            self._publisher.forget(script)
 
     async def _keep(self, script: Script, request: RegisterScript | RollbackScript) -> None:
         old = self._catalogue.scripts.get(script.name)

@@ -58,7 +58,7 @@ def check_addition(catalogue: Catalogue, new: Script, expected_revision: str) ->
         if expected_revision:
             find(catalogue.scripts, new.name)
         return
-    if not expected_revision:
+    if not expected_revision and old.origin is not Origin.FILE:
         raise LokiError(
             f"script '{new.name}' exists; give its revision {old.revision} as expected_revision "
             "to replace it",

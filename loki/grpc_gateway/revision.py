@@ -2,6 +2,7 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from loki.errors import InvalidArgument
 from loki.grpc_gateway import convert
 from loki.grpc_gateway.guard import Call
 from loki.messages.library import ListRevisions, RollbackScript
@@ -19,6 +20,10 @@ def list_request(request: service_pb2.ListScriptRevisionsRequest) -> ListRevisio
 
 
 def rollback_request(request: service_pb2.RollbackScriptRequest, call: Call) -> RollbackScript:
+    """Raises: InvalidArgument where it does not say to what."""
+    for field in ("name", "revision"):
+        if not getattr(request, field):
+            raise InvalidArgument(f"{field}: is required", details={"field": field})
     return RollbackScript(
         name=request.name,
         revision=request.revision,

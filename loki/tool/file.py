@@ -17,7 +17,8 @@ from loki.messages.script import Origin, Script
 from loki.tool.definition import Surroundings, ToolDefinition, collision
 from loki.tool.document import Document, read_document
 from loki.tool.header import header_of, read_header
-from loki.tool.problem import Breach, Place, Problem, problems_of, show
+from loki.tool.permission import read_permissions
+from loki.tool.problem import Breach, Place, Problem, key_of, problems_of, show
 from loki.tool.rule import Rules
 from loki.v1_name import camel_case
 
@@ -88,6 +89,25 @@ def read_upload(table: Mapping[str, object], rules: Rules) -> Script:
         rules.compile(script)
         return script
     raise InvalidScript("\n".join(map(str, checked)), details={"field": checked[0].key})
+
+
+def require_fit(script: Script, rules: Rules) -> None:
+    """Whether what was registered once, perhaps by an earlier Loki, would still run here.
+
+    Its limits are no matter: a run keeps to today's ceiling whatever they say.
+
+    Raises: InvalidScript for permissions that no child has any more; CompilationError.
+    """
+    table = {key: list(allowed) for key, allowed in script.permissions.items()}
+    _, breaches = read_permissions(table, rules.modules)
+    if breaches:
+        keys = [key_of(("permissions", *breach.at)) for breach in breaches]
+        lines = "\n".join(map("{}: {}".format, keys, (breach.text for breach in breaches)))
+        raise InvalidScript(
+            f"revision {script.revision} of '{script.name}' does not run here any more: {lines}",
+            details={"script": script.name, "field": keys[0]},
+        )
+    rules.compile(script)
 
 
 def read_adhoc(sent: Script, rules: Rules) -> Script | None:

@@ -190,9 +190,11 @@ class LokiServiceServicer:
 
     def RollbackScript(self, request, context):
         """Makes an earlier revision of a registered script the current one again, also of a script that was
-        removed. Nothing happens where it is current already.
+        removed. Nothing happens where it is current already. One that does not compile any more, or needs
+        permissions that no child has now, is refused.
 
-        Reasons: SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT, CHILD_DOWN, CHILD_DISABLED.
+        Reasons: ARGUMENT_INVALID, SCRIPT_INVALID, SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT,
+        CHILD_DOWN, CHILD_DISABLED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -141,6 +141,37 @@ def test_a_script_that_cannot_be_read_is_mended_by_it(shelf: Shelf) -> None:
     shelf.open(test)
 
 
+@pytest.mark.parametrize(
+    ("was", "is_", "said"),
+    [
+        (b"return 1", b"return (", "unexpected symbol"),
+        (b"permissions\x80", b"permissions\x81\xa3gpo\x91\xa14", "permissions.gpo: no child has"),
+    ],
+)
+def test_what_does_not_run_here_any_more_leaves_what_does(
+    shelf: Shelf, was: bytes, is_: bytes, said: str
+) -> None:
+    """As after an update, or where a child was taken away."""
+
+    async def test(library: Library) -> None:
+        first, second = await two(library)
+        database = shelf.keeper.connection
+        where = "WHERE name = 'mine' AND revision = ?"
+        ((held,),) = database.execute(f"SELECT content FROM script_revision {where}", (first,))
+        assert was in held
+        database.execute(
+            f"UPDATE script_revision SET content = ? {where}", (held.replace(was, is_), first)
+        )
+        told = len(shelf.told())
+        with pytest.raises(LokiError, match=said) as caught:
+            await roll_back(library, first, expected_revision=second)
+        assert caught.value.code is ErrorCode.SCRIPT_INVALID
+        assert await source(library) == "return 2"
+        assert len(shelf.told()) == told
+
+    shelf.open(test)
+
+
 def test_a_damaged_revision_is_refused(shelf: Shelf) -> None:
     async def test(library: Library) -> None:
         first, _ = await two(library)

@@ -63,6 +63,12 @@ def test_s_3_1_5_additions_that_clash_are_refused(
     assert caught.value.code is code
 
 
+@pytest.mark.parametrize("expected", ["", "r0"])
+def test_who_registers_what_a_file_has_is_told_where_to_change_it(expected: str) -> None:
+    with pytest.raises(LokiError, match=r"comes from .*; change it there"):
+        check_addition(CATALOGUE, script("led", "r2"), expected)
+
+
 def test_s_3_1_6_the_expected_revision_may_be_replaced() -> None:
     check_addition(CATALOGUE, script("read_sensor", "r2"), "r1")
     check_addition(CATALOGUE, script("fresh"), "")

@@ -7,7 +7,7 @@ import pytest
 
 from loki.errors import InvalidArgument
 from loki.grpc_gateway import revision
-from loki.messages.library import GetScript, ListRevisions, ScriptFound
+from loki.messages.library import GetScript, ListRevisions, RollbackScript, ScriptFound
 from loki.messages.registry import RevisionsRead, ScriptRevision
 from loki.v1 import service_pb2
 from tests.unit.loki.grpc_gateway.call import SCRIPT
@@ -46,3 +46,16 @@ def test_a_negative_page_is_refused_before_anybody_is_asked(shell: Any, stub: An
     with pytest.raises(grpc.RpcError) as caught:
         stub.ListScriptRevisions(request)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("name", "to", "missing"), [("average", "", "revision"), ("", "r1", "name")]
+)
+def test_a_rollback_says_of_what_and_to_what(
+    shell: Any, stub: Any, name: str, to: str, missing: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.RollbackScript(service_pb2.RollbackScriptRequest(name=name, revision=to))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert missing in (caught.value.details() or "")
+    assert shell.sent(RollbackScript) == []

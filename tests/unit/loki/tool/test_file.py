@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from loki.errors import CompilationError, ConfigurationError, InvalidScript
-from loki.messages.script import Origin, Script
+from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
+from loki.messages.script import Limits, Origin, Script
 from loki.tool.definition import MAX_SOURCE_BYTES
-from loki.tool.file import Tools, read_adhoc, read_tools, read_upload
+from loki.tool.file import Tools, read_adhoc, read_tools, read_upload, require_fit
 from loki.tool.rule import Rules
 
 INLINE = 'return_type = "void"\nscript = { inline = "return" }\n'
@@ -18,6 +19,8 @@ def refuse_bad(script: Script) -> None:
 
 
 RULES = Rules(compile=refuse_bad)
+GPIO = PermissionKey(name="gpio", shape=PermissionShape.LIST, doc="")
+MODULE = LuaModule(name="fenrir", child="fenrir", doc="", functions=(), permissions=(GPIO,))
 
 
 class Folder:
@@ -260,6 +263,37 @@ def test_one_rule_book_for_files_and_uploads(folder: Folder) -> None:
         {"name": "a", "return_type": "void", "script": {"inline": "return"}}, RULES
     )
     assert uploaded.revision == of_file.revision
+
+
+@pytest.mark.parametrize(
+    ("permissions", "said"),
+    [
+        ({}, ""),
+        ({"gpio": ("4",)}, ""),
+        ({"gpoi": ("4",)}, r"^revision .* any more: permissions.gpoi: no child has .* 'gpio'"),
+    ],
+)
+def test_a_revision_that_was_kept_must_fit_its_device(
+    permissions: dict[str, tuple[str, ...]], said: str
+) -> None:
+    """Whatever its limits: a run is held to the ceiling anyhow."""
+    kept = Script(
+        name="a",
+        source="return",
+        chunk="a",
+        permissions=permissions,
+        limits=Limits(max_execution_time_ms=10**9),
+        revision="r1",
+    )
+    compiled: list[Script] = []
+    rules = Rules(compile=compiled.append, modules=(MODULE,))
+    if not said:
+        require_fit(kept, rules)
+        assert compiled == [kept]
+        return
+    with pytest.raises(InvalidScript, match=said) as caught:
+        require_fit(kept, rules)
+    assert caught.value.details == {"script": "a", "field": "permissions.gpoi"}
 
 
 def adhoc(source: str) -> Script:
