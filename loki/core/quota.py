@@ -77,10 +77,16 @@ class Account:
         self._requests.take(1, now_s)
         self._bytes.take(size_bytes, now_s)
 
-    def charge(self, size_bytes: int, now_s: float) -> float:
-        """Count a message of a stream; so many seconds it is to be kept back."""
+    def charge(self, size_bytes: int, now_s: float, *, first: bool = False) -> float:
+        """Count a message of a stream; so many seconds it is to be kept back.
+
+        Each is a request, but for the `first`: it was counted when the stream was let in.
+        """
+        requests = 0 if first else 1
         wait_s = self._bytes.wait_s(size_bytes, now_s)
+        wait_s = max(wait_s, self._requests.wait_s(requests, now_s))
         self._bytes.take(size_bytes, now_s)
+        self._requests.take(requests, now_s)
         return wait_s
 
     @contextmanager

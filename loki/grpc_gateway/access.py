@@ -79,10 +79,10 @@ class Access:
         if account := self.account(principal):
             account.admit(size_bytes, self._now_s())
 
-    def charge(self, principal: Principal, size_bytes: int) -> float:
+    def charge(self, principal: Principal, size_bytes: int, *, first: bool = False) -> float:
         """Count a message of a stream; so many seconds it is to be kept back."""
         account = self.account(principal)
-        return account.charge(size_bytes, self._now_s()) if account else 0.0
+        return account.charge(size_bytes, self._now_s(), first=first) if account else 0.0
 
     def running(self, principal: Principal) -> AbstractContextManager[None]:
         """A run, as long as it lasts. Entering it raises: QuotaMet."""

@@ -188,9 +188,11 @@ class Guard:
 
     async def _each(self, requests: AsyncIterator[object], call: Call) -> AsyncIterator[object]:
         """A client that sends more than it may is slowed down: gRPC takes no more meanwhile."""
+        first = True
         async for request in requests:
-            if delay_s := self._access.charge(call.principal, size_of(request)):
+            if delay_s := self._access.charge(call.principal, size_of(request), first=first):
                 await asyncio.sleep(delay_s)
+            first = False
             yield _whole(request, call)
 
     def _hide_bug(self, failure: Failure) -> Failure:

@@ -91,6 +91,18 @@ def test_a_stream_is_kept_back_as_long_as_its_bytes_need() -> None:
     assert held.charge(50, 0.5) == pytest.approx(0.5)
 
 
+def test_the_messages_of_a_stream_are_requests_too() -> None:
+    """Else a stream of questions to server reflection would be as many as its client likes."""
+    held = account(requests_per_s=2)
+    held.admit(0, 0.0)  # The stream, with its first message.
+    assert held.charge(0, 0.0, first=True) == 0.0
+    assert held.charge(0, 0.0) == 0.0
+    assert held.charge(0, 0.0) == pytest.approx(0.5)
+    assert held.charge(0, 0.5) == pytest.approx(0.5)
+    with pytest.raises(QuotaMet):
+        held.admit(0, 0.5)
+
+
 def test_so_many_runs_at_a_time() -> None:
     held = account(runs_in_flight=2)
     with held.running():

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_reflection.v1alpha import reflection_pb2
 
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.access import Access
@@ -14,6 +15,7 @@ from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.access import ClientRole
 from loki.v1 import service_pb2
 
+SERVER_REFLECTION = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 METHOD = SERVICE.methods_by_name["GetScript"]
 LOG = logging.getLogger("loki.gateway")
@@ -169,3 +171,38 @@ def test_idle_means_that_every_answer_has_left() -> None:
         assert await guard.idle(0)
 
     asyncio.run(scene())
+
+
+def test_each_message_of_a_stream_is_charged_and_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    charged: list[bool] = []
+    order: list[str] = []
+    take = order.append
+
+    class Slow(Access):
+        def charge(self, principal: Any, size_bytes: int, *, first: bool = False) -> float:
+            charged.append(first)
+            return 0.0 if first else 7.0
+
+    async def sleep(delay_s: float) -> None:
+        order.append(f"wait {delay_s:g}")
+
+    async def questions() -> Any:
+        for _ in range(3):
+            yield REQUEST
+
+    @needs(ClientRole.VIEW)
+    async def behaviour(requests: Any, _call: Call) -> None:
+        async for request in requests:
+            take(request.name)
+
+    async def scene() -> None:
+        (method,) = SERVER_REFLECTION.methods
+        guard = Guard(LOG, Slow(LOG, lambda _delay_s, _action: None))
+        await guard.handler(method, behaviour).stream_stream(questions(), FakeContext())
+
+    monkeypatch.setattr("loki.grpc_gateway.guard.asyncio.sleep", sleep)
+    asyncio.run(scene())
+    assert charged == [True, False, False]
+    assert order == ["average", "wait 7", "average", "wait 7", "average"]
