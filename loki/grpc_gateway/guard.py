@@ -180,8 +180,10 @@ class Guard:
         except LokiError as error:
             self._access.refused(error, context.peer())
             status = status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
+        except grpc.aio.InternalError:  # Of a write to a client that has just left.
+            raise asyncio.CancelledError from None  # gRPC logs this one as what it is.
         except grpc.aio.BaseError:
-            raise  # gRPC's own, such as of a write to a client that left.
+            raise  # gRPC's own.
         except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.
             status = status_of(self._bug(error))
         return await context.abort(status.code, status.details, status.trailing_metadata)

@@ -157,6 +157,15 @@ def test_grpcs_own_ends_pass_through(error: BaseException) -> None:
     assert context.status is None
 
 
+def test_a_client_that_leaves_while_it_is_written_to_is_no_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    context = FakeContext()
+    with pytest.raises(asyncio.CancelledError):
+        serve(raising(grpc.aio.InternalError("cannot send")), context)
+    assert (context.status, caplog.records) == (None, [])
+
+
 def test_idle_means_that_every_answer_has_left() -> None:
     async def scene() -> None:
         guard = Guard(LOG, ACCESS)
