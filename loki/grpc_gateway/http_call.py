@@ -33,6 +33,8 @@ from loki.messages.envelope import Failure
 
 LARGE_BYTES = 32 * 1024
 BODY_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 120.0
+"""For a client to read its answer: 4 MiB at 35 KiB/s."""
 STRANGER_BYTES = 4096
 """Of a request by somebody who is not known: the name of a service, and no more."""
 CODECS = ", ".join(codec.value for codec in Codec)
@@ -100,8 +102,7 @@ class HttpCalls:
             response = await self._response(request, context)
             response.headers.update(self._cross_origin(request) | context.sent)
             response.headers["Server"] = "loki"
-            await response.prepare(request)
-            await response.write_eof()
+            await send(request, response)
         finally:
             context.finish()
         return response
@@ -242,6 +243,17 @@ def context_of(request: web.BaseRequest) -> HttpContext:
 def from_browser(request: web.BaseRequest) -> bool:
     """Whether a page had it sent, without asking first as for other content types."""
     return "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+
+
+async def send(request: web.BaseRequest, response: web.Response) -> None:
+    """Until the client has read enough of it; a connection on which it does not is dropped."""
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            await response.prepare(request)
+            await response.write_eof()
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()
 
 
 async def body_of(request: web.BaseRequest, most_bytes: int) -> bytes:

@@ -1,7 +1,5 @@
 """The HTTP side of the gateway, put together; imported only where it is switched on."""
 
-import asyncio
-
 from loki.actors.role import Shell
 from loki.core.address import http_host, in_brackets
 from loki.grpc_gateway.access import Access
@@ -40,18 +38,17 @@ class HttpGateway:
         listening = listen(host, config.port, self._tls)
         bound = listening.getsockname()[1]
         server = self._server = HttpServer(calls.answer, self._shell.log)
+        tls = self._tls.context() if self._tls else None
+        self._shell.mind(server.begin(listening, tls))
         if self._tls is None:
-            await server.begin(listening, None)
             return f"http://{in_brackets(host)}:{bound}"
-        await server.begin(listening, self._tls.context())
         self._tls.watch(self._renew)
         return f"https://{in_brackets(host)}:{bound}"
 
     def _renew(self) -> None:
         """Called by `Tls`, in the gateway's loop, when it shows another certificate."""
         if self._server is not None and self._tls is not None:
-            shown = self._server.show(self._tls.context())
-            self._shell.mind(asyncio.ensure_future(shown))
+            self._server.show(self._tls.context())
 
     async def end(self) -> None:
         """Close every connection; what is still under way is cancelled."""

@@ -2,17 +2,20 @@
 
 import gzip
 import json
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 from grpc_health.v1 import health_pb2
 
 from loki.core.credential import Credentials
+from loki.grpc_gateway import http_call
 from loki.messages.envelope import Done
-from loki.messages.execution import CancelRun, SubmitRun
+from loki.messages.execution import CancelRun, Cause, RunFinished, SubmitRun
 from loki.messages.gateway import HttpConfig
 from loki.messages.interface import PublishInterfaces
-from tests.unit.loki.conftest import FakeShell, Hosted
+from loki.messages.value import pack
+from tests.unit.loki.conftest import TIMEOUT_S, FakeShell, Hosted
 from tests.unit.loki.grpc_gateway.http_client import Client
 from tests.unit.loki.grpc_gateway.interface import interface
 
@@ -80,6 +83,32 @@ class TestDeadlines:
         assert answer.error == (400, "invalid_argument")
         assert "Connect-Timeout-Ms" in answer.json["message"]
         assert shell.sent(SubmitRun) == []
+
+
+class TestSlowClients:
+    def test_a_client_that_does_not_read_its_answer_is_dropped(
+        self, hosted, shell, monkeypatch
+    ) -> None:
+        monkeypatch.setattr(http_call, "ANSWER_TIMEOUT_S", 0.05)
+        text = "x" * 3_000_000  # More than lies between the two.
+        shell.play = lambda submit: hosted.deliver(
+            RunFinished(run=submit.run, script="a", cause=Cause.FINISHED, value=pack(text))
+        )
+        address, port = hosted.http.removeprefix("http://").split(":")
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.settimeout(TIMEOUT_S)
+            raw.connect((address, int(port)))
+            body = b'{"input": {"name": "average"}}'
+            head = f"POST /{LOKI}/ExecuteScript HTTP/1.1\r\nHost: localhost\r\n"
+            head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            raw.sendall(head.encode() + body)
+            shell.wait_for(SubmitRun)
+            assert hosted.run(hosted.gateway._guard.idle(TIMEOUT_S))
+            got = 0
+            while piece := raw.recv(65536):
+                got += len(piece)
+            assert got < len(text)
 
 
 class TestStreamsOfTheProtocol:

@@ -1,10 +1,12 @@
 """Connections of the second port: garbage, too many, idle, and another certificate."""
 
 import asyncio
+import errno
 import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ def play(
         server = HttpServer(answer or hello, LOG, **options)
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
-        await server.begin(listening, tls)
+        server.begin(listening, tls)
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await scene(server, port)
@@ -123,6 +125,47 @@ def test_a_connection_too_many_is_closed_and_others_go_on(caplog: Any) -> None:
     play(scene, most_connections=1)
 
 
+def test_a_head_that_comes_slowly_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "IDLE_S", 0.05)
+
+    async def scene(_server: HttpServer, port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        end = asyncio.create_task(reader.read())
+        writer.write(b"POST / HTTP/1.1\r\n")
+        while not end.done():  # What comes does not put it off.
+            writer.write(b"A: b\r\n")
+            await asyncio.wait({end}, timeout=0.001)
+        with suppress(ConnectionError):
+            assert await end == b""
+        writer.close()
+
+    play(scene)
+
+
+def test_without_files_it_waits_for_some(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(http_server, "PAUSE_S", 0.0)
+
+    async def scene(_server: HttpServer, port: int) -> None:
+        loop = asyncio.get_running_loop()
+        accept, full = loop.sock_accept, [OSError(errno.EMFILE, "Too many open files")]
+
+        async def sock_accept(listening: socket.socket) -> Any:
+            taken = await accept(listening)
+            if full:
+                taken[0].close()
+                raise full.pop()
+            return taken
+
+        monkeypatch.setattr(loop, "sock_accept", sock_accept)
+        while not (await asked(port, REQUEST)).startswith(b"HTTP/1.1 200 "):
+            pass
+
+    play(scene)
+    assert caplog.messages == ["no HTTP connection can be taken: Too many open files"]
+
+
 def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "IDLE_S", 0.05)
 
@@ -155,6 +198,50 @@ def test_a_client_that_leaves_cancels_what_it_waits_for() -> None:
     play(scene, answer=wait)
 
 
+@pytest.fixture
+def shaking(tmp_path: Path) -> ssl.SSLContext:
+    """What a server with TLS begins connections with."""
+    authority = make_authority(PairFiles.of(tmp_path, "ca"), "Test", now_utc())
+    files = PairFiles.of(tmp_path, "server")
+    make_server(files, authority, ("localhost",), 5, now_utc())
+    return Tls(TlsFiles(certificate=str(files.certificate), key=str(files.key))).context()
+
+
+def test_connections_that_do_not_begin_tls_count_too(
+    shaking: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "HANDSHAKE_S", 10 * TIMEOUT_S)
+
+    async def scene(_server: HttpServer, port: int) -> None:
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for _, writer in silent:
+            assert not writer.is_closing()
+        assert await asked(port, b"") == b""  # The third is closed at once.
+        for _, writer in silent:
+            writer.close()
+
+    play(scene, tls=shaking, most_connections=2)
+
+
+def test_a_handshake_that_does_not_come_is_not_waited_for(
+    shaking: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_server, "HANDSHAKE_S", 0.05)
+
+    async def scene(server: HttpServer, port: int) -> None:
+        assert await asked(port, b"") == b""
+        assert (await asked(port, REQUEST))[:5] != b"HTTP/"  # No TLS: that ends it too.
+        trust = ssl.create_default_context()
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        monkeypatch.setattr(http_server, "HANDSHAKE_S", TIMEOUT_S)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trust)
+        writer.write(REQUEST)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+    play(scene, tls=shaking)
+
+
 def test_another_certificate_is_shown_to_new_connections(tmp_path: Path) -> None:
     authority = make_authority(PairFiles.of(tmp_path, "ca"), "Test", now_utc())
 
@@ -177,7 +264,8 @@ def test_another_certificate_is_shown_to_new_connections(tmp_path: Path) -> None
         assert await asyncio.to_thread(shown, port) == first
         asking = asyncio.gather(*(asyncio.to_thread(shown, port) for _ in range(50)))
         while not asking.done():  # None is dropped meanwhile.
-            await server.show(contexts[1])
+            server.show(contexts[1])
+            await asyncio.sleep(0)
         assert set(await asking) <= {first, second}
         assert await asyncio.to_thread(shown, port) == second
 
