@@ -309,20 +309,22 @@ def load_settings(
     tools: Path | None,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, str] = MappingProxyType({}),
+    text: str | None = None,
 ) -> LoadedSettings:
     """Settings from the file at `path`, then the environment, then `tools` from the command line.
 
     A `path` of None is `loki.toml` here, if it is there. `options` tells which variables stand for
-    an option. Raises: ConfigurationError with a line for each problem.
+    an option. A `text` is taken as if the file had it. Raises: ConfigurationError with a line for
+    each problem.
     """
     variables = os.environ if environment is None else environment
     file = path or Path("loki.toml")
-    warnings: tuple[str, ...] = ()
-    if path is None and not file.exists():
-        document = Document(file, {})
-        warnings = (f"{file.absolute()} is not there; the defaults hold",)
+    absent = text is None and path is None and not file.exists()
+    warnings = (f"{file.absolute()} is not there; the defaults hold",) if absent else ()
+    if text is not None:
+        document = parse_document(text, file)
     else:
-        document = read_document(file)
+        document = Document(file, {}) if absent else read_document(file)
     overlay = _from_environment(variables)
     data = _overlaid(document.data, {place: value for place, (_, value) in overlay.items()})
     names = {place: name for place, (name, _) in overlay.items()}
@@ -331,18 +333,22 @@ def load_settings(
         around = (names[place[:end]] for end in range(len(place), 0, -1) if place[:end] in names)
         return next(around, "") or document.where(place)
 
-    settings = _validated(data, where)
+    named_by, named = _tools_named(tools, variables)
+    settings = _validated(data, where).model_copy(update=named)
     folder = file.absolute().parent
-    named_by = "--tools" if tools else "LOKI_TOOLS" if "LOKI_TOOLS" in variables else ""
-    if tools is not None:
-        settings = settings.model_copy(update={"tools": str(tools.absolute())})
-    elif "LOKI_TOOLS" in variables:
-        named = str(Path(variables["LOKI_TOOLS"]).absolute())
-        settings = settings.model_copy(update={"tools": named})
-    path = None if warnings else file
+    path = None if absent else file
     return LoadedSettings(
         settings, folder, path, warnings, where, named_by, document.data, names, options
     )
+
+
+def _tools_named(tools: Path | None, variables: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """What names the tool file for now, "" where nothing does; and the setting that it makes."""
+    if tools is not None:
+        return "--tools", {"tools": str(tools.absolute())}
+    if "LOKI_TOOLS" in variables:
+        return "LOKI_TOOLS", {"tools": str(Path(variables["LOKI_TOOLS"]).absolute())}
+    return "", {}
 
 
 def _validated(data: object, where: Callable[[Place], str]) -> Settings:

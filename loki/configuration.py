@@ -1,8 +1,28 @@
 """The settings of one `loki serve`: those that its file says, and those that hold."""
 
-from loki.messages.configuration import SettingsDescribed
-from loki.settings_view import view
-from loki.setup import Setup
+import json
+from pathlib import Path
+
+from loki.config import LoadedSettings, load_settings
+from loki.core.settings_change import MISSING, changes
+from loki.core.settings_guard import require_admin, require_open, require_told
+from loki.errors import ConfigurationError, InvalidArgument
+from loki.messages.configuration import (
+    ChangeSettings,
+    Setting,
+    SettingEdit,
+    SettingsDescribed,
+    SettingsEdited,
+    SettingSource,
+)
+from loki.settings_edit import Edit, edited, read_key, read_value
+from loki.settings_file import read_raw, replace_text
+from loki.settings_view import shown, source_of, view
+from loki.setup import Setup, require_sound
+from loki.tool.document import MAX_BYTES
+
+WINS = (SettingSource.ENVIRONMENT, SettingSource.OPTION)
+MOST_EDITS = 1000
 
 
 class Configuration:
@@ -19,7 +39,7 @@ class Configuration:
 
     @property
     def record(self) -> str:
-        return self.setup.library.settings
+        return json.dumps(shown(self._wanted.settings))
 
     def describe(self, version: int) -> SettingsDescribed:
         return SettingsDescribed(
@@ -27,3 +47,59 @@ class Configuration:
             file=str(self._wanted.path.absolute()) if self._wanted.path else "",
             settings=view(self._wanted, self.setup.loaded.settings),
         )
+
+    def change(self, request: ChangeSettings) -> SettingsEdited:
+        """May block; for one thread at a time. Raises: LokiError, and nothing has changed."""
+        edits = self._edits(request.edits)
+        path = self._wanted.path or self._wanted.folder / "loki.toml"
+        before = read_raw(path, MAX_BYTES)
+        self._as_if(path, before)  # What is wrong with it already is for its owner to mend.
+        after = edited(before, edits, as_json=path.suffix == ".json")
+        wanted = self._sound(path, after)
+        require_admin(request.principal, wanted.settings.model_dump(mode="json"))
+        changed = self._changed(wanted)
+        if not request.validate_only:
+            if after != before:
+                replace_text(path, after, before)
+            self._wanted = wanted
+        return SettingsEdited(version=0, changed=changed)
+
+    def _edits(self, asked: tuple[SettingEdit, ...]) -> list[Edit]:
+        """Raises: LokiError for what may not be changed from outside."""
+        if not 0 < len(asked) <= MOST_EDITS:
+            text = f"{len(asked)} edits are given; 1 to {MOST_EDITS} may be"
+            raise InvalidArgument(text, details={"field": "edits"})
+        edits = []
+        for each in asked:
+            at = read_key(each.key)
+            value = MISSING if each.value is None else read_value(each.key, each.value)
+            source, origin = source_of(self._wanted, at)
+            require_open(at, origin if source in WINS else "")
+            require_told(at, value)
+            edits.append(Edit(at, value))
+        return edits
+
+    def _sound(self, path: Path, text: str) -> LoadedSettings:
+        """Raises: InvalidArgument that tells every mistake with its line."""
+        try:
+            wanted = self._as_if(path, text)
+            require_sound(wanted)
+        except ConfigurationError as error:
+            raise InvalidArgument(f"{error.message}; nothing has changed") from error
+        return wanted
+
+    def _as_if(self, path: Path, text: str) -> LoadedSettings:
+        """The settings if the file had that text. Raises: ConfigurationError."""
+        return load_settings(path, self._tools, options=self._wanted.options, text=text)
+
+    @property
+    def _tools(self) -> Path | None:
+        """The tool file, where an option names it."""
+        return self._wanted.tools if self._wanted.tools_named_by == "--tools" else None
+
+    def _changed(self, wanted: LoadedSettings) -> tuple[Setting, ...]:
+        """What differs from the settings before, as they would be shown."""
+        before, after = (each.settings.model_dump(mode="json") for each in (self._wanted, wanted))
+        keys = {change.key for change in changes(before, after)}
+        entries = view(wanted, self.setup.loaded.settings)
+        return tuple(entry for entry in entries if entry.key in keys)

@@ -60,7 +60,10 @@ def load(
 
 
 def setup_of(loaded: LoadedSettings) -> Setup:
-    """What a Loki with these settings is made from. Raises: ConfigurationError."""
+    """What a Loki with these settings is made from; the folder of scripts is made too.
+
+    Raises: ConfigurationError.
+    """
     parts = tuple(_part(loaded, name) for name in loaded.settings.children)
     modules = tuple(part.child.module for part in parts)
     disabled = tuple(part.child.name for part in parts if not part.enabled)
@@ -95,6 +98,15 @@ def setup_of(loaded: LoadedSettings) -> Setup:
     )
     gateway = _gateway(loaded, parts, keeper)
     return Setup(loaded, parts, library, dispatcher, gateway)
+
+
+def require_sound(loaded: LoadedSettings) -> None:
+    """What `setup_of` would refuse; nothing is made. Raises: ConfigurationError."""
+    parts = tuple(_part(loaded, name) for name in loaded.settings.children)
+    modules = tuple(part.child.module for part in parts)
+    for table in ("default_permissions", "adhoc_permissions"):
+        loaded.permissions(table, modules)
+    _gateway(loaded, parts, _keeper(loaded, parts))
 
 
 def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> GatewayConfig:

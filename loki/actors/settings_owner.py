@@ -1,12 +1,23 @@
-"""The starter's part in the settings: it has read them, and tells who asks what they are."""
+"""The starter's part in the settings: it has read them, tells of them, and changes their file."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import Protocol
+
+import msgspec
 
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.settings_record import as_toml
+from loki.core.settings_guard import require_version
 from loki.errors import ErrorCode, LokiError, PermissionRefused
-from loki.messages.configuration import DescribeSettings, RecordSettings, SettingsDescribed
+from loki.messages.configuration import (
+    ChangeSettings,
+    DescribeSettings,
+    RecordSettings,
+    SettingsDescribed,
+    SettingsEdited,
+)
 from loki.messages.envelope import Message
 
 ROOT = "loki"
@@ -27,6 +38,12 @@ class Configuration(Protocol):
     def describe(self, version: int) -> SettingsDescribed:
         """What holds, and where it comes from."""
 
+    def change(self, request: ChangeSettings) -> SettingsEdited:
+        """Write what is asked for into the file, unless it is to be validated only.
+
+        May block; for one thread at a time. Raises: LokiError, and nothing has changed.
+        """
+
 
 class SettingsOwner:
     """Of one system. Methods belong to the starter's loop."""
@@ -38,13 +55,28 @@ class SettingsOwner:
         self._shell = shell
         self._configuration = configuration
         self._is_family = is_family
+        self._worker: Executor | None = None  # A thread, which is there when somebody needs it.
+        self._changing = asyncio.Lock()
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {DescribeSettings: self._describe}
+        return {DescribeSettings: self._describe, ChangeSettings: self._change}
 
     async def _describe(self, _request: DescribeSettings, context: Context) -> SettingsDescribed:
         self._require_family(context)
         return self._configuration.describe(await self._version())
+
+    async def _change(self, request: ChangeSettings, context: Context) -> SettingsEdited:
+        self._require_family(context)
+        async with self._changing:
+            if request.expected_version:
+                require_version(request.expected_version, await self._version())
+            self._worker = self._worker or self._shell.worker("settings")
+            loop = asyncio.get_running_loop()
+            edited = await loop.run_in_executor(self._worker, self._configuration.change, request)
+            if edited.changed and not request.validate_only:
+                keys = ", ".join(setting.key for setting in edited.changed)
+                self._shell.log.warning("'%s' changed the settings: %s", request.principal, keys)
+            return msgspec.structs.replace(edited, version=await self._version())
 
     async def _version(self) -> int:
         """Of the settings as they are, which are kept by then; 0 where that cannot be."""

@@ -1,6 +1,7 @@
-"""Commands about the settings of a server: what they are, and what they were."""
+"""Commands about the settings of a server: what they are, what they were, and changes of them."""
 
 import json
+import tomllib
 from dataclasses import asdict
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ from loki.cli.view import Json, note, say, say_json, show_table
 if TYPE_CHECKING:
     from loki.client.settings import Setting, Settings
 
-app = typer.Typer(help="See the settings of a server, and where each comes from.")
+app = typer.Typer(help="See the settings of a server, where each comes from, and change them.")
 
 
 @app.command()
@@ -83,6 +84,88 @@ def _show(found: "Settings", chosen: "list[Setting]", *, sources: bool) -> None:
 def text(value: object) -> str:
     """As TOML has it; what is not there is empty."""
     return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="As in TOML, such as queue.max_length.")]
+Expect = Annotated[
+    int | None,
+    typer.Option(
+        "--expect",
+        parser=number(int, 1),
+        metavar="VERSION",
+        help="Only if the settings are of this version still.",
+    ),
+]
+Check = Annotated[bool, typer.Option("--check", help="Tell what would change; change nothing.")]
+
+
+@app.command("set")
+def set_(
+    key: Key,
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help="As in TOML; what is none there is text.")
+    ],
+    expect: Expect = None,
+    check: Check = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Change one key in the settings' file of a server; its comments stay.
+
+    The file is replaced at once, and not at all where anything is wrong with it then.
+    """
+    _update({key: value_of(value)}, (), expect, check, server, as_json)
+
+
+@app.command()
+def unset(
+    key: Key,
+    expect: Expect = None,
+    check: Check = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Take one key, or a table, out of the settings' file of a server: its default holds again."""
+    _update({}, (key,), expect, check, server, as_json)
+
+
+def value_of(text: str) -> object:
+    """As TOML reads it, where JSON has such a value; else the text itself."""
+    try:
+        found = tomllib.loads(f"value = {text}")
+        json.dumps(found, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        return text
+    return found["value"] if len(found) == 1 else text
+
+
+def _update(
+    values: dict[str, object],
+    remove: tuple[str, ...],
+    expect: int | None,
+    check: bool,
+    server: str,
+    as_json: bool,
+) -> None:
+    with connect(server, as_json=as_json) as client:
+        done = client.settings.update(
+            values, remove=remove, expected_version=expect or 0, validate_only=check
+        )
+    if as_json:
+        say_json({"version": done.version, "changed": [asdict(each) for each in done.changed]})
+        return
+    for each in done.changed:
+        say(f"{each.key} = {text(each.value) or 'nothing'}, {holds(each, check=check)}")
+    if not done.changed:
+        say("nothing changes")
+    note(f"version {done.version}")
+
+
+def holds(setting: "Setting", *, check: bool) -> str:
+    """When a change does, for people."""
+    verb = "would hold" if check else "holds"
+    when = {"now": "at once", "next_run": "for executions that begin from now on"}
+    return f"{verb} {when.get(setting.effect, 'after a restart of `loki serve`')}"
 
 
 @app.command()

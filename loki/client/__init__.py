@@ -18,7 +18,13 @@ from loki.client.revision import ScriptRevision
 from loki.client.schema import ServerSchema
 from loki.client.series import Series, SeriesClient, SeriesQuery, Window
 from loki.client.series_rows import Row, Rows, SeriesRows
-from loki.client.settings import Setting, Settings, SettingsClient, SettingsVersion
+from loki.client.settings import (
+    Setting,
+    Settings,
+    SettingsClient,
+    SettingsUpdate,
+    SettingsVersion,
+)
 from loki.client.stream import ExecutionStream
 from loki.client.system_event import (
     BudgetWarned,
@@ -71,6 +77,7 @@ __all__ = [
     "Setting",
     "Settings",
     "SettingsClient",
+    "SettingsUpdate",
     "SettingsVersion",
     "SystemEvent",
     "Tool",

@@ -1,7 +1,7 @@
 """Calls a Loki server from asyncio, with plain Python values."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -17,7 +17,13 @@ from loki.client.event import Event, Execution, event_of, execution_of
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.reflection import METHODS, Request, Response
 from loki.client.retry import RETRY_PATIENCE_S, Retries
-from loki.client.settings import Settings, settings_of
+from loki.client.settings import (
+    Settings,
+    SettingsUpdate,
+    settings_of,
+    update_of,
+    update_request,
+)
 from loki.client.stream import EXECUTION_HEADER
 from loki.client.system_event import SystemEvent, kind_number, system_event_of
 from loki.client.tools import AS_IT_IS
@@ -83,6 +89,13 @@ class AsyncLokiClient:
         """The settings as they are, or an earlier version."""
         request = settings_pb2.GetSettingsRequest(version=version)
         return settings_of(await self._call(self._settings.GetSettings, request))
+
+    async def update_settings(
+        self, values: Mapping[str, Any], *, remove: Iterable[str] = (), expected_version: int = 0
+    ) -> SettingsUpdate:
+        """As `LokiClient.settings.update`."""
+        request = update_request(values, remove, expected_version, validate_only=False)
+        return update_of(await self._call(self._settings.UpdateSettings, request))
 
     async def list_scripts(
         self, pattern: str = "*", language: str = ""

@@ -1,7 +1,7 @@
 """The settings of a device, as plain Python: what they are, and what they were."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -47,6 +47,14 @@ class SettingsVersion:
     time: datetime  # UTC.
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsUpdate:
+    """What an update did, or would do."""
+
+    version: int  # As in Settings.
+    changed: tuple[Setting, ...]  # What differs from before.
+
+
 class SettingsClient:
     """The calls of `loki.v1.SettingsService`; a `LokiClient` has one."""
 
@@ -61,6 +69,24 @@ class SettingsClient:
         request = settings_pb2.GetSettingsRequest(version=version)
         return settings_of(self._call(self._stub.GetSettings, request))
 
+    def update(
+        self,
+        values: Mapping[str, Any],
+        *,
+        remove: Iterable[str] = (),
+        expected_version: int = 0,
+        validate_only: bool = False,
+    ) -> SettingsUpdate:
+        """Change keys of the settings' file, all or none; those in `remove` get their defaults.
+
+        `values` are plain data, by key: `{"queue.max_length": 50}`. With an `expected_version`,
+        only if the settings are of that version still.
+
+        Raises: also ValueError for a value that is none in JSON.
+        """
+        request = update_request(values, remove, expected_version, validate_only)
+        return update_of(self._call(self._stub.UpdateSettings, request))
+
     def versions(self) -> list[SettingsVersion]:
         """Those that are kept, the newest first."""
         request = settings_pb2.ListSettingsVersionsRequest()
@@ -68,6 +94,29 @@ class SettingsClient:
             SettingsVersion(version=each.version, time=each.time.ToDatetime(UTC))
             for each in self._call(self._stub.ListSettingsVersions, request).versions
         ]
+
+
+def update_request(
+    values: Mapping[str, Any], remove: Iterable[str], expected_version: int, validate_only: bool
+) -> settings_pb2.UpdateSettingsRequest:
+    """Raises: ValueError for a value that is none in JSON."""
+    request = settings_pb2.UpdateSettingsRequest(
+        expected_version=expected_version, validate_only=validate_only
+    )
+    for key, value in values.items():
+        try:
+            request.edits.add(key=key, value_json=json.dumps(value, allow_nan=False))
+        except TypeError as error:
+            raise ValueError(f"{key}: {error}") from error
+    for key in remove:
+        request.edits.add(key=key)
+    return request
+
+
+def update_of(response: settings_pb2.UpdateSettingsResponse) -> SettingsUpdate:
+    return SettingsUpdate(
+        version=response.version, changed=tuple(map(_setting_of, response.changed))
+    )
 
 
 def next_of(settings: tuple[Setting, ...], key: str) -> Setting:

@@ -6,7 +6,13 @@ from loki.actors.role import Shell
 from loki.core.settings_change import key_text, leaves
 from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway.guard import Call, needs
-from loki.grpc_gateway.settings_convert import described, setting_of, versions
+from loki.grpc_gateway.settings_convert import (
+    change_of,
+    changed,
+    described,
+    setting_of,
+    versions,
+)
 from loki.messages.access import ClientRole
 from loki.messages.configuration import DescribeSettings
 from loki.messages.settings import ListSettings, ReadSettings
@@ -46,6 +52,14 @@ class SettingsServicer:
         )
         response.time.FromNanoseconds(found.version.time_ns)
         return response
+
+    @needs(ClientRole.ADMIN)
+    async def UpdateSettings(  # noqa: N802
+        self, request: settings_pb2.UpdateSettingsRequest, call: Call
+    ) -> settings_pb2.UpdateSettingsResponse:
+        change = change_of(request, call.principal.name)
+        timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
+        return changed(await self._shell.ask(STARTER, change, timeout_s=timeout_s))
 
     @needs(ClientRole.ADMIN)
     async def ListSettingsVersions(  # noqa: N802

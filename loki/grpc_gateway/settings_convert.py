@@ -3,7 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from loki.messages.configuration import Setting, SettingEffect, SettingsDescribed, SettingSource
+from loki.messages.configuration import (
+    ChangeSettings,
+    Setting,
+    SettingEdit,
+    SettingEffect,
+    SettingsDescribed,
+    SettingsEdited,
+    SettingSource,
+)
 from loki.messages.settings import SettingsListed
 from loki.v1 import settings_pb2
 
@@ -17,6 +25,26 @@ def described(found: SettingsDescribed) -> settings_pb2.GetSettingsResponse:
         settings=map(setting_to_proto, found.settings),
         file=found.file,
         problem=found.problem,
+    )
+
+
+def change_of(request: settings_pb2.UpdateSettingsRequest, principal: str) -> ChangeSettings:
+    return ChangeSettings(
+        edits=tuple(
+            SettingEdit(
+                key=edit.key, value=edit.value_json if edit.HasField("value_json") else None
+            )
+            for edit in request.edits
+        ),
+        principal=principal,
+        expected_version=request.expected_version,
+        validate_only=request.validate_only,
+    )
+
+
+def changed(found: SettingsEdited) -> settings_pb2.UpdateSettingsResponse:
+    return settings_pb2.UpdateSettingsResponse(
+        version=found.version, changed=map(setting_to_proto, found.changed)
     )
 
 

@@ -137,7 +137,7 @@ def specific_details(failure: Failure, message: str) -> Iterator[ProtoMessage]:
         field = cut(details.get("field", ""), MAX_NAME_BYTES)
         violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         yield error_details_pb2.BadRequest(field_violations=[violation])
-    if code in RESOURCE_TYPES:
+    if code in RESOURCE_TYPES and "version" not in details:  # That is of the settings.
         kind = RESOURCE_TYPES[code]
         name = cut(details.get(kind, ""), MAX_NAME_BYTES)
         yield error_details_pb2.ResourceInfo(

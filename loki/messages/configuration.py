@@ -47,6 +47,31 @@ class DescribeSettings(Request[SettingsDescribed]):
     """Gateway -> starter: the settings, and where each comes from."""
 
 
+class SettingEdit(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of the settings' file."""
+
+    key: str
+    value: str | None  # JSON; None takes the key out of the file.
+
+
+class SettingsEdited(Message):
+    version: int  # As in SettingsDescribed.
+    changed: tuple[Setting, ...]  # What differs from before, by key.
+
+
+class ChangeSettings(Request[SettingsEdited]):
+    """Gateway -> starter: change the settings' file, all of this or nothing.
+
+    What is wrong with it is ARGUMENT_INVALID; what the file, or who asks, does not allow is
+    CONFIGURATION; another version than the expected one is REVISION_CONFLICT.
+    """
+
+    edits: tuple[SettingEdit, ...]
+    principal: str  # Who asks.
+    expected_version: int = 0  # 0 expects none.
+    validate_only: bool = False
+
+
 class RecordSettings(Request[SettingsKept]):
     """Starter -> root: have the keeper keep this version of the settings."""
 

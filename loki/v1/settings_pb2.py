@@ -25,29 +25,35 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16loki/v1/settings.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x01\n\x07Setting\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nvalue_json\x18\x02 \x01(\t\x12&\n\x06source\x18\x03 \x01(\x0e\x32\x16.loki.v1.SettingSource\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12&\n\x06\x65\x66\x66\x65\x63t\x18\x05 \x01(\x0e\x32\x16.loki.v1.SettingEffect\x12\x14\n\x0crunning_json\x18\x06 \x01(\t\"%\n\x12GetSettingsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x03\"\x93\x01\n\x13GetSettingsResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\"\n\x08settings\x18\x02 \x03(\x0b\x32\x10.loki.v1.Setting\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1d\n\x1bListSettingsVersionsRequest\"J\n\x1cListSettingsVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.loki.v1.SettingsVersion\"L\n\x0fSettingsVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9f\x01\n\rSettingSource\x12\x1e\n\x1aSETTING_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SETTING_SOURCE_DEFAULT\x10\x01\x12\x17\n\x13SETTING_SOURCE_FILE\x10\x02\x12\x1e\n\x1aSETTING_SOURCE_ENVIRONMENT\x10\x03\x12\x19\n\x15SETTING_SOURCE_OPTION\x10\x04*\x80\x01\n\rSettingEffect\x12\x1e\n\x1aSETTING_EFFECT_UNSPECIFIED\x10\x00\x12\x16\n\x12SETTING_EFFECT_NOW\x10\x01\x12\x1b\n\x17SETTING_EFFECT_NEXT_RUN\x10\x02\x12\x1a\n\x16SETTING_EFFECT_RESTART\x10\x03\x32\xc0\x01\n\x0fSettingsService\x12H\n\x0bGetSettings\x12\x1b.loki.v1.GetSettingsRequest\x1a\x1c.loki.v1.GetSettingsResponse\x12\x63\n\x14ListSettingsVersions\x12$.loki.v1.ListSettingsVersionsRequest\x1a%.loki.v1.ListSettingsVersionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16loki/v1/settings.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x01\n\x07Setting\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nvalue_json\x18\x02 \x01(\t\x12&\n\x06source\x18\x03 \x01(\x0e\x32\x16.loki.v1.SettingSource\x12\x0e\n\x06origin\x18\x04 \x01(\t\x12&\n\x06\x65\x66\x66\x65\x63t\x18\x05 \x01(\x0e\x32\x16.loki.v1.SettingEffect\x12\x14\n\x0crunning_json\x18\x06 \x01(\t\"%\n\x12GetSettingsRequest\x12\x0f\n\x07version\x18\x01 \x01(\x03\"\x93\x01\n\x13GetSettingsResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\"\n\x08settings\x18\x02 \x03(\x0b\x32\x10.loki.v1.Setting\x12\x0c\n\x04\x66ile\x18\x03 \x01(\t\x12\x0f\n\x07problem\x18\x04 \x01(\t\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x0bSettingEdit\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x17\n\nvalue_json\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\r\n\x0b_value_json\"m\n\x15UpdateSettingsRequest\x12#\n\x05\x65\x64its\x18\x01 \x03(\x0b\x32\x14.loki.v1.SettingEdit\x12\x18\n\x10\x65xpected_version\x18\x02 \x01(\x03\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"L\n\x16UpdateSettingsResponse\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12!\n\x07\x63hanged\x18\x02 \x03(\x0b\x32\x10.loki.v1.Setting\"\x1d\n\x1bListSettingsVersionsRequest\"J\n\x1cListSettingsVersionsResponse\x12*\n\x08versions\x18\x01 \x03(\x0b\x32\x18.loki.v1.SettingsVersion\"L\n\x0fSettingsVersion\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x9f\x01\n\rSettingSource\x12\x1e\n\x1aSETTING_SOURCE_UNSPECIFIED\x10\x00\x12\x1a\n\x16SETTING_SOURCE_DEFAULT\x10\x01\x12\x17\n\x13SETTING_SOURCE_FILE\x10\x02\x12\x1e\n\x1aSETTING_SOURCE_ENVIRONMENT\x10\x03\x12\x19\n\x15SETTING_SOURCE_OPTION\x10\x04*\x80\x01\n\rSettingEffect\x12\x1e\n\x1aSETTING_EFFECT_UNSPECIFIED\x10\x00\x12\x16\n\x12SETTING_EFFECT_NOW\x10\x01\x12\x1b\n\x17SETTING_EFFECT_NEXT_RUN\x10\x02\x12\x1a\n\x16SETTING_EFFECT_RESTART\x10\x03\x32\x93\x02\n\x0fSettingsService\x12H\n\x0bGetSettings\x12\x1b.loki.v1.GetSettingsRequest\x1a\x1c.loki.v1.GetSettingsResponse\x12Q\n\x0eUpdateSettings\x12\x1e.loki.v1.UpdateSettingsRequest\x1a\x1f.loki.v1.UpdateSettingsResponse\x12\x63\n\x14ListSettingsVersions\x12$.loki.v1.ListSettingsVersionsRequest\x1a%.loki.v1.ListSettingsVersionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loki.v1.settings_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SETTINGSOURCE']._serialized_start=606
-  _globals['_SETTINGSOURCE']._serialized_end=765
-  _globals['_SETTINGEFFECT']._serialized_start=768
-  _globals['_SETTINGEFFECT']._serialized_end=896
+  _globals['_SETTINGSOURCE']._serialized_start=863
+  _globals['_SETTINGSOURCE']._serialized_end=1022
+  _globals['_SETTINGEFFECT']._serialized_start=1025
+  _globals['_SETTINGEFFECT']._serialized_end=1153
   _globals['_SETTING']._serialized_start=69
   _globals['_SETTING']._serialized_end=229
   _globals['_GETSETTINGSREQUEST']._serialized_start=231
   _globals['_GETSETTINGSREQUEST']._serialized_end=268
   _globals['_GETSETTINGSRESPONSE']._serialized_start=271
   _globals['_GETSETTINGSRESPONSE']._serialized_end=418
-  _globals['_LISTSETTINGSVERSIONSREQUEST']._serialized_start=420
-  _globals['_LISTSETTINGSVERSIONSREQUEST']._serialized_end=449
-  _globals['_LISTSETTINGSVERSIONSRESPONSE']._serialized_start=451
-  _globals['_LISTSETTINGSVERSIONSRESPONSE']._serialized_end=525
-  _globals['_SETTINGSVERSION']._serialized_start=527
-  _globals['_SETTINGSVERSION']._serialized_end=603
-  _globals['_SETTINGSSERVICE']._serialized_start=899
-  _globals['_SETTINGSSERVICE']._serialized_end=1091
+  _globals['_SETTINGEDIT']._serialized_start=420
+  _globals['_SETTINGEDIT']._serialized_end=486
+  _globals['_UPDATESETTINGSREQUEST']._serialized_start=488
+  _globals['_UPDATESETTINGSREQUEST']._serialized_end=597
+  _globals['_UPDATESETTINGSRESPONSE']._serialized_start=599
+  _globals['_UPDATESETTINGSRESPONSE']._serialized_end=675
+  _globals['_LISTSETTINGSVERSIONSREQUEST']._serialized_start=677
+  _globals['_LISTSETTINGSVERSIONSREQUEST']._serialized_end=706
+  _globals['_LISTSETTINGSVERSIONSRESPONSE']._serialized_start=708
+  _globals['_LISTSETTINGSVERSIONSRESPONSE']._serialized_end=782
+  _globals['_SETTINGSVERSION']._serialized_start=784
+  _globals['_SETTINGSVERSION']._serialized_end=860
+  _globals['_SETTINGSSERVICE']._serialized_start=1156
+  _globals['_SETTINGSSERVICE']._serialized_end=1431
 # @@protoc_insertion_point(module_scope)

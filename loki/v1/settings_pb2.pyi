@@ -70,6 +70,32 @@ class GetSettingsResponse(_message.Message):
     time: _timestamp_pb2.Timestamp
     def __init__(self, version: _Optional[int] = ..., settings: _Optional[_Iterable[_Union[Setting, _Mapping]]] = ..., file: _Optional[str] = ..., problem: _Optional[str] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class SettingEdit(_message.Message):
+    __slots__ = ("key", "value_json")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_JSON_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value_json: str
+    def __init__(self, key: _Optional[str] = ..., value_json: _Optional[str] = ...) -> None: ...
+
+class UpdateSettingsRequest(_message.Message):
+    __slots__ = ("edits", "expected_version", "validate_only")
+    EDITS_FIELD_NUMBER: _ClassVar[int]
+    EXPECTED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
+    edits: _containers.RepeatedCompositeFieldContainer[SettingEdit]
+    expected_version: int
+    validate_only: bool
+    def __init__(self, edits: _Optional[_Iterable[_Union[SettingEdit, _Mapping]]] = ..., expected_version: _Optional[int] = ..., validate_only: _Optional[bool] = ...) -> None: ...
+
+class UpdateSettingsResponse(_message.Message):
+    __slots__ = ("version", "changed")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    changed: _containers.RepeatedCompositeFieldContainer[Setting]
+    def __init__(self, version: _Optional[int] = ..., changed: _Optional[_Iterable[_Union[Setting, _Mapping]]] = ...) -> None: ...
+
 class ListSettingsVersionsRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

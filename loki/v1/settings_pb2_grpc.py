@@ -44,6 +44,11 @@ class SettingsServiceStub:
                 request_serializer=loki_dot_v1_dot_settings__pb2.GetSettingsRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_settings__pb2.GetSettingsResponse.FromString,
                 _registered_method=True)
+        self.UpdateSettings = channel.unary_unary(
+                '/loki.v1.SettingsService/UpdateSettings',
+                request_serializer=loki_dot_v1_dot_settings__pb2.UpdateSettingsRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_settings__pb2.UpdateSettingsResponse.FromString,
+                _registered_method=True)
         self.ListSettingsVersions = channel.unary_unary(
                 '/loki.v1.SettingsService/ListSettingsVersions',
                 request_serializer=loki_dot_v1_dot_settings__pb2.ListSettingsVersionsRequest.SerializeToString,
@@ -68,6 +73,22 @@ class SettingsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateSettings(self, request, context):
+        """Changes keys of the settings' file, all or none, and keeps the rest of it as it is, comments too.
+        All of it is validated first; each setting in the response tells when it holds.
+
+        What only the device itself may change is refused: `children`, `state_dir`, what a variable or
+        an option sets, and what would take the role "admin" from the caller. An administrator may
+        otherwise give itself, and scripts, every right that the settings know.
+
+        Reasons: ARGUMENT_INVALID for a key or a value that cannot be, with what can; CONFIGURATION for
+        what may not be changed from here, or a file that cannot be written; REVISION_CONFLICT where
+        the settings are of another version than `expected_version`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListSettingsVersions(self, request, context):
         """The versions that are kept, the newest first: 100 at most.
         """
@@ -82,6 +103,11 @@ def add_SettingsServiceServicer_to_server(servicer, server):
                     servicer.GetSettings,
                     request_deserializer=loki_dot_v1_dot_settings__pb2.GetSettingsRequest.FromString,
                     response_serializer=loki_dot_v1_dot_settings__pb2.GetSettingsResponse.SerializeToString,
+            ),
+            'UpdateSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateSettings,
+                    request_deserializer=loki_dot_v1_dot_settings__pb2.UpdateSettingsRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_settings__pb2.UpdateSettingsResponse.SerializeToString,
             ),
             'ListSettingsVersions': grpc.unary_unary_rpc_method_handler(
                     servicer.ListSettingsVersions,
@@ -121,6 +147,33 @@ class SettingsService:
             '/loki.v1.SettingsService/GetSettings',
             loki_dot_v1_dot_settings__pb2.GetSettingsRequest.SerializeToString,
             loki_dot_v1_dot_settings__pb2.GetSettingsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.SettingsService/UpdateSettings',
+            loki_dot_v1_dot_settings__pb2.UpdateSettingsRequest.SerializeToString,
+            loki_dot_v1_dot_settings__pb2.UpdateSettingsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -62,6 +62,7 @@ COVERED_ELSEWHERE = {
     "loki/core/supervisor_state.py": "tests/unit/loki/core/test_supervision.py",
     "loki/core/fake_engine.py": "tests/unit/loki/lua/test_engine.py",
     "loki/grpc_gateway/children.py": "tests/e2e/test_degraded.py",
+    "loki/grpc_gateway/settings_convert.py": "tests/unit/loki/grpc_gateway/test_settings.py",
     "loki/lua/__init__.py": "tests/unit/loki/lua/test_engine.py",
     "loki/lua/builtin.py": "tests/unit/loki/lua/test_script.py",
     "loki/lua/sandbox.py": "tests/unit/loki/lua/test_walls.py",

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,12 +10,26 @@ import pytest
 from loki.actors.role import Context
 from loki.actors.settings_owner import ROOT, SettingsOwner
 from loki.actors.settings_record import as_toml
-from loki.errors import ErrorCode, LokiError, PermissionRefused
-from loki.messages.configuration import DescribeSettings, RecordSettings, SettingsDescribed
+from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
+from loki.messages.configuration import (
+    ChangeSettings,
+    DescribeSettings,
+    RecordSettings,
+    Setting,
+    SettingEdit,
+    SettingEffect,
+    SettingsDescribed,
+    SettingsEdited,
+    SettingSource,
+)
 from loki.messages.settings import SettingsKept, SettingsVersion
 from tests.unit.loki.conftest import FakeShell
 
 GATEWAY, RUNNER = 10, 99
+LENGTH = Setting(
+    key="queue.max_length", value="8", source=SettingSource.FILE, effect=SettingEffect.NOW
+)
+EDIT = SettingEdit(key="queue.max_length", value="8")
 
 
 class Configuration:
@@ -23,6 +38,10 @@ class Configuration:
     def __init__(self, keeper: str = "hel") -> None:
         self.keeper = keeper
         self.record = '{"queue": {"max_length": 7}}'
+
+    def change(self, request: ChangeSettings) -> SettingsEdited:
+        self.record = '{"queue": {"max_length": 8}}'
+        return SettingsEdited(version=0, changed=(LENGTH,) if request.edits else ())
 
     def describe(self, version: int) -> SettingsDescribed:
         return SettingsDescribed(version=version, file="loki.toml", settings=())
@@ -72,3 +91,68 @@ def test_a_keeper_that_is_away_keeps_nobody_from_the_settings(
 def test_strangers_are_told_nothing(shell: FakeShell) -> None:
     with pytest.raises(PermissionRefused, match="no part of Loki"):
         describe(owner(shell, Configuration()), RUNNER)
+
+
+class Working(FakeShell):
+    """With a thread, and a root that counts versions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[str] = []
+        self.answers[RecordSettings] = self._keep
+
+    def _keep(self, request: RecordSettings) -> SettingsKept:
+        if self.kept[-1:] != [request.text]:
+            self.kept.append(request.text)
+        return SettingsKept(version=SettingsVersion(number=len(self.kept), time_ns=0))
+
+    def worker(self, name: str) -> Executor:
+        assert name == "settings"
+        return ThreadPoolExecutor(max_workers=1)
+
+
+def change(shell: FakeShell, configuration: Any, pid: int = GATEWAY, **more: Any) -> SettingsEdited:
+    request = ChangeSettings(**{"edits": (EDIT,), "principal": "ops"} | more)
+
+    async def ask() -> SettingsEdited:
+        handler: Any = owner(shell, configuration).handlers()[ChangeSettings]
+        edited: SettingsEdited = await handler(request, context(pid))
+        return edited
+
+    return asyncio.run(ask())
+
+
+def test_a_change_is_a_version_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    shell, configuration = Working(), Configuration()
+    with caplog.at_level(logging.WARNING):
+        edited = change(shell, configuration, expected_version=1)
+    assert edited == SettingsEdited(version=2, changed=(LENGTH,))
+    assert shell.kept[-1] == as_toml(configuration.record)
+    assert caplog.messages == ["'ops' changed the settings: queue.max_length"]
+
+
+@pytest.mark.parametrize("more", [{"validate_only": True}, {"edits": ()}])
+def test_what_changes_nothing_is_not_in_the_log(
+    caplog: pytest.LogCaptureFixture, more: dict[str, Any]
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        change(Working(), Configuration(), **more)
+    assert caplog.messages == []
+
+
+def test_another_version_than_the_expected_one_changes_nothing() -> None:
+    configuration = Configuration()
+    before = configuration.record
+    with pytest.raises(LokiError, match="of version 1 by now, and not 7") as raised:
+        change(Working(), configuration, expected_version=7)
+    assert raised.value.code is ErrorCode.REVISION_CONFLICT
+    with pytest.raises(ServiceUnavailable, match="nobody can tell"):
+        change(Working(), Configuration(keeper=""), expected_version=1)
+    assert configuration.record == before
+
+
+def test_strangers_change_nothing() -> None:
+    configuration = Configuration()
+    with pytest.raises(PermissionRefused):
+        change(Working(), configuration, RUNNER)
+    assert "7" in configuration.record

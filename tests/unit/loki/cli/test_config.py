@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from loki.client import Setting, Settings, SettingsVersion
+from loki.cli.config import holds, value_of
+from loki.client import Setting, Settings, SettingsUpdate, SettingsVersion
 
 Loki = Callable[..., Any]
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -121,3 +123,74 @@ def test_versions_are_listed(client: Any, loki: Loki) -> None:
     assert found == [{"version": 7, "time": "2026-01-02T03:04:05+00:00"}]
     client.settings = SimpleNamespace(versions=list)
     assert loki("config", "versions").stdout == "no versions are kept yet\n"
+
+
+@pytest.fixture
+def updates(client: Any) -> list[tuple[Any, ...]]:
+    """What was asked for."""
+    asked: list[tuple[Any, ...]] = []
+
+    def update(
+        values: dict[str, Any], *, remove: Any, expected_version: int, validate_only: bool
+    ) -> SettingsUpdate:
+        asked.append((values, tuple(remove), expected_version, validate_only))
+        return SettingsUpdate(version=4, changed=(LENGTH,) if values else ())
+
+    client.settings = SimpleNamespace(update=update)
+    return asked
+
+
+def test_a_key_is_set_and_it_is_told_when_that_holds(
+    loki: Loki, updates: list[tuple[Any, ...]]
+) -> None:
+    done = loki("config", "set", "queue.max_length", "50")
+    assert done.stdout == "queue.max_length = 50, holds for executions that begin from now on\n"
+    assert "version 4" in done.stderr
+    loki("config", "set", "tools", "a b", "--expect", "3", "--check")
+    assert updates == [
+        ({"queue.max_length": 50}, (), 0, False),
+        ({"tools": "a b"}, (), 3, True),
+    ]
+
+
+def test_a_key_is_taken_away(loki: Loki, updates: list[tuple[Any, ...]]) -> None:
+    assert loki("config", "unset", "queue").stdout == "nothing changes\n"
+    assert updates == [({}, ("queue",), 0, False)]
+
+
+def test_an_update_for_machines(loki: Loki, updates: list[tuple[Any, ...]]) -> None:
+    found = json.loads(loki("config", "set", "queue.max_length", "50", "--json").stdout)
+    assert (found["version"], found["changed"][0]["value"]) == (4, 50)
+    assert len(updates) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("5", 5),
+        ("true", True),
+        ('["a", "b"]', ["a", "b"]),
+        ("{a = 1}", {"a": 1}),
+        ('"5"', "5"),
+        ("DEBUG", "DEBUG"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("", ""),
+        ("2026-01-01", "2026-01-01"),
+        ("nan", "nan"),
+        ("1\nother = 2", "1\nother = 2"),
+    ],
+)
+def test_a_value_is_toml_or_text(given: str, value: object) -> None:
+    assert value_of(given) == value
+
+
+@pytest.mark.parametrize(
+    ("effect", "check", "text"),
+    [
+        ("now", False, "holds at once"),
+        ("restart", True, "would hold after a restart of `loki serve`"),
+        ("9", False, "holds after a restart of `loki serve`"),
+    ],
+)
+def test_it_is_told_when_a_change_holds(effect: str, check: bool, text: str) -> None:
+    assert holds(replace(LENGTH, effect=effect), check=check) == text

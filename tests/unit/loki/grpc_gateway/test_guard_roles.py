@@ -59,6 +59,7 @@ MAY = {
     "loki.v1.SeriesService.AggregateSeries": {"data", "admin"},
     "loki.v1.SettingsService.GetSettings": {"admin"},
     "loki.v1.SettingsService.ListSettingsVersions": {"admin"},
+    "loki.v1.SettingsService.UpdateSettings": {"admin"},
 }
 """By the role of the settings that a principal has alone."""
 TIMEOUT_S = 10.0

@@ -11,9 +11,12 @@ import pytest
 from loki.client import AsyncLokiClient, LokiClient, LokiClientError, Setting
 from loki.errors import ErrorCode, LokiError
 from loki.messages.configuration import (
+    ChangeSettings,
     DescribeSettings,
+    SettingEdit,
     SettingEffect,
     SettingsDescribed,
+    SettingsEdited,
     SettingSource,
 )
 from loki.messages.configuration import Setting as Told
@@ -132,3 +135,52 @@ def test_a_version_that_is_none_is_refused(shell: FakeShell, client: LokiClient)
     with pytest.raises(LokiClientError) as raised:
         client.settings.get(9)
     assert raised.value.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_s_r_9_an_update_is_asked_of_who_has_the_file(shell: FakeShell, client: LokiClient) -> None:
+    shell.answers[ChangeSettings] = lambda _: SettingsEdited(version=5, changed=SETTINGS[1:])
+    values = {"queue.max_length": 5, "tools": "ö"}
+    done = client.settings.update(
+        values, remove=["grpc_port"], expected_version=4, validate_only=True
+    )
+    assert (done.version, [each.key for each in done.changed]) == (5, ["queue.max_length"])
+    ((peer, asked, _),) = shell.sent(ChangeSettings)
+    assert peer == "starter"
+    assert asked == ChangeSettings(
+        edits=(
+            SettingEdit(key="queue.max_length", value="5"),
+            SettingEdit(key="tools", value='"\\u00f6"'),
+            SettingEdit(key="grpc_port", value=None),
+        ),
+        principal="local",
+        expected_version=4,
+        validate_only=True,
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), object()])
+def test_a_value_that_is_none_in_json_is_refused_before(client: LokiClient, value: object) -> None:
+    with pytest.raises(ValueError, match=r"JSON|a: "):
+        client.settings.update({"a": value})
+
+
+def test_another_version_is_aborted(shell: FakeShell, client: LokiClient) -> None:
+    def conflict(_request: Any) -> Any:
+        raise LokiError("of version 4", code=ErrorCode.REVISION_CONFLICT)
+
+    shell.answers[ChangeSettings] = conflict
+    with pytest.raises(LokiClientError) as raised:
+        client.settings.update({"a": 1}, expected_version=3)
+    assert raised.value.code is grpc.StatusCode.ABORTED
+
+
+def test_asyncio_updates_too(shell: FakeShell, host: Any) -> None:
+    shell.answers[ChangeSettings] = lambda _: SettingsEdited(version=5, changed=())
+
+    async def update() -> Any:
+        async with AsyncLokiClient(host(shell).address) as own:
+            return await own.update_settings({"a": 1}, expected_version=4)
+
+    assert asyncio.run(update()).version == 5
+    ((_, asked, _),) = shell.sent(ChangeSettings)
+    assert (asked.expected_version, asked.validate_only) == (4, False)
