@@ -283,11 +283,14 @@ class Database:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
+            began_s = self._clock.monotonic_s()
             try:
                 self._connection = self._open()
             except (sqlite3.Error, OSError, LokiError) as error:
                 self._cannot_open(error)
                 raise
+            took_s = self._clock.monotonic_s() - began_s
+            self._log.info("%s was checked and opened in %.3f s", self._file.path.name, took_s)
         return self._connection
 
     def _open(self) -> sqlite3.Connection:

@@ -80,7 +80,9 @@ function found.series()
   local rows = hel:series_read('numbers')
   for i = 2, #rows do assert(rows[i].value == rows[i - 1].value + 1, 'a row is missing') end
   for _, row in ipairs(rows) do assert(row.time == START + row.value, 'a row is wrong') end
-  assert(hel:series_aggregate('numbers', nil, nil, 'count')[1].value == #rows)
+  local gone = #rows - hel:series_aggregate('numbers', nil, nil, 'count')[1].value
+  -- Whole files may be forgotten meanwhile, but for the newest rows.
+  assert(gone == 0 or gone > 0 and gone % 16 == 0 and #rows - gone > 900, 'rows were miscounted')
   local complete = check_fives(rows[#rows])
   local following = math.tointeger(rows[#rows].value) + 1
   assert(following % 5 == 0, 'half of a call was appended')

@@ -65,6 +65,28 @@ def test_s_8_3_2_values_are_there_after_reopening(open_database: Open) -> None:
     assert open_database().submit(get("k")).result(20) == b"\xcb\x00"
 
 
+def test_the_log_tells_how_long_it_took_to_open(
+    path: Path, worker: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+
+    def slow(path: Path) -> sqlite3.Connection:
+        clock.advance(0.25)
+        return sqlite3.connect(path)
+
+    with caplog.at_level(logging.INFO):
+        database = Database(path, MIGRATIONS, worker, clock, LOG, slow)
+        database.submit(put("k", b"v")).result(20)
+        database.close().result(20)
+        database.submit(get("k")).result(20)
+        database.close().result(20)
+    took = [record.getMessage() for record in caplog.records]
+    assert took == [
+        "hel.sqlite was checked and opened in 0.250 s",
+        "hel.sqlite was checked and opened in 0.500 s",  # The check has a connection of its own.
+    ]
+
+
 def test_s_8_3_2_commits_are_synced_before_they_are_acknowledged(open_database: Open) -> None:
     database = open_database()
     modes = database.submit(
