@@ -15,7 +15,7 @@ from loki.client.credential import NONE, Credentials, open_async_channel, token_
 from loki.client.error import LokiClientError, error_of
 from loki.client.event import Event, Execution, event_of, execution_of
 from loki.client.record import ExecutionRecord, record_of, state_name
-from loki.client.reflection import METHODS, Request, Response
+from loki.client.reflection import METHODS, Request, Response, method_of, older
 from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.settings import (
     Settings,
@@ -69,8 +69,8 @@ class AsyncLokiClient:
         self._settings: Any = settings(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
         self._patience_s = patience_s
-        self._reflection = list(METHODS)
-        self.tools = AsyncTools(self)
+        self._reflection = METHODS[0]
+        self.tools = AsyncTools(self, self._typed_names)
         """The scripts as functions: `await client.tools.average(sensor="t1", n=5)`."""
 
     async def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
@@ -230,19 +230,22 @@ class AsyncLokiClient:
 
     async def reflect(self, request: Request) -> Response:
         """Ask server reflection; for `tools`."""
-        method = self._channel.stream_stream(
-            self._reflection[0],
-            request_serializer=Request.SerializeToString,
-            response_deserializer=Response.FromString,
-        )
+        path = self._reflection
+        ask = partial(_first_answer, method_of(self._channel, path))
         try:
-            response: Response = await self._call(partial(_first_answer, method), request)
+            response: Response = await self._call(ask, request)
         except LokiClientError as error:
-            if error.code is not grpc.StatusCode.UNIMPLEMENTED or len(self._reflection) == 1:
+            next_path = older(path, error.code)
+            if next_path is None:
                 raise
-            del self._reflection[0]
+            self._reflection = next_path
             return await self.reflect(request)
         return response
+
+    async def _typed_names(self) -> AsyncIterator[str]:
+        async for script in self.list_scripts():
+            if script.method:
+                yield script.name
 
     def _begin(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         within_s = self._timeout_s if timeout_s is None else timeout_s

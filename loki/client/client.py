@@ -72,7 +72,7 @@ class LokiClient:
         self._backups: Any = backups(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
         self._patience_s = patience_s
-        self.tools = Tools(ChannelLink(self._channel, self._call))
+        self.tools = Tools(ChannelLink(self._channel, self._call), self._typed_names)
         """The scripts as functions: `client.tools.average(sensor="t1", n=5)`."""
         self.series = SeriesClient(self._channel, self._call, patience_s)
         self.settings = SettingsClient(self._channel, self._call)
@@ -312,6 +312,9 @@ class LokiClient:
         The stream's methods raise LokiClientError.
         """
         return RestoreStream(self._backups.RestoreBackup, archive)
+
+    def _typed_names(self) -> Iterator[str]:
+        return (script.name for script in self.list_scripts() if script.method)
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         within_s = self._timeout_s if timeout_s is None else timeout_s

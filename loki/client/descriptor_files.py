@@ -7,7 +7,16 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-from loki.client.reflection import METHODS, Request, Response, listing, question, services_of
+from loki.client.reflection import (
+    METHODS,
+    Request,
+    Response,
+    listing,
+    method_of,
+    older,
+    question,
+    services_of,
+)
 
 Choice = Callable[[list[str]], Iterable[str]]
 """Gets the full names of all services, returns those whose files are wanted."""
@@ -20,27 +29,23 @@ def read_files(
 
     Raises: grpc.RpcError; ValueError for answers that are none.
     """
-    for method in METHODS:
+    path = METHODS[0]
+    while True:
         try:
-            return _read(Conversation(channel, method, timeout_s), choose)
+            return _read(Conversation(channel, path, timeout_s), choose)
         except grpc.RpcError as error:
-            unknown = error.code() is grpc.StatusCode.UNIMPLEMENTED
-            if not unknown or method == METHODS[-1]:
+            if (next_path := older(path, error.code())) is None:
                 raise
-    raise AssertionError("one of the methods returns or raises")
+            path = next_path
 
 
 class Conversation:
     """One stream of questions and answers."""
 
-    def __init__(self, channel: grpc.Channel, method: str, timeout_s: float | None) -> None:
+    def __init__(self, channel: grpc.Channel, path: str, timeout_s: float | None) -> None:
         self._questions: SimpleQueue[Request | None] = SimpleQueue()
-        begin = channel.stream_stream(
-            method,
-            request_serializer=Request.SerializeToString,
-            response_deserializer=Response.FromString,
-        )
-        self._call: Any = begin(iter(self._questions.get, None), timeout=timeout_s)
+        questions = iter(self._questions.get, None)
+        self._call: Any = method_of(channel, path)(questions, timeout=timeout_s)
 
     def ask(self, questions: Iterable[Request]) -> Iterator[Response]:
         """All at once; answers come in the same order. Raises: grpc.RpcError; ValueError."""

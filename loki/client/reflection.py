@@ -1,7 +1,8 @@
 """Server reflection as this client asks for it."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from loki.client.tool import ToolSchema, UnknownToolError
@@ -14,6 +15,21 @@ METHODS = (
 
 Request: TypeAlias = reflection_pb2.ServerReflectionRequest
 Response: TypeAlias = reflection_pb2.ServerReflectionResponse
+
+
+def method_of(channel: Any, path: str) -> Any:
+    """Of a channel of either kind: a stream of questions, a stream of answers."""
+    return channel.stream_stream(
+        path,
+        request_serializer=Request.SerializeToString,
+        response_deserializer=Response.FromString,
+    )
+
+
+def older(path: str, code: grpc.StatusCode) -> str | None:
+    """Where to ask next if asking there ended so; None if that would not help."""
+    following = METHODS[METHODS.index(path) + 1 :]
+    return following[0] if following and code is grpc.StatusCode.UNIMPLEMENTED else None
 
 
 def listing() -> Request:

@@ -16,7 +16,7 @@ from loki.client.error import LokiClientError
 from loki.client.event import Event, event_of
 from loki.client.file_pool import in_order, pool_of
 from loki.v1 import service_pb2, value_pb2
-from loki.v1_name import camel_case, snake_case
+from loki.v1_name import camel_case
 from loki.v1_value import Plain, Value, from_proto, in_range, to_proto, utf8
 
 PACKAGE = "loki.tools.v1"
@@ -43,12 +43,6 @@ class StaleSchemaError(LokiClientError):
 def service_of(tool: str) -> str:
     """Such as "loki.tools.v1.ReadSensorService" for `read_sensor`."""
     return f"{PACKAGE}.{camel_case(tool)}{SUFFIX}"
-
-
-def tool_of(service: str) -> str:
-    """Such as `read_sensor`; "" for what is no script's service."""
-    name = service.removeprefix(f"{PACKAGE}.").removesuffix(SUFFIX)
-    return snake_case(name) if service == f"{PACKAGE}.{name}{SUFFIX}" else ""
 
 
 class UnknownToolError(LokiClientError, AttributeError):
@@ -104,17 +98,16 @@ class ToolSchema:
             for name in named
         ]
         if len(named) < len(self._fields):  # No Python signature can have them.
-            parameters.append(inspect.Parameter("others", inspect.Parameter.VAR_KEYWORD))
+            others = "others"
+            while others in self._fields:
+                others += "_"
+            parameters.append(inspect.Parameter(others, inspect.Parameter.VAR_KEYWORD))
         value = self._call.output_type.fields_by_name.get("value")
         return inspect.Signature(parameters, return_annotation=type_of(value) if value else None)
 
     def path(self, method: str) -> str:
         """As gRPC calls that method of the service."""
         return f"/{self.service}/{method}"
-
-    def knows(self, arguments: Arguments) -> bool:
-        """Whether each is a parameter."""
-        return arguments.keys() <= self._fields.keys()
 
     def request(self, arguments: Arguments, *, stream: bool) -> bytes:
         """Raises: TypeError, ValueError; they name the parameter."""

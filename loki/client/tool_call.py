@@ -1,20 +1,30 @@
 """How a typed call goes, whoever sends it: what is asked of the server, and in which order.
 
 Theory of operation. A call begins with the schema that was kept. It asks for the one of now when
-something shows that the script has changed: an argument that the kept one does not know, a server
-that refuses it, an answer with unknown fields. No script runs twice for that: a request is made
-once more only if it was refused. `calling` yields what is to be done and is sent what came of it.
+something shows that the script has changed: arguments that do not fit the kept one, a server that
+refuses it, an answer with unknown fields. No script runs twice for that: a request is made once
+more only if it was refused. `calling` and `opening` yield what is to be done and are sent what came
+of it; `perform` does it, and its twin in `async_tools`.
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import grpc
 
 from loki.client.error import LokiClientError
-from loki.client.tool import CALL, STALE_SCHEMA, Arguments, StaleSchemaError, ToolSchema
+from loki.client.tool import (
+    CALL,
+    CALL_STREAM,
+    STALE_SCHEMA,
+    Arguments,
+    StaleSchemaError,
+    ToolSchema,
+)
 from loki.v1_value import Plain
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +40,35 @@ class Send:
     request: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request, and the schema that it and its response have."""
+
+    schema: ToolSchema
+    send: Send
+    fresh: bool
+    """Whether the schema is the one of now."""
+
+
 Step: TypeAlias = Refresh | Send
-Calling: TypeAlias = Generator[Step, ToolSchema | bytes | LokiClientError, Plain]
+Answer: TypeAlias = ToolSchema | bytes | LokiClientError | None
+"""What came of a step; None begins."""
+Steps: TypeAlias = Generator[Step, Answer, T]
+
+
+def perform(steps: Steps[T], do: Callable[[Step], ToolSchema | bytes]) -> T:
+    """What the steps lead to. Raises: as they do; LokiClientError is theirs to judge."""
+    answer: Answer = None
+    while True:
+        try:
+            step = steps.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        try:
+            answer = do(step)
+        except LokiClientError as error:
+            answer = error
 
 
 def is_outdated(error: LokiClientError) -> bool:
@@ -41,34 +78,52 @@ def is_outdated(error: LokiClientError) -> bool:
     return error.code is grpc.StatusCode.UNIMPLEMENTED
 
 
-def calling(schema: ToolSchema, arguments: Arguments) -> Calling:
+def calling(schema: ToolSchema, arguments: Arguments) -> Steps[Plain]:
     """What the script returns.
 
     Raises: TypeError, ValueError for arguments; LokiClientError.
     """
-    fresh = not schema.knows(arguments)
-    if fresh:
-        schema = yield from refreshed()
-    answer = yield send(schema, arguments)
-    if isinstance(answer, LokiClientError) and is_outdated(answer) and not fresh:
-        schema = yield from refreshed()
-        answer = yield send(schema, arguments)
+    ready = yield from opening(schema, arguments, CALL)
+    answer = yield ready.send
+    if isinstance(answer, LokiClientError) and is_outdated(answer) and not ready.fresh:
+        ready = yield from reopening(arguments, CALL)
+        answer = yield ready.send
     if isinstance(answer, LokiClientError):
         raise answer
     if not isinstance(answer, bytes):
         raise TypeError(f"a response was expected, not {answer!r}")
     try:
-        return schema.value(answer)
+        return ready.schema.value(answer)
     except StaleSchemaError:
         schema = yield from refreshed()
         return schema.value(answer)
 
 
-def send(schema: ToolSchema, arguments: Arguments) -> Send:
-    return Send(schema.path(CALL), schema.request(arguments, stream=False))
+def opening(schema: ToolSchema, arguments: Arguments, method: str = CALL_STREAM) -> Steps[Prepared]:
+    """A request by the kept schema; by the one of now, if the arguments do not fit.
+
+    Raises: TypeError, ValueError for arguments; LokiClientError.
+    """
+    try:
+        return prepared(schema, arguments, method, fresh=False)
+    except TypeError:
+        pass  # Of the kept schema; it may be out of date.
+    return (yield from reopening(arguments, method))
 
 
-def refreshed() -> Generator[Step, ToolSchema | bytes | LokiClientError, ToolSchema]:
+def reopening(arguments: Arguments, method: str = CALL_STREAM) -> Steps[Prepared]:
+    """A request by the schema of now. Raises: as `opening`."""
+    schema = yield from refreshed()
+    return prepared(schema, arguments, method, fresh=True)
+
+
+def prepared(schema: ToolSchema, arguments: Arguments, method: str, *, fresh: bool) -> Prepared:
+    """Raises: TypeError, ValueError."""
+    request = schema.request(arguments, stream=method == CALL_STREAM)
+    return Prepared(schema, Send(schema.path(method), request), fresh)
+
+
+def refreshed() -> Steps[ToolSchema]:
     """Raises: LokiClientError, also of a script that is gone."""
     answer = yield Refresh()
     if isinstance(answer, LokiClientError):

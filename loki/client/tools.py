@@ -9,23 +9,21 @@ import grpc
 
 from loki.client.error import LokiClientError
 from loki.client.event import Event
-from loki.client.reflection import (
-    METHODS,
-    Request,
-    Response,
-    found,
-    listing,
-    question,
-    services_of,
-)
+from loki.client.reflection import METHODS, Request, Response, found, method_of, older, question
 from loki.client.server_stream import ServerStream
-from loki.client.tool import CALL_STREAM, ToolSchema, service_of, tool_of
-from loki.client.tool_call import Refresh, calling, is_outdated
+from loki.client.tool import Arguments, StaleSchemaError, ToolSchema, service_of
+from loki.client.tool_call import (
+    Prepared,
+    Refresh,
+    Step,
+    Steps,
+    calling,
+    is_outdated,
+    opening,
+    perform,
+    reopening,
+)
 from loki.v1_value import Plain, Value
-
-Opened = tuple[ToolSchema, Any]
-"""A stream's call, and the schema that its responses have."""
-
 
 AS_IT_IS: Any = None
 """Bytes are neither serialized nor parsed."""
@@ -41,8 +39,7 @@ class ChannelLink:
         self._channel = channel
         self._call = call
         self._methods: dict[str, Any] = {}
-        self._reflection = iter(METHODS)
-        self._path = next(self._reflection)
+        self._path = METHODS[0]
 
     def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
         """Send a request by a method. Raises: LokiClientError."""
@@ -58,18 +55,15 @@ class ChannelLink:
 
     def reflect(self, request: Request) -> Response:
         """Ask server reflection. Raises: LokiClientError."""
-        method = self._channel.stream_stream(
-            self._path,
-            request_serializer=Request.SerializeToString,
-            response_deserializer=Response.FromString,
-        )
+        path = self._path
+        ask = partial(first_answer, method_of(self._channel, path))
         try:
-            response: Response = self._call(partial(first_answer, method), request, None)
+            response: Response = self._call(ask, request, None)
         except LokiClientError as error:
-            older = next(self._reflection, None)
-            if older is None or error.code is not grpc.StatusCode.UNIMPLEMENTED:
+            next_path = older(path, error.code)
+            if next_path is None:
                 raise
-            self._path = older
+            self._path = next_path
             return self.reflect(request)
         return response
 
@@ -104,48 +98,35 @@ class Described(Generic[T]):
 class Tool(Described["Tools"]):
     """A script to be called like a function, its parameters by name."""
 
-    def __call__(self, **arguments: Value) -> Plain:
+    def __call__(self, /, **arguments: Value) -> Plain:
         """Run it, and wait for what it returns.
 
         Raises: TypeError for an argument that it does not take; ValueError for one that cannot be
         sent; LokiClientError.
         """
-        steps = calling(self._schema, arguments)
-        step = next(steps)
-        while True:
-            answer: ToolSchema | bytes | LokiClientError
-            try:
-                if isinstance(step, Refresh):
-                    answer = self._refresh()
-                else:
-                    answer = self._tools._link.raw(step.path, step.request, self._timeout_s)
-            except LokiClientError as error:
-                answer = error
-            try:
-                step = steps.send(answer)
-            except StopIteration as end:
-                value: Plain = end.value
-                return value
+        return perform(calling(self._schema, arguments), self._do)
 
-    def stream(self, **arguments: Value) -> "ToolStream":
+    def stream(self, /, **arguments: Value) -> "ToolStream":
         """Run it and get its events while it runs; the last one is its Result.
 
         Raises: as a call; iterating raises LokiClientError.
         """
-        if not self._schema.knows(arguments):
-            self._refresh()
-
-        def begin(*, fresh: bool) -> Opened:
-            schema = self._refresh() if fresh else self._schema
-            request = schema.request(arguments, stream=True)
-            path = schema.path(CALL_STREAM)
-            return schema, self._tools._link.raw_stream(path, request, self._timeout_s)
-
-        return ToolStream(begin)
+        return ToolStream(self, arguments)
 
     def within(self, timeout_s: float) -> "Tool":
         """The same script, for calls that take no longer than that."""
         return Tool(self._tools, self._schema, timeout_s)
+
+    def _do(self, step: Step) -> ToolSchema | bytes:
+        if isinstance(step, Refresh):
+            return self._refresh()
+        return self._tools._link.raw(step.path, step.request, self._timeout_s)
+
+    def _prepare(self, steps: Steps[Prepared]) -> tuple[Prepared, Any]:
+        """A stream's request, and its call."""
+        ready = perform(steps, self._do)
+        path, request = ready.send.path, ready.send.request
+        return ready, self._tools._link.raw_stream(path, request, self._timeout_s)
 
     def _refresh(self) -> ToolSchema:
         self._schema = self._tools._schema_of(self._schema.tool, fresh=True)
@@ -155,18 +136,28 @@ class Tool(Described["Tools"]):
 class ToolStream(ServerStream, Iterator[Event]):
     """Iterate for the events; leaving the `with` block, or `cancel`, ends the execution."""
 
-    def __init__(self, begin: Callable[..., Opened]) -> None:
-        self._begin = begin
-        self._schema, call = begin(fresh=False)
-        self._begun = False
+    def __init__(self, tool: Tool, arguments: Arguments) -> None:
+        """Raises: TypeError, ValueError for arguments; LokiClientError for their schema."""
+        self._tool = tool
+        self._arguments = arguments
+        ready, call = tool._prepare(opening(tool._schema, arguments))
+        self._schema = ready.schema
+        self._begun = ready.fresh
         super().__init__(call)
 
     def __next__(self) -> Event:
         """Raises: LokiClientError for an execution that failed."""
         event = None
         while event is None:
-            event = self._schema.event(self._response())
+            event = self._event(self._response())
         return event
+
+    def _event(self, response: bytes) -> Event | None:
+        try:
+            return self._schema.event(response)
+        except StaleSchemaError:  # Its return type is another one now, and it ran.
+            self._schema = self._tool._refresh()
+            return self._schema.event(response)
 
     def _response(self) -> bytes:
         try:
@@ -175,7 +166,8 @@ class ToolStream(ServerStream, Iterator[Event]):
             if self._begun or not is_outdated(error):
                 raise
             self._begun = True
-            self._schema, self._call = self._begin(fresh=True)
+            ready, self._call = self._tool._prepare(reopening(self._arguments))
+            self._schema = ready.schema
             response = self.read()
         self._begun = True
         return response
@@ -187,8 +179,10 @@ class Tools:
     Nothing here has a name of its own that a script could have.
     """
 
-    def __init__(self, link: ChannelLink) -> None:
+    def __init__(self, link: ChannelLink, names: Callable[[], Iterator[str]]) -> None:
+        """`names` asks the server which scripts have typed methods."""
         self._link = link
+        self._names = names
         self._schemas: dict[str, ToolSchema] = {}
 
     def __getattr__(self, name: str) -> Tool:
@@ -201,9 +195,8 @@ class Tools:
         return Tool(self, self._schema_of(name), None)
 
     def __iter__(self) -> Iterator[str]:
-        """The names of all. Raises: LokiClientError."""
-        services = services_of(self._link.reflect(listing()))
-        return (name for name in map(tool_of, services) if name)
+        """The names of all, as the scripts have them. Raises: LokiClientError."""
+        return self._names()
 
     def __dir__(self) -> list[str]:
         return [*object.__dir__(self), *self]

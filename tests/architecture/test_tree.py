@@ -48,7 +48,6 @@ COVERED_ELSEWHERE = {
     "loki/client/async_tools.py": "tests/e2e/test_tools.py",
     "loki/client/backup.py": "tests/unit/loki/grpc_gateway/test_backup.py",
     "loki/client/file_pool.py": "tests/unit/loki/client/test_schema.py",
-    "loki/client/reflection.py": "tests/e2e/test_tools.py",
     "loki/client/tools.py": "tests/e2e/test_tools.py",
     "loki/client/error.py": "tests/unit/loki/client/test_client.py",
     "loki/client/event.py": "tests/unit/loki/client/test_client.py",

@@ -1,6 +1,7 @@
 """Scripts as Python functions, from threads and from asyncio, while they change."""
 
 import asyncio
+import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +9,15 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from loki.client import AsyncLokiClient, LokiClient, LokiClientError, Output, Result, Value
+from loki.client import (
+    AsyncLokiClient,
+    AsyncToolStream,
+    LokiClient,
+    LokiClientError,
+    Output,
+    Result,
+    Value,
+)
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
 
@@ -70,6 +79,9 @@ def server() -> Iterator[LokiServer]:
 def client(server: LokiServer) -> Iterator[LokiClient]:
     with LokiClient(server.address) as client:
         yield client
+        for script in client.list_scripts():
+            if script.name not in ("scale", "waits"):
+                client.unregister_script(script.name)
 
 
 def definition(source: str, *parameters: str) -> script_pb2.ScriptDefinition:
@@ -129,6 +141,106 @@ def test_a_script_that_changes_is_called_by_its_new_schema(client: LokiClient) -
     with pytest.raises(LokiClientError) as raised:
         changing()
     assert raised.value.code is grpc.StatusCode.UNIMPLEMENTED
+
+
+def changed(client: LokiClient, definition: script_pb2.ScriptDefinition) -> None:
+    revision = client.get_script(definition.name).revision
+    client.register_script(definition, expected_revision=revision)
+
+
+def test_a_change_of_types_alone_is_seen_by_who_called_before(client: LokiClient) -> None:
+    text = definition("return #params.a", "a")
+    text.parameters[0].type = script_pb2.VALUE_TYPE_STRING
+    client.register_script(definition("return params.a", "a"))
+    called, streamed = client.tools.changing, client.tools.changing
+    assert called(a=1) == 1
+    changed(client, text)
+    assert called(a="four") == 4
+    with streamed.stream(a="abc") as events:
+        assert [event.execution.value for event in events if isinstance(event, Result)] == [3]
+    with pytest.raises(TypeError, match="a must be str, not int"):
+        called(a=1)
+    text.return_type = script_pb2.VALUE_TYPE_STRING
+    text.source = "return params.a"
+    changed(client, text)
+    with called.stream(a="abc") as events:
+        assert [event.execution.value for event in events if isinstance(event, Result)] == ["abc"]
+
+
+def test_the_asynchronous_client_sees_it_too(server: LokiServer, client: LokiClient) -> None:
+    text = definition("return #params.a", "a")
+    text.parameters[0].type = script_pb2.VALUE_TYPE_STRING
+    client.register_script(definition("return params.a", "a"))
+
+    async def ends(events: AsyncToolStream) -> list[object]:
+        return [event.execution.value async for event in events if isinstance(event, Result)]
+
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as other:
+            called, streamed = other.tools.changing, AsyncLokiClient(server.address)
+            assert await called(a=1) == 1
+            assert await streamed.tools.changing(a=1) == 1
+            changed(client, text)
+            assert await called(a="four") == 4
+            assert await ends(streamed.tools.changing.stream(a="abc")) == [3]
+            with pytest.raises(TypeError, match="a must be str, not int"):
+                await called(a=1)
+            text.return_type = script_pb2.VALUE_TYPE_STRING
+            text.source = "return params.a"
+            changed(client, text)
+            assert await ends(called.stream(a="abc")) == ["abc"]
+            await streamed.close()
+
+    asyncio.run(main())
+
+
+ODD = ("self", "stream", "within", "class", "from", "_x", "others", "name", "arguments")
+
+
+def test_a_parameter_may_have_any_name(server: LokiServer, client: LokiClient) -> None:
+    total = " + ".join(f'params["{name}"]' for name in ODD)
+    client.register_script(definition(f"return {total}", *ODD))
+    given = {name: 10**place for place, name in enumerate(ODD)}
+    odd = client.tools["changing"]
+    assert odd(**given) == 111_111_111
+    with odd.stream(**given) as events:
+        assert [event.execution.value for event in events if isinstance(event, Result)] == [
+            111_111_111
+        ]
+    assert "self" in inspect.signature(odd).parameters
+
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as client:
+            odd = client.tools["changing"]
+            assert await odd(**given) == 111_111_111
+            events = odd.stream(**given)
+            values = [event.execution.value async for event in events if isinstance(event, Result)]
+            assert values == [111_111_111]
+
+    asyncio.run(main())
+
+
+def test_scripts_are_named_as_their_authors_named_them(
+    server: LokiServer, client: LokiClient
+) -> None:
+    names = ["ReadTemp2", "_Temp", "readHTTP"]
+    kind = script_pb2.VALUE_TYPE_STRING
+    for name in names:
+        source = f"return '{name}'"
+        client.register_script(
+            script_pb2.ScriptDefinition(name=name, source=source, return_type=kind)
+        )
+    assert list(client.tools) == [*names, "scale", "waits"]
+    assert set(names) <= set(dir(client.tools))
+    assert [client.tools[name]() for name in names] == names
+    assert client.tools.read_temp2() == "ReadTemp2"
+
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as client:
+            assert [name async for name in client.tools] == [*names, "scale", "waits"]
+            assert [await client.tools[name]() for name in names] == names
+
+    asyncio.run(main())
 
 
 def test_many_calls_wait_side_by_side_in_asyncio(server: LokiServer) -> None:
