@@ -1,7 +1,8 @@
 """Writes a file descriptor as the .proto text that it came from, comments included.
 
 protoc makes the same descriptor of the text again, but for the names of those oneofs that stand for
-`optional`. For proto3, without extensions and groups, which is all that Loki serves.
+`optional`, and for a oneof of its own where that word would give a file that protobuf for Python
+does not load. For proto3, without extensions and groups, which is all that Loki serves.
 """
 
 import re
@@ -122,7 +123,7 @@ class Writer:
     def _fields(self, message: DescriptorProto, path: Path, within: str) -> Iterator[str]:
         """In their order; those of a oneof where the first of them stands."""
         for place, field in enumerate(message.field):
-            if field.proto3_optional or not field.HasField("oneof_index"):
+            if says_optional(field) or not field.HasField("oneof_index"):
                 yield from self._field(message, place, path, within)
                 continue
             siblings = [
@@ -150,7 +151,7 @@ class Writer:
     def _declared(self, message: DescriptorProto, field: FieldDescriptorProto, within: str) -> str:
         """Its label and type."""
         shown = self._type(field, within)
-        if field.proto3_optional:
+        if says_optional(field):
             return f"optional {shown}"
         if field.label != LABEL_REPEATED:
             return shown
@@ -185,6 +186,14 @@ class Writer:
         line = f"rpc {method.name}({asked}) returns ({given})"
         options = [f"option {option};" for option in options_of(method.options)]
         return list(block(line, options)) if options else [f"{line};"]
+
+
+def says_optional(field: FieldDescriptorProto) -> bool:
+    """Whether it is written with that word, of which protoc makes a oneof named `_field`.
+
+    A field that JSON calls so is the only one of a oneof instead, which is the same to everybody.
+    """
+    return field.proto3_optional and field.json_name != f"_{field.name}"
 
 
 def entry_of(

@@ -7,7 +7,7 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc
 
-from loki.client.proto_text import default_json_name
+from loki.client.proto_text import default_json_name, says_optional
 
 ROOT = Path(__file__).parents[4]
 WELL_KNOWN = str(files("grpc_tools") / "_proto")
@@ -60,10 +60,17 @@ def bare(file: FileDescriptorProto) -> FileDescriptorProto:
 
 
 def _make_alike(message: DescriptorProto) -> None:
-    """No text says how the oneof is called that stands for `optional`."""
+    """No text says how the oneof is called that stands for `optional`, nor which comes first."""
     for field in message.field:
         field.json_name = field.json_name or default_json_name(field.name)
-        if field.proto3_optional:
+        if field.proto3_optional and says_optional(field):
             message.oneof_decl[field.oneof_index].name = f"_{field.name}"
+        elif field.proto3_optional:
+            field.ClearField("proto3_optional")
+    names = [oneof.name for oneof in message.oneof_decl]
+    for field in message.field:
+        if field.HasField("oneof_index"):
+            field.oneof_index = sorted(names).index(names[field.oneof_index])
+    message.oneof_decl.sort(key=lambda oneof: oneof.name)
     for nested in message.nested_type:
         _make_alike(nested)

@@ -5,15 +5,20 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given, settings
 
 from loki.client.proto_text import default_json_name, proto_text
 from loki.client.scope import names_of
 from loki.grpc_gateway import schema
 from loki.messages.interface import Interface
+from loki.messages.script import Parameter, ValueType
 from tests.unit.loki.client.protoc import ROOT, bare, comments, compiled, descriptors
 from tests.unit.loki.grpc_gateway.interface import ODD, every_type, image, interface, interfaces
 
+REQUEST = "AverageServiceCallRequest"
 EVERYTHING = """
 // Kept apart.
 
@@ -179,6 +184,22 @@ class TestTools:
         text = rewritten(file, list(image().file))
         with tempfile.TemporaryDirectory() as folder:
             assert_same(file, compiled(Path(folder), {file.name: text})[file.name])
+
+    def test_a_name_that_begins_with_a_line_makes_a_file_that_python_loads(
+        self, tmp_path: Path
+    ) -> None:
+        """protoc would call the oneof of `optional` as JSON calls the field."""
+        named = Parameter(name="_x", type=ValueType.INTEGER)
+        file = schema.describe(interface(parameters=(named,), numbers=(1,)))
+        made = compiled(tmp_path, {file.name: rewritten(file, list(image().file))})[file.name]
+        pool = DescriptorPool()
+        for each in (*image().file, made):
+            pool.AddSerializedFile(each.SerializeToString())
+        request = GetMessageClass(pool.FindMessageTypeByName(f"{file.package}.{REQUEST}"))()
+        assert not request.HasField("x")
+        request.x = 0
+        assert request.HasField("x")
+        assert MessageToJson(request, indent=None) == '{"_x": "0"}'
 
     def test_odd_descriptions(self, tmp_path: Path) -> None:
         file = schema.describe(every_type("odd", description=ODD))
