@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from hel_actor.series import Chunk, Span, most_waiting
+from hel_actor.series import Chunk, Span, Stock, most_waiting
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 
 KEPT_SEQUENCES = 4096
@@ -196,6 +196,18 @@ def chunks(connection: sqlite3.Connection, series: Series, within: Span) -> tupl
         (series.id, within.start_ns, within.end_ns),
     )
     return tuple(Chunk(*row) for row in rows)
+
+
+def stock(connection: sqlite3.Connection, series: Series) -> Stock:
+    """What the files of a series are together."""
+    count, size_bytes = connection.execute(
+        "SELECT count(*), coalesce(sum(size_bytes), 0) FROM series_chunk WHERE series = ?",
+        (series.id,),
+    ).fetchone()
+    first = connection.execute(
+        "SELECT newest_ns FROM series_chunk WHERE series = ? ORDER BY number LIMIT 1", (series.id,)
+    ).fetchone()
+    return Stock(count, size_bytes, first[0] if first else None)
 
 
 def waiting(

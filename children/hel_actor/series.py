@@ -68,6 +68,15 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Stock:
+    """What the files of a series are together: none of them needs a look for that."""
+
+    chunks: int
+    size_bytes: int
+    first_newest_ns: int | None  # Of the first chunk, its newest row; None where there is none.
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """Times from `start_ns` on and before `end_ns`."""
 
@@ -233,6 +242,21 @@ def before(chunks: Sequence[Chunk], time_ns: int) -> int:
     return next((n for n, each in enumerate(chunks) if each.newest_ns >= time_ns), len(chunks))
 
 
+def exceeds(stock: Stock, chunk_rows: int, waiting: int, now_ns: int, keep: Retention) -> bool:
+    """Whether any chunk is superfluous: asked with each checkpoint, of however many chunks."""
+    if stock.first_newest_ns is None:
+        return False
+    return (
+        _is_too_old(stock.first_newest_ns, now_ns, keep)
+        or stock.chunks * chunk_rows + waiting > keep.rows
+        or stock.size_bytes > keep.size_bytes
+    )
+
+
+def _is_too_old(first_newest_ns: int, now_ns: int, keep: Retention) -> bool:
+    return first_newest_ns < now_ns - keep.age_ns - keep.age_ns // 16
+
+
 def superfluous(
     chunks: Sequence[Chunk], chunk_rows: int, waiting: int, now_ns: int, keep: Retention
 ) -> int:
@@ -242,7 +266,7 @@ def superfluous(
     of the age; or more rows or bytes than allowed, and then down to fifteen sixteenths.
     """
     count, newest_ns, old_ns = 0, [each.newest_ns for each in chunks], now_ns - keep.age_ns
-    if chunks and newest_ns[0] < old_ns - keep.age_ns // 16:
+    if chunks and _is_too_old(newest_ns[0], now_ns, keep):
         count = next((n for n, time_ns in enumerate(newest_ns) if time_ns >= old_ns), len(chunks))
     excess = len(chunks) * chunk_rows + waiting - keep.rows
     if excess > 0:

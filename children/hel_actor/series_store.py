@@ -146,15 +146,11 @@ class SeriesStore:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
         if self._stopping or self._held:
             return
+        now_ns, keep = self._clock.now_ns(), self._keeping.retention
+        if not self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
+            return
         known, chunks, done_ns = self._chunks(series_id)
-        count = series.droppable(
-            chunks,
-            known.chunk_rows,
-            known.waiting,
-            self._clock.now_ns(),
-            self._keeping.retention,
-            done_ns,
-        )
+        count = series.droppable(chunks, known.chunk_rows, known.waiting, now_ns, keep, done_ns)
         if count:
             self._recovered.pop(series_id, None)
             first = known.dropped + count
@@ -212,8 +208,8 @@ class SeriesStore:
         self._recovered.pop(series_id, None)
         if self._stopping:
             return
-        known, chunks, _ = self._chunks(series_id)
-        if chunks:  # Else they get them with their first chunk.
+        known = self.look(lambda reader: journal.by_id(reader, series_id))
+        if known.chunks > known.dropped:  # Else they get them with their first chunk.
             self._place(known)
 
     def find(self, namespace: str, name: str, reading: Reading) -> Snapshot:
@@ -325,6 +321,12 @@ class SeriesStore:
             if error.code is not ErrorCode.NOT_FOUND:
                 self._log.error("%s: %s", what, error)
             raise
+
+
+def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Retention) -> bool:
+    known = journal.by_id(reader, series_id)
+    stock = journal.stock(reader, known)
+    return series.exceeds(stock, known.chunk_rows, known.waiting, now_ns, keep)
 
 
 def _place(known: journal.Series, chunks: int) -> "Place":

@@ -7,7 +7,7 @@ import pytest
 from hel_actor import journal
 from hel_actor.journal import Appended, Batch, Quota
 from hel_actor.migration import MIGRATIONS, migrate
-from hel_actor.series import MAX_NS, MIN_NS, Chunk, Span
+from hel_actor.series import MAX_NS, MIN_NS, Chunk, Span, Stock
 
 from loki.errors import InvalidArgument, ResourceLimitExceeded
 
@@ -125,6 +125,16 @@ def test_rows_that_are_in_files_leave(db: sqlite3.Connection) -> None:
     assert times(db) == [5, 40, 50]
     assert journal.chunks(db, known(db), ALL) == written
     assert (known(db).waiting, known(db).chunks) == (3, 1)
+
+
+def test_files_are_counted_together(db: sqlite3.Connection) -> None:
+    append(db, 10, 20, 30, 40, 50, 60, 70, 80)
+    assert journal.stock(db, known(db)) == Stock(0, 0, None)
+    written = (Chunk(0, 10, 40, 7), Chunk(1, 50, 80, 5))
+    journal.commit(db, known(db), written, (80, 7), 7)
+    assert journal.stock(db, known(db)) == Stock(2, 12, 40)
+    journal.drop(db, known(db), 1)
+    assert journal.stock(db, known(db)) == Stock(1, 5, 80)
 
 
 def test_rows_never_leave_for_files_that_hold_others(db: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from hel_actor import series
-from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Retention, Span
+from hel_actor.series import MAX_NS, MIN_NS, S_NS, Chunk, Retention, Span, Stock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -223,10 +223,12 @@ FOREVER = Retention(10**6, 10**6, 10**6)
 )
 def test_s_8_5_3_what_is_too_old_or_too_much_goes(now: int, keep: Retention, count: int) -> None:
     assert series.superfluous(HUNDRED, 10, 5, now, keep) == count
+    assert series.exceeds(Stock(100, 10_000, 9), 10, 5, now, keep) is (count > 0)
 
 
 def test_where_there_are_no_files_nothing_goes() -> None:
     assert series.superfluous([], 10, 99, 10**9, Retention(1, 1, 1)) == 0
+    assert not series.exceeds(Stock(0, 0, None), 10, 99, 10**9, Retention(1, 1, 1))
 
 
 TEN_ROWS = [Chunk(n, 10 * n, 10 * n + 9, 100) for n in range(8)]
