@@ -22,7 +22,8 @@ from pydantic.fields import FieldInfo
 
 from loki.child import Child
 from loki.cli.credential import OPTIONS
-from loki.config import DEFAULT_CHILDREN, NOT_SETTINGS, PREFIX, Settings, short_name
+from loki.config import DEFAULT_CHILDREN, Settings, short_name
+from loki.environment import NOT_SETTINGS, PREFIX
 
 REFERENCE = Path(__file__).resolve().parent / "reference" / "settings.md"
 CHILDREN = "children_config"

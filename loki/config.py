@@ -1,6 +1,5 @@
 """The settings: from TOML or JSON and the environment, validated, every problem at once."""
 
-import copy
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,7 +7,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Generic, Literal, Self, TypeVar
 
-import tomli
 import tomlkit
 from pydantic import (
     BaseModel,
@@ -21,13 +19,14 @@ from pydantic import (
 
 from loki.core.limit import NAMES, exceeds
 from loki.core.name import suggest
+from loki.environment import from_environment, overlaid
 from loki.errors import ConfigurationError
 from loki.grpc_setting import GrpcSettings
 from loki.http_setting import HttpSettings
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
 from loki.security_setting import SecuritySettings, exposed
-from loki.tool.document import Document, parse_document, read_document
+from loki.tool.document import Document, parse_document, read_document, whole_path
 from loki.tool.permission import read_permissions
 from loki.tool.problem import (
     Breach,
@@ -43,12 +42,6 @@ from loki.tool.problem import (
 DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
 DEFAULT_STATE_DIR = "~/.local/state/loki"
 DEFAULT_TOOLS = "tools.toml"
-PREFIX = "LOKI_"
-NOT_SETTINGS = frozenset(
-    f"{PREFIX}{word}"  # Of the client, and of the tests.
-    for word in ("SERVER", "TLS_CA", "TLS_CERT", "TLS_KEY", "TOKEN_FILE", "REQUIRE")
-)
-
 MOST_MISSED = 1000  # Heartbeats.
 
 Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -230,8 +223,11 @@ class LoadedSettings:
     options: Mapping[str, str] = field(default_factory=dict)  # That set such a variable.
 
     def resolve(self, path: str) -> Path:
-        """Relative paths start at the settings' file; `~` is the user's home."""
-        return (self.folder / Path(path).expanduser()).resolve()
+        """Relative paths start at the settings' file; `~` is the user's home.
+
+        Raises: ConfigurationError for what is no path.
+        """
+        return whole_path(self.folder, path, self.path or "settings")
 
     @property
     def state_dir(self) -> Path:
@@ -325,8 +321,8 @@ def load_settings(
         document = parse_document(text, file)
     else:
         document = Document(file, {}) if absent else read_document(file)
-    overlay = _from_environment(variables)
-    data = _overlaid(document.data, {place: value for place, (_, value) in overlay.items()})
+    overlay = from_environment(variables)
+    data = overlaid(document.data, {place: value for place, (_, value) in overlay.items()})
     names = {place: name for place, (name, _) in overlay.items()}
 
     def where(place: Place) -> str:
@@ -360,36 +356,3 @@ def _validated(data: object, where: Callable[[Place], str]) -> Settings:
 
 def _error(problems: Iterable[Problem]) -> ConfigurationError:
     return ConfigurationError("\n".join(map(str, problems)))
-
-
-def _from_environment(variables: Mapping[str, str]) -> dict[Place, tuple[str, object]]:
-    """Place of a setting -> (variable, value): LOKI_QUEUE__MAX_LENGTH is queue.max_length."""
-    found: dict[Place, tuple[str, object]] = {}
-    for name, text in sorted(variables.items()):
-        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
-            place = tuple(name.removeprefix(PREFIX).lower().split("__"))
-            found[place] = (name, _value(text))
-    return found
-
-
-def _overlaid(data: Mapping[str, object], values: Mapping[Place, object]) -> dict[str, object]:
-    """`data` with the values at these places; `data` itself stays as it is."""
-    result = copy.deepcopy(dict(data))
-    for place, value in values.items():
-        table = result
-        for key in place[:-1]:
-            inner = table.setdefault(str(key), {})
-            if not isinstance(inner, dict):
-                break  # The validation tells what is wrong with it.
-            table = inner
-        else:
-            table[str(place[-1])] = value
-    return result
-
-
-def _value(text: str) -> object:
-    """As TOML would read it; what it cannot read is a string."""
-    try:
-        return tomli.loads(f"value = {text}")["value"]
-    except tomli.TOMLDecodeError:
-        return text

@@ -52,7 +52,8 @@ class Configuration:
         """May block; for one thread at a time. Raises: LokiError, and nothing has changed."""
         edits = self._edits(request.edits)
         path = self._wanted.path or self._wanted.folder / "loki.toml"
-        before = read_raw(path, MAX_BYTES)
+        there = self._wanted.path is not None or path.exists()
+        before = read_raw(path, MAX_BYTES) if there else ""
         self._as_if(path, before)  # What is wrong with it already is for its owner to mend.
         after = edited(before, edits, as_json=path.suffix == ".json")
         wanted = self._sound(path, after)

@@ -1,7 +1,8 @@
 """Changes keys in the text of a settings' file, and leaves all else as people wrote it."""
 
 import json
-from collections.abc import Mapping, MutableMapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,10 @@ from tomlkit.exceptions import TOMLKitError
 
 from loki.core.settings_change import MISSING, Keys, changes, key_text
 from loki.errors import ErrorCode, InvalidArgument, LokiError
+
+MOST_DEPTH = 32
+STRANGE = re.compile("[\\x00\\ud800-\\udfff]")
+"""What no path may have, and what is no character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ def _only_leaf(key: str, value: int) -> Keys | None:
     while isinstance(table, dict) and len(table) == 1:
         ((name, table),) = table.items()
         at = (*at, name)
-    return at if table == value and at else None
+    return at if table == value and 0 < len(at) <= MOST_DEPTH else None
 
 
 def read_value(key: str, text: str) -> object:
@@ -60,11 +65,8 @@ def read_value(key: str, text: str) -> object:
         raise InvalidArgument(
             f"{key}: its value is no JSON: {error}", details={"field": key}
         ) from error
-    if _has_null(value):
-        raise InvalidArgument(
-            f"{key}: settings have no null; to have the default again, take the key away",
-            details={"field": key},
-        )
+    if flaw := _flaw(value):
+        raise InvalidArgument(f"{key}: {flaw}", details={"field": key})
     return value
 
 
@@ -72,16 +74,22 @@ def _refused(word: str) -> object:
     raise ValueError(f"JSON knows no {word}")
 
 
-def _has_null(value: object) -> bool:
+def _flaw(value: object, depth: int = 0) -> str:
+    """Why no setting has that value; "" where one may."""
+    if depth > MOST_DEPTH:
+        return f"its value is nested more than {MOST_DEPTH} deep"
     match value:
         case None:
-            return True
+            return "settings have no null; to have the default again, take the key away"
+        case str():
+            return "its value has characters that no text has" if STRANGE.search(value) else ""
         case dict():
-            return any(map(_has_null, value.values()))
+            inner: Iterable[object] = (*value, *value.values())
         case list():
-            return any(map(_has_null, value))
+            inner = value
         case _:
-            return False
+            return ""
+    return next(filter(None, (_flaw(each, depth + 1) for each in inner)), "")
 
 
 def edited(text: str, edits: Sequence[Edit], *, as_json: bool) -> str:

@@ -9,9 +9,11 @@ from loki.errors import ErrorCode, LokiError
 
 
 def replace_text(path: Path, text: str, before: str) -> None:
-    """Write it in place of `before`; a link goes on pointing where it does. May block.
+    """Write it in place of `before`, "" for no file; a link goes on pointing where it does.
 
-    Raises: LokiError (CONFIGURATION), and nothing has changed.
+    May block.
+
+    Raises: LokiError (CONFIGURATION), which says so where something has changed.
     """
     real = Path(os.path.realpath(path))
     try:
@@ -31,11 +33,17 @@ def replace_text(path: Path, text: str, before: str) -> None:
     finally:
         with suppress(FileNotFoundError):
             os.unlink(made)
-    _settle(real.parent)
+    try:
+        _settle(real.parent)
+    except OSError as error:
+        raise LokiError(
+            f"{path}: was changed, and may not survive a power failure: {error.strerror}",
+            code=ErrorCode.CONFIGURATION,
+        ) from error
 
 
 def read_raw(path: Path, max_bytes: int) -> str:
-    """Its text with its own line ends; "" where there is no file. May block.
+    """Its text with its own line ends. May block.
 
     Raises: LokiError (CONFIGURATION).
     """
@@ -47,8 +55,6 @@ def read_raw(path: Path, max_bytes: int) -> str:
                 f"{path}: larger than {max_bytes // 1024} KiB", code=ErrorCode.CONFIGURATION
             )
         return data.decode("utf-8-sig")
-    except FileNotFoundError:
-        return ""
     except OSError as error:
         raise LokiError(
             f"{path}: cannot be read: {error.strerror}", code=ErrorCode.CONFIGURATION
@@ -71,7 +77,7 @@ def _as_it_was(real: Path, descriptor: int) -> None:
 
 def _require_same(path: Path, real: Path, before: str) -> None:
     """Whether nobody else wrote it meanwhile. Raises: LokiError."""
-    if read_raw(real, len(before.encode()) + 4) != before:
+    if (before or real.exists()) and read_raw(real, len(before.encode()) + 4) != before:
         raise LokiError(
             f"{path}: somebody else is changing it just now; try again",
             code=ErrorCode.REVISION_CONFLICT,

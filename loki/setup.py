@@ -151,7 +151,7 @@ def _log(loaded: LoadedSettings) -> LogConfig:
 def _part(loaded: LoadedSettings, name: str) -> Part:
     try:
         child = child_of(name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError, SyntaxError) as error:
         raise ConfigurationError(
             f"{loaded.path or 'settings'}: children: '{name}' is no child: {error}"
         ) from error

@@ -19,6 +19,7 @@ from loki.tool.problem import Place
 LONG = 256 * 1024
 """Characters that take tomli 20 ms on a small computer; heartbeats wait for no more."""
 MAX_BYTES = 16 * 1024 * 1024
+MOST_DEPTH = 100
 MULTILINE = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}', re.DOTALL)
 HEADER = re.compile(r"\s*(\[\[?)([\w.\s\"'-]+)\]\]?\s*(?:#.*)?$")
 PART = re.compile(r"\"[^\"]*\"|'[^']*'|[\w-]+")
@@ -64,11 +65,24 @@ def parse_document(text: str, path: Path) -> Document:
     """
     try:
         if path.suffix == ".json":
-            return Document(path, _table(json.loads(text)))
-        return Document(path, _loads(text), cache(partial(lines_of, text)))
+            return Document(path, _table(_shallow(json.loads(text))))
+        data = _loads(text)
+        _shallow(data)
+        return Document(path, data, cache(partial(lines_of, text)))
     except (ValueError, RecursionError) as error:
         kind = "JSON" if path.suffix == ".json" else "TOML"
         raise ConfigurationError(f"{path}: is no valid {kind}: {error}") from error
+
+
+def _shallow(value: object, depth: int = 0) -> object:
+    """The value. Raises: ValueError where whoever walks through it could run out of stack."""
+    if depth > MOST_DEPTH:
+        raise ValueError(f"it is nested more than {MOST_DEPTH} deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        if isinstance(each, dict | list):
+            _shallow(each, depth + 1)
+    return value
 
 
 def _loads(text: str) -> dict[str, object]:
@@ -103,6 +117,17 @@ def read_text(path: Path, max_bytes: int) -> str:
         raise ConfigurationError(
             f"{path}: is not UTF-8 at byte {error.start}; save it as UTF-8"
         ) from error
+
+
+def whole_path(folder: Path, path: str, source: object) -> Path:
+    """Relative paths start at `folder`; `~` is the user's home. `source` is what says so.
+
+    Raises: ConfigurationError for what is no path.
+    """
+    try:
+        return (folder / Path(path).expanduser()).resolve()
+    except (ValueError, RuntimeError, OSError) as error:  # NUL; ~nobody; links in a ring.
+        raise ConfigurationError(f"{source}: {path!r} is no path: {error}") from error
 
 
 def lines_of(text: str) -> dict[Place, int]:

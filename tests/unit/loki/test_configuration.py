@@ -144,6 +144,14 @@ def test_a_file_that_is_broken_already_is_for_people(
     assert path.read_text() == "grpc_port = \n"
 
 
+def test_a_file_that_is_gone_is_not_made_anew(configuration: Configuration, path: Path) -> None:
+    """It would say nothing of all else that it had said."""
+    path.unlink()
+    with pytest.raises(LokiError, match="cannot be read: No such file"):
+        change(configuration, {"script_cache_size": "8"})
+    assert not path.exists()
+
+
 def test_what_else_changed_in_the_file_is_told_too(
     configuration: Configuration, path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_key_is_read_as_toml_has_it(key: str, at: tuple[str, ...]) -> None:
         '"a',
         "ö",
         "a\x85b",
+        "a." * 32 + "b",
         "#",
     ],
 )
@@ -84,6 +85,10 @@ def test_every_key_that_is_shown_can_be_given(names: list[str]) -> None:
         ("[" * 100_000, "is no JSON"),
         ("null", "have no null"),
         ('{"a": [null]}', "have no null"),
+        ("[" * 33 + "]" * 33, "more than 32 deep"),
+        ("[" * 500 + "]" * 500, "more than 32 deep"),
+        ('"\\ud800"', "characters that no text has"),
+        ('{"\\u0000": 1}', "characters that no text has"),
     ],
 )
 def test_what_is_no_value_is_refused(text: str, problem: str) -> None:

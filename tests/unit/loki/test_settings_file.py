@@ -34,7 +34,6 @@ def test_a_link_goes_on_pointing_where_it_does(file: Path) -> None:
 
 def test_a_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     file = tmp_path / "loki.toml"
-    assert read_raw(file, 100) == ""
     replace_text(file, "a = 1\n", "")
     assert file.stat().st_mode & 0o777 == 0o600
 
@@ -61,6 +60,11 @@ def test_what_cannot_be_settings_is_told(file: Path, content: bytes, text: str) 
     file.write_bytes(content)
     with pytest.raises(LokiError, match=text):
         read_raw(file, 10)
+
+
+def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
+    with pytest.raises(LokiError, match="cannot be read: No such file"):
+        read_raw(tmp_path / "none.toml", 10)
 
 
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:

@@ -40,3 +40,22 @@ def test_one_child_at_most_keeps_data(tmp_path: Path) -> None:
     off = made(tmp_path, "[children_config.hel]\nenabled = false")
     assert (off.library.keeper, off.gateway.keeper) == ("", "")
     assert off.dispatcher.disabled == ("hel",)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('tools = "\\u0000"', "is no path"),
+        ('state_dir = "\\u0000"', "is no path"),
+        ('grpc_host = "unix:\\u0000"', "is no path"),
+        ('tools = "~nobody-at-all/x"', "is no path"),
+        ('[security.principals.x]\ntoken_file = "\\u0000"', "is no path"),
+        ('children = [""]', "'' is no child"),
+        ('children = [".."]', "'..' is no child"),
+        (f"[{'a.' * 500}b]", "nested more than 100 deep"),
+        (f"{'a.' * 500}b = 1", "nested more than 100 deep"),
+    ],
+)
+def test_strange_settings_are_refused_in_words(tmp_path: Path, text: str, problem: str) -> None:
+    with pytest.raises(ConfigurationError, match=problem):
+        made(tmp_path, text)
