@@ -5,7 +5,6 @@ import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
-from typing import Any
 
 import grpc
 import pytest
@@ -42,12 +41,6 @@ for i, value in ipairs(params.values or {}) do
 end
 return loki.array(scaled)
 ''' }
-
-[[tools]]
-name = "class"
-parameters = [{ name = "self", type = "string" }, { name = "_x", type = "integer" }]
-return_type = "string"
-script = { inline = "return params.self .. params._x" }
 
 [[tools]]
 name = "waits"
@@ -105,28 +98,9 @@ def test_s_3_3_2_a_script_is_a_function(client: LokiClient) -> None:
     scale = client.tools.scale
     assert scale(by=0.5, values=[2, 4]) == [1.0, 2.0]
     assert scale(by=1) == []
-    assert list(client.tools) == ["class", "scale", "waits"]
+    assert list(client.tools) == ["scale", "waits"]
     assert "Multiplies — Jörmungandr" in (scale.__doc__ or "")
     assert not hasattr(client.tools, "scales")
-
-
-def test_names_that_python_uses_itself_are_names_like_others(server: LokiServer) -> None:
-    given: dict[str, Value] = {"self": "ä", "_x": 7}
-
-    async def side_by_side() -> tuple[object, Value]:
-        async with AsyncLokiClient(server.address) as client:
-            tool = client.tools["class"]
-            events = [event async for event in tool.stream(**given)]
-            return await tool(**given), only_value(events)
-
-    def only_value(events: list[Any]) -> Value:
-        (result,) = events
-        return result.execution.value
-
-    with LokiClient(server.address) as client:
-        tool = client.tools["class"]
-        assert (tool(**given), only_value(list(tool.stream(**given)))) == ("ä7", "ä7")
-    assert asyncio.run(side_by_side()) == ("ä7", "ä7")
 
 
 def test_its_events_come_while_it_runs_and_end_with_its_result(client: LokiClient) -> None:
@@ -276,7 +250,7 @@ def test_many_calls_wait_side_by_side_in_asyncio(server: LokiServer) -> None:
             calls = (scale(by=n, values=[2]) for n in range(20))
             assert await asyncio.gather(*calls) == [[2.0 * n] for n in range(20)]
             assert "Multiplies" in ((await scale.described()).__doc__ or "")
-            assert [name async for name in client.tools] == ["class", "scale", "waits"]
+            assert [name async for name in client.tools] == ["scale", "waits"]
             async with client.tools.scale.stream(by=2, values=[1]) as events:
                 assert [type(event) async for event in events][-1] is Result
             with pytest.raises(LokiClientError, match="no script 'nothing'"):
@@ -296,7 +270,7 @@ def test_the_asynchronous_client_does_what_the_other_does(server: LokiServer) ->
             watch.cancel()
             assert (await client.get_script("changing")).revision == script.revision
             names = [each.name async for each in client.list_scripts()]
-            assert names == ["changing", "class", "scale", "waits"]
+            assert names == ["changing", "scale", "waits"]
             done = await client.execute("changing")
             assert done.value == 1
             assert (await client.get_execution(done.id)).state == "finished"
