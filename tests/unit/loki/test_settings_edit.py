@@ -85,7 +85,7 @@ def test_every_key_that_is_shown_can_be_given(names: list[str]) -> None:
         ("[" * 100_000, "is no JSON"),
         ("null", "have no null"),
         ('{"a": [null]}', "have no null"),
-        ("[" * 33 + "]" * 33, "more than 32 deep"),
+        ("[" * 34 + "]" * 34, "more than 32 deep"),
         ("[" * 500 + "]" * 500, "more than 32 deep"),
         ('"\\ud800"', "characters that no text has"),
         ('{"\\u0000": 1}', "characters that no text has"),
