@@ -27,6 +27,7 @@ from loki.messages.access import (
 from loki.tool.problem import MISSING, Breach, Table, broken
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
+NAME_RULE = "1 to 64 of a-z, A-Z, 0-9 and _ . @ -, with none of . @ - first"
 """Of a principal; it stands in logs and in the history of executions."""
 LOCAL = "local"
 MOST_PRINCIPALS = 256  # Each call with a token compares it with all of theirs: 0.3 µs each.
@@ -171,7 +172,7 @@ class SecuritySettings(Table):
 def _misnamed(principals: dict[str, PrincipalSettings]) -> Iterator[Breach]:
     for name in principals:
         if not NAME.fullmatch(name):
-            text = "is no name for a principal: 1 to 64 of letters, digits and _ . @ -"
+            text = f"is no name for a principal: {NAME_RULE}"
             yield Breach((name,), MISSING, text)
         if name == LOCAL:
             text = "is who calls from this device without credentials; choose another name"

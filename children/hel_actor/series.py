@@ -88,8 +88,8 @@ def checked_name(name: str) -> str:
     """Raises: InvalidArgument for what cannot be a series' name and the name of its directory."""
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise InvalidArgument(
-            f"{name[:80]!r} is no name of a series: 1 to 64 letters, digits and _ . - are allowed, "
-            "not . or - first, not __ first, and not zarr.json",
+            f"{name[:80]!r} is no name of a series: 1 to 64 of a-z, A-Z, 0-9 and _ . - are "
+            "allowed, not . or - first, not __ first, and not zarr.json",
             details={"field": "name"},
         )
     return name
@@ -172,8 +172,8 @@ def checked_attributes(attributes: Mapping[str, Attribute]) -> str:
     for name, value in attributes.items():
         if not _ATTRIBUTE.fullmatch(name) or name.startswith("loki_"):
             raise InvalidArgument(
-                f"attribute '{name[:80]}': a name has 1 to 64 letters, digits and _, no digit "
-                "first, and not loki_",
+                f"attribute '{name[:80]}': a name has 1 to 64 of a-z, A-Z, 0-9 and _, no "
+                "digit first, and not loki_",
                 details={"field": "attributes"},
             )
         if isinstance(value, float) and not math.isfinite(value):

@@ -7,7 +7,7 @@ SERIES = "series"
 _NAME = LuaParameter(
     name="name",
     type=LuaType.STRING,
-    doc="1 to 64 letters, digits and _ . - ; a series is made by the first row",
+    doc="1 to 64 of a-z, A-Z, 0-9 and _ . - ; a series is made by the first row",
 )
 _INTO = LuaParameter(name="into", type=LuaType.STRING, doc="Name of the coarser series")
 _STATISTIC = LuaParameter(

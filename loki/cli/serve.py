@@ -40,14 +40,14 @@ def serve(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
+    r"""Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
 
     Tool files and scripts that change meanwhile are read again, and live within a second.
 
     A system that dies is started again, three times in a minute; then the exit code is 70.
 
     Each setting may come from the environment, such as LOKI_QUEUE__MAX_LENGTH=50 for max_length of
-    [queue]; docs/reference/settings.md lists all.
+    \[queue]; docs/reference/settings.md lists all.
     """
     from loki import bootstrap
     from loki.errors import LokiError

@@ -16,7 +16,7 @@ from loki.certificate import (
     read_authority,
 )
 from loki.errors import ConfigurationError
-from loki.security_setting import NAME
+from loki.security_setting import NAME, NAME_RULE
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -55,17 +55,30 @@ class TlsFolder:
     def _check_names(self) -> None:
         for name in (*self.clients, *self.tokens):
             if not NAME.fullmatch(name):
-                raise ConfigurationError(
-                    f"'{name}' is no name: 1 to 64 of letters, digits and _ . @ -"
-                )
+                raise ConfigurationError(f"'{name}' is no name: {NAME_RULE}")
 
     def _check_free(self) -> None:
         """Before anything is made: what fails half-way would be in the way the next time."""
-        pairs = (*self.clients, *(("server",) if self.hosts else ()))
-        asked = [path for name in pairs for path in self._pair(name).present()]
-        asked += [path for path in map(self._token, self.tokens) if path.exists()]
-        if asked:
-            raise ConfigurationError(f"{asked[0]} is there already; nothing is written over it")
+        there = [(path, option) for path, option in self._asked() if path.exists()]
+        if there:
+            paths, options = (
+                ", ".join(dict.fromkeys(map(str, each))) for each in zip(*there, strict=True)
+            )
+            raise ConfigurationError(
+                f"already there, and never written over: {paths}; to have them made anew, remove "
+                f"them first; to keep them, leave out {options}"
+            )
+
+    def _asked(self) -> Iterator[tuple[Path, str]]:
+        """Each file that the command is to make, and which of its options says so."""
+        pairs = [(name, f"--client {name}") for name in self.clients]
+        if self.hosts:
+            pairs.insert(0, ("server", "--host"))
+        for name, option in pairs:
+            files = self._pair(name)
+            yield from ((files.certificate, option), (files.key, option))
+        for name in self.tokens:
+            yield self._token(name), f"--token {name}"
 
     def _pair(self, name: str) -> PairFiles:
         return PairFiles.of(self.folder, name)

@@ -31,7 +31,7 @@ def _complaint(name: str) -> str:
     if meant != name and NAME.fullmatch(meant):
         return f"'{name}' is no module name; write require \"{meant}\""
     return (
-        f"'{name}' is no module name; it has letters, digits, _ and -, "
+        f"'{name}' is no module name; it has a-z, A-Z, 0-9, _ and -, no digit or - first, "
         "and a dot between a folder and what is in it"
     )
 

@@ -53,9 +53,9 @@ class Surroundings:
 
 def _name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise ValueError("must be 1 to 64 letters, digits and underscores, with no digit first")
+        raise ValueError("must be 1 to 64 of a-z, A-Z, 0-9 and _, with no digit first")
     if not camel_case(name)[:1].isalpha():
-        raise ValueError("must have a letter before its first digit")
+        raise ValueError("must have one of a-z, A-Z before its first digit")
     return name
 
 

@@ -12,7 +12,7 @@ ALLOWED = {
     PermissionShape.LIST: 'must be a list of names, patterns or numbers, such as [17, "led"]',
     PermissionShape.FLAG: "must be true or false",
     PermissionShape.MODE: 'must be "r" or "rw"',
-    PermissionShape.NAME: "must be a name: 1 to 64 letters, digits and _, no digit first",
+    PermissionShape.NAME: "must be a name: 1 to 64 of a-z, A-Z, 0-9 and _, no digit first",
 }
 
 

@@ -45,12 +45,26 @@ def test_what_is_there_is_used_and_not_written_over(loki: Loki, folder: Path) ->
     for words in (("--host", "x"), ("--token", "panel"), ("--token", "new", "--client", "server")):
         result = loki("init-tls", "tls", *words)
         assert result.exit_code == 1
-        assert "is there already; nothing is written over it" in result.stderr
+        assert "already there, and never written over: tls/" in result.stderr
     result = loki("init-tls", "tls")
     assert result.exit_code == 1
     assert "has all of it already; to renew" in result.stderr
     assert {path.name for path in folder.iterdir()} == {*before, "panel.token"}
     assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+def test_all_that_is_there_is_named_and_what_to_do(loki: Loki, folder: Path) -> None:
+    words = ("init-tls", "--host", "x", "--client", "pump", "--token", "panel")
+    assert loki(*words).exit_code == 0
+    (folder / "pump.key").unlink()
+    result = loki(*words, "--token", "new")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "already there, and never written over: tls/server.crt, tls/server.key, "
+        "tls/pump.crt, tls/panel.token; to have them made anew, remove them first; to keep them, "
+        "leave out --host, --client pump, --token panel\n"
+    )
+    assert not (folder / "new.token").exists()
 
 
 def test_a_removed_certificate_is_made_anew_by_the_same_authority(loki: Loki, folder: Path) -> None:
@@ -66,7 +80,7 @@ def test_a_removed_certificate_is_made_anew_by_the_same_authority(loki: Loki, fo
 def test_a_name_is_no_path(loki: Loki, folder: Path) -> None:
     result = loki("init-tls", "--token", "../panel")
     assert (result.exit_code, folder.exists()) == (1, False)
-    assert "is no name" in result.stderr
+    assert "is no name: 1 to 64 of a-z, A-Z, 0-9 and _ . @ -" in result.stderr
 
 
 def test_a_folder_that_cannot_be_made_is_told(loki: Loki, folder: Path) -> None:

@@ -64,8 +64,8 @@ def test_s_2_2_1_good_entries_load_and_bad_ones_are_listed(folder: Folder) -> No
     assert names(tools) == ["a", "b"]
     assert [problem.key for problem in tools.problems] == ["name", "return_type", "script"]
     assert str(tools.problems[0]) == (
-        f"{folder.file}:6: tools[2] '1': name = \"1\": must be 1 to 64 letters, digits and "
-        "underscores, with no digit first"
+        f"{folder.file}:6: tools[2] '1': name = \"1\": must be 1 to 64 of a-z, A-Z, 0-9 and _, "
+        "with no digit first"
     )
 
 

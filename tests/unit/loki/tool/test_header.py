@@ -127,7 +127,7 @@ def test_s_r_7_a_file_without_a_header_is_no_tool_and_no_problem(tmp_path: Path)
     [
         ("a", "\n--- loki:\nreturn", ":2: header 'a': return_type: is required"),
         ("a", VOID + "return bad", ":1: header 'a': script: a.lua:2: near 'bad'"),
-        ("a-b", VOID + "return", ":1: header 'a-b': name = \"a-b\": must be 1 to 64 letters"),
+        ("a-b", VOID + "return", ":1: header 'a-b': name = \"a-b\": must be 1 to 64 of a-z"),
         ("a", VOID + "--- nmae = 'b'\n", ":2: header 'a': nmae = \"b\": unknown key; did you mean"),
         ("a", VOID + "x" * MAX_SOURCE_BYTES, ": larger than 1024 KiB"),
     ],
