@@ -320,10 +320,33 @@ def test_any_arguments_of_any_script_arrive(data: st.DataObject) -> None:
     assert given(described, message) == arguments
 
 
+def damaged(data: st.DataObject, sent: bytes) -> bytes:
+    """With some bytes taken out and others put in, anywhere."""
+    for _ in range(data.draw(st.integers(0, 3))):
+        begin = data.draw(st.integers(0, len(sent)))
+        end = begin + data.draw(st.integers(0, 4))
+        sent = sent[:begin] + data.draw(st.binary(max_size=4)) + sent[end:]
+    return sent
+
+
+@settings(deadline=None, max_examples=100)
+@draw(st.data())
+def test_any_script_gets_what_it_declares_or_nothing(data: st.DataObject) -> None:
+    described = data.draw(interfaces())
+    message = classes(described)["CallRequest"]()
+    for parameter in described.parameters:
+        put(message, snake_case(parameter.name), data.draw(OF_TYPE[parameter.type]))
+    require_fit_or_refusal(described, damaged(data, message.SerializeToString()))
+
+
 @settings(deadline=None, max_examples=300)
 @draw(st.binary(max_size=60))
 def test_any_bytes_are_arguments_or_refused_by_name(sent: bytes) -> None:
-    described, refused = every_type(), ErrorCode.STALE_SCHEMA
+    require_fit_or_refusal(every_type(), sent)
+
+
+def require_fit_or_refusal(described: Interface, sent: bytes) -> None:
+    refused = ErrorCode.STALE_SCHEMA
     arguments: dict[str, Any] = {}
     try:
         arguments = codec.arguments_of(TypedService(described), sent)
