@@ -225,13 +225,17 @@ def typed_field(
 def close(message: DescriptorProto) -> None:
     """Add what `optional` stands for: a oneof of its own for each such field.
 
-    Its name is protoc's, with protoc's way out where that is the JSON name of the field itself.
+    Its name is protoc's, with protoc's way out where that is the JSON name of a field: `_x` and
+    `X_x` may be parameters of one script.
     """
+    taken = {name for field in message.field for name in (field.name, field.json_name)}
     for field in message.field:
         if field.proto3_optional:
             field.oneof_index = len(message.oneof_decl)
             name = f"_{field.name}"
-            message.oneof_decl.add(name=f"X{name}" if field.json_name == name else name)
+            while name in taken:
+                name = f"X{name}"
+            message.oneof_decl.add(name=name)
 
 
 def comments(interface: Interface) -> Iterator[tuple[tuple[int, ...], str]]:

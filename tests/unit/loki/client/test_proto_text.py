@@ -185,12 +185,14 @@ class TestTools:
         with tempfile.TemporaryDirectory() as folder:
             assert_same(file, compiled(Path(folder), {file.name: text})[file.name])
 
+    @pytest.mark.parametrize("names", [("_x",), ("_x", "X_x")], ids=" ".join)
     def test_a_name_that_begins_with_a_line_makes_a_file_that_python_loads(
-        self, tmp_path: Path
+        self, tmp_path: Path, names: tuple[str, ...]
     ) -> None:
-        """protoc would call the oneof of `optional` as JSON calls the field."""
-        named = Parameter(name="_x", type=ValueType.INTEGER)
-        file = schema.describe(interface(parameters=(named,), numbers=(1,)))
+        """protoc would call the oneof of `optional` as JSON calls a field."""
+        named = tuple(Parameter(name=name, type=ValueType.INTEGER) for name in names)
+        numbers = tuple(range(1, len(names) + 1))
+        file = schema.describe(interface(parameters=named, numbers=numbers))
         made = compiled(tmp_path, {file.name: rewritten(file, list(image().file))})[file.name]
         pool = DescriptorPool()
         for each in (*image().file, made):

@@ -139,10 +139,18 @@ class TestFields:
         response = classes(interface(return_type=ValueType.VOID))["CallResponse"]
         assert [field.name for field in response.DESCRIPTOR.fields] == ["usage"]
 
-    def test_a_field_whose_json_name_is_that_of_its_oneof(self) -> None:
-        parameters = tuple(Parameter(name=name, type=ValueType.INTEGER) for name in ("_x", "y"))
-        request = classes(interface(parameters=parameters))["CallRequest"]
-        assert [each.name for each in request.DESCRIPTOR.oneofs] == ["X_x", "_y"]
+    @pytest.mark.parametrize(
+        ("names", "oneofs"),
+        [(("_x", "y"), ["X_x", "_y"]), (("_x", "X_x", "XX_x"), ["XXX_x", "_x_x", "_x_x_x"])],
+    )
+    def test_a_field_whose_json_name_is_that_of_a_oneof(
+        self, names: tuple[str, ...], oneofs: list[str]
+    ) -> None:
+        parameters = tuple(Parameter(name=name, type=ValueType.INTEGER) for name in names)
+        numbers = tuple(range(1, len(names) + 1))
+        request = classes(interface(parameters=parameters, numbers=numbers))["CallRequest"]
+        assert [each.name for each in request.DESCRIPTOR.oneofs] == oneofs
+        assert tuple(field.json_name for field in request.DESCRIPTOR.fields) == names
 
     def test_sixty_four_parameters(self) -> None:
         request = classes(every_type(count=64))["CallStreamRequest"]
