@@ -56,11 +56,15 @@ class Account:
     """What one principal has asked for."""
 
     def __init__(self, principal: str, quota: Quota, now_s: float) -> None:
-        self.quota = quota
         self._principal = principal
+        self._runs = 0
+        self.hold_to(quota, now_s)
+
+    def hold_to(self, quota: Quota, now_s: float) -> None:
+        """Another quota counts from now on; what is in flight stays so."""
+        self.quota = quota
         self._requests = Bucket(quota.requests_per_s, now_s)
         self._bytes = Bucket(quota.request_bytes_per_s, now_s)
-        self._runs = 0
 
     def admit(self, size_bytes: int, now_s: float) -> None:
         """Count a request. Raises: QuotaMet; then it does not count."""

@@ -69,9 +69,11 @@ class Access:
         if principal.quota == NO_QUOTA:
             return None
         held = self._accounts.get(principal.name)
-        if held is None or held.quota != principal.quota:
+        if held is None:
             held = Account(principal.name, principal.quota, self._now_s())
             self._accounts[principal.name] = held
+        if held.quota != principal.quota:
+            held.hold_to(principal.quota, self._now_s())
         return held
 
     def admit(self, principal: Principal, size_bytes: int) -> None:

@@ -116,8 +116,15 @@ def test_each_principal_has_an_account_which_lasts(timers: Timers) -> None:
         pytest.fail("a second run")
 
 
-def test_new_quotas_begin_a_new_account(timers: Timers) -> None:
+def test_new_quotas_count_what_runs_already(timers: Timers) -> None:
     access = Access(logging.getLogger(), timers.later, lambda: 0.0)
-    old = access.account(BOUND)
-    assert access.account(BOUND) is old
-    assert access.account(replace(BOUND, quota=Quota(scripts=1))) is not old
+    wider = replace(BOUND, quota=Quota(requests_per_s=9, runs_in_flight=2))
+    for _ in range(2):
+        access.admit(BOUND, 0)
+    with access.running(BOUND):
+        for _ in range(9):
+            access.admit(wider, 0)
+        with access.running(wider), pytest.raises(QuotaMet), access.running(wider):
+            pytest.fail("a third run")
+    with access.running(wider), access.running(wider):
+        pass
