@@ -58,9 +58,15 @@ class Access:
         """Whether that caller is still that principal, with the same rights."""
         return self.known(context) == principal
 
-    def enter(self, context: Any, role: ClientRole) -> Principal:
-        """The caller, who has that role. Raises: PermissionRefused."""
+    def enter(self, context: Any, role: ClientRole, measure: Callable[[], int]) -> Principal:
+        """The caller, who has that role. Its request, of `measure()` bytes, counts in any case.
+
+        Raises: PermissionRefused; QuotaMet.
+        """
         principal = self.identify(context)
+        counts = principal.quota.request_bytes_per_s or principal.quota.requests_per_s
+        if counts and not getattr(context, "admitted", False):  # gRPC's is never.
+            self.admit(principal, measure())
         principal.require(role)
         return principal
 

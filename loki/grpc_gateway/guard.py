@@ -165,10 +165,7 @@ class Guard:
         self._begin(context)
         principal = NOBODY
         try:
-            principal = self._access.enter(context, role)
-            counts = principal.quota.request_bytes_per_s or principal.quota.requests_per_s
-            if counts and not getattr(context, "admitted", False):  # gRPC's is never.
-                self._access.admit(principal, size_of(request))
+            principal = self._access.enter(context, role, partial(size_of, request))
             running = partial(self._access.running, principal)
             with self._calls.entry(principal, context) as guarded:
                 return await behaviour(Call(principal, guarded, running))

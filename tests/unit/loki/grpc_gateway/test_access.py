@@ -60,12 +60,12 @@ def access(timers: Timers) -> Access:
 
 def refuse(access: Access, peer: str, role: ClientRole = ClientRole.VIEW) -> None:
     with pytest.raises(PermissionRefused) as raised:
-        access.enter(FakeContext(peer), role)
+        access.enter(FakeContext(peer), role, lambda: 0)
     access.refused(raised.value, peer)
 
 
 def test_a_caller_gets_in_by_its_role(access: Access) -> None:
-    assert access.enter(FakeContext("ipv4:127.0.0.1:1"), ClientRole.VIEW).name == "local"
+    assert access.enter(FakeContext("ipv4:127.0.0.1:1"), ClientRole.VIEW, lambda: 0).name == "local"
 
 
 def test_who_is_not_let_in_is_nobody(access: Access) -> None:

@@ -299,6 +299,16 @@ def test_a_principal_that_asks_too_much_is_told_when_to_ask_again(
     assert len(shell.sent(ListScripts)) == 2
 
 
+def test_what_is_refused_counts_too(shell: Any, host: Callable[..., Any]) -> None:
+    """Else one that may not do something could ask for it as often, and as long, as it likes."""
+    hosted = host(shell, access=bounded(requests_per_s=0.001))
+    request, method = NAMED["UnregisterScript"], LOKI.methods_by_name["UnregisterScript"]
+    with grpc.insecure_channel(hosted.address) as channel:
+        ask = partial(try_call, channel, f"/{SERVICE}/UnregisterScript", request, PANEL, method)
+        assert ask()[0] is grpc.StatusCode.PERMISSION_DENIED
+        assert b"requests_per_s" in quota_met(ask())
+
+
 def test_so_many_runs_of_one_principal_at_a_time(shell: Any, host: Callable[..., Any]) -> None:
     """Typed methods too: all runs go one way."""
     hosted = host(shell, access=bounded(runs_in_flight=1))
