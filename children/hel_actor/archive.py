@@ -56,6 +56,7 @@ class Place:
     dropped: int
     chunks: int
     attributes: str = "{}"  # Of the group, as JSON; the value's unit is under "unit".
+    waiting: int = 0  # Rows that are in no file yet.
 
 
 class Archive:
@@ -73,7 +74,7 @@ class Archive:
         group = self.path(place)
         if partial(group).exists():
             self._storage.remove_tree(partial(group))
-        reports = self._keep_strangers_aside(place)
+        reports = [*self._keep_strangers_aside(place), *self._keep_newer_aside(place)]
         self._make_directories(place)
         self._forget_dropped(place)
         for name in ARRAYS:
@@ -209,14 +210,45 @@ class Archive:
         group = self.path(place)
         if not group.is_dir() or self._is_ours(place):
             return []
-        aside = next(
-            path
-            for n in range(1, 10_000)
-            if not (path := group.with_name(f"{place.name}~{n}")).exists()
-        )
+        aside = _aside(group)
         self._storage.rename(group, aside)
         self._storage.sync_directory(group.parent)
         return [f"{group} is not of the series that the database knows: kept as {aside.name}"]
+
+    def _keep_newer_aside(self, place: Place) -> list[str]:
+        """Chunks that an older database does not know, such as one that somebody put back alone.
+
+        Those that a kill left have all their rows in the database still, and are no loss.
+        """
+        group = self.path(place)
+        first = self._first(place)
+        newer = {
+            name: [n for n in _numbers(group / name / "c") if n >= place.chunks - first]
+            for name in ARRAYS
+        }
+        count = min(map(len, newer.values()))
+        if first > place.dropped or count * place.chunk_rows <= place.waiting:
+            return []
+        aside = self._linked_aside(group)
+        for name, numbers in newer.items():  # Now, lest a failure further on does this again.
+            for number in numbers:
+                self._storage.remove(group / name / "c" / str(number))
+        return [f"{group} has {count} chunks of a newer database: all is kept as {aside.name}"]
+
+    def _linked_aside(self, group: Path) -> Path:
+        """All of a group once more, in files that take no room: where."""
+        aside = _aside(group)
+        if partial(aside).exists():
+            self._storage.remove_tree(partial(aside))
+        self._make_missing(_folders(partial(aside)))
+        for folder in _folders(group):
+            for file in folder.iterdir():
+                if file.is_file() and not is_partial(file):
+                    self._storage.link(file, partial(aside) / file.relative_to(group))
+            self._storage.sync_directory(partial(aside) / folder.relative_to(group))
+        self._storage.rename(partial(aside), aside)
+        self._storage.sync_directory(group.parent)
+        return aside
 
     def _is_ours(self, place: Place) -> bool:
         """Where there is no readable description at all: whether there is nothing else either."""
@@ -272,6 +304,18 @@ def _check_file(file: Path, chunk_rows: int) -> None:
 def _folders(group: Path) -> list[Path]:
     arrays = [group / name for name in ARRAYS]
     return [group, *arrays, *(array / "c" for array in arrays)]
+
+
+def _aside(group: Path) -> Path:
+    """Where a group may be kept aside: NAME~1, or the next one."""
+    paths = (group.with_name(f"{group.name}~{n}") for n in range(1, 10_000))
+    return next(path for path in paths if not path.exists())
+
+
+def _numbers(folder: Path) -> list[int]:
+    """Of the chunks that have a file in it."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return [int(file.name) for file in found if set(file.name) <= DIGITS]
 
 
 def _has_chunks(group: Path) -> bool:

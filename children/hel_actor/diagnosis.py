@@ -60,6 +60,7 @@ class SeriesFacts:
     size_bytes: Mapping[int, int]
     chunk_rows: int = 0
     spans_ns: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # Oldest and newest row.
+    waiting: int = 0  # Rows that are in no file yet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,13 @@ def _chunks(subject: str, series: SeriesFacts, group: GroupFacts) -> Iterator[Fi
         text = f"{len(wrong)} chunks are not as long as they were written: {_some(wrong)}"
         yield Finding(Need.PERSON, subject, text, f"{RESTORE}; until then they cannot be read")
     beyond = _beyond(group, series.chunks - first)
-    if beyond:
+    if beyond // len(ARRAYS) * series.chunk_rows > series.waiting:
+        text = (
+            f"{beyond // len(ARRAYS)} chunks are newer than the database, which does not know them"
+        )
+        remedy = f"they are kept aside when it is used next; {RESTORE} of both together"
+        yield Finding(Need.PERSON, subject, text, remedy)
+    elif beyond:
         text = f"{beyond} files of chunks that never came to be, from {series.chunks} on"
         yield Finding(Need.ITSELF, subject, text, "they go when it is used next")
 

@@ -133,6 +133,7 @@ def _series(connection: sqlite3.Connection) -> Iterator[SeriesFacts]:
                 {each.number: each.size_bytes for each in chunks},
                 known.chunk_rows,
                 {each.number: (each.oldest_ns, each.newest_ns) for each in chunks},
+                known.waiting,
             )
 
 

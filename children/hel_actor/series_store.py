@@ -340,6 +340,7 @@ def _place(known: journal.Series, chunks: int) -> "Place":
         known.dropped,
         chunks,
         known.attributes or "{}",
+        known.waiting,
     )
 
 

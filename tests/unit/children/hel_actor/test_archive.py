@@ -1,6 +1,7 @@
 """The files: what others see of them, and what is found of them after anything."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_chunks_that_nobody_was_told_of_are_removed(archive: Archive, tmp_path: 
     (tmp_path / "tool/t/time/c/.7.partial").write_bytes(b"half")
     (tmp_path / "tool/t/.zarr.json.partial").write_bytes(b"half")
     (tmp_path / "tool/t/value/.zarr.json.partial").write_bytes(b"half")
-    assert archive.recover(TWO) == []
+    assert archive.recover(replace(TWO, waiting=16)) == []
     assert everything(tmp_path) == before
 
 
@@ -121,8 +122,23 @@ def test_a_length_that_the_database_does_not_know_is_taken_back(
     before = everything(tmp_path)
     archive.write(TWO, rows(16, first=32))
     archive.publish(replace(EMPTY, chunks=3))
-    archive.recover(TWO)
+    assert archive.recover(replace(TWO, waiting=16)) == []
     assert everything(tmp_path) == before
+
+
+def test_chunks_of_a_newer_database_are_kept_aside_once(archive: Archive, tmp_path: Path) -> None:
+    """A kill leaves only such as have their rows in the database still."""
+    before = everything(tmp_path)
+    archive.write(TWO, rows(32, first=32))
+    archive.publish(replace(EMPTY, chunks=4))
+    newer = everything(tmp_path / "tool/t")
+    (tmp_path / "tool/.t~1.partial").mkdir()  # As an earlier attempt left it.
+    (report,) = archive.recover(replace(TWO, waiting=31))
+    assert report.endswith("has 2 chunks of a newer database: all is kept as t~1")
+    assert everything(tmp_path / "tool/t~1") == newer
+    shutil.rmtree(tmp_path / "tool/t~1")
+    assert everything(tmp_path) == before
+    assert archive.recover(replace(TWO, waiting=31)) == []
 
 
 @pytest.mark.parametrize("name", ["zarr.json", "value/zarr.json"])

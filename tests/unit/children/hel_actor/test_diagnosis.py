@@ -115,6 +115,17 @@ def with_one(array: str, number: int, size_bytes: int) -> dict[str, dict[int, in
     return {a: FILES[a] | ({number: size_bytes} if a == array else {}) for a in ARRAYS}
 
 
+@pytest.mark.parametrize(("waiting", "need"), [(15, Need.PERSON), (16, Need.ITSELF)])
+def test_chunks_whose_rows_wait_are_what_a_kill_left_and_others_are_a_loss(
+    waiting: int, need: Need
+) -> None:
+    series = replace(SERIES, chunk_rows=16, waiting=waiting)
+    group = replace(GROUP, size_bytes={array: FILES[array] | {9: 10} for array in ARRAYS})
+    ((found, text),) = bad(of_series([series], {("tool", "t"): group}))
+    assert found is need
+    assert ("newer than the database" in text) == (need is Need.PERSON)
+
+
 @pytest.mark.parametrize(
     ("group", "need", "text"),
     [

@@ -125,6 +125,32 @@ def test_files_are_kept_aside_also_where_the_database_went_while_it_was_open(
     assert (tmp_path / "series/tool/t~1/value/c/0").read_bytes() == before
 
 
+def test_s_8_5_3_an_older_database_costs_no_row_of_the_files(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    import zarr
+
+    world.append(range(50))
+    world.checkpoint()
+    world.close()
+    older = (tmp_path / "hel.sqlite").read_bytes()
+    world.open()
+    world.append(range(50, 150))
+    world.checkpoint()
+    world.close()
+    (tmp_path / "hel.sqlite").write_bytes(older)
+    world.open()
+    assert world.times() == list(range(50))
+    assert "chunks of a newer database: all is kept as t~1" in caplog.text
+    world.append(range(200, 300))
+    world.checkpoint()
+    assert world.times() == [*range(50), *range(200, 300)]
+    aside = zarr.open_group(tmp_path / "series/tool/t~1", mode="r")
+    assert np.asarray(aside["time"][:]).tolist() == list(range(128))
+    assert np.asarray(aside["value"][:]).tolist() == [time / 4 for time in range(128)]
+    assert len(list((tmp_path / "series/tool").glob("t~*"))) == 1
+
+
 def refused_commit(world: World) -> Callable[..., "Future[object]"]:
     """Let the next commit of a checkpoint fail, as after a kill before it."""
 
