@@ -13,8 +13,10 @@ from typing import Any
 
 from grpc_health.v1 import health_pb2
 
+from loki.core.place import Places
 from loki.core.principal import NOBODY, Principal, may_see
-from loki.errors import ErrorCode
+from loki.errors import ErrorCode, ResourceLimitExceeded
+from loki.grpc_gateway.auth import host_of
 from loki.grpc_gateway.directory import EMPTY, Snapshot, seen_names
 from loki.grpc_gateway.status import status_of
 from loki.messages.envelope import Failure
@@ -25,6 +27,8 @@ WHOLE = ""
 """The name under which Loki as a whole is asked for."""
 MOST_LISTED = 1000
 """Typed services in one list: the protocol lets a server refuse a longer one."""
+MOST_WATCHES = 1024
+"""Each takes 30 KiB, and who watches needs no credentials."""
 
 
 class Watching:
@@ -73,6 +77,7 @@ class Health:
         self._caller: Callable[[Any], Principal] = lambda _context: NOBODY
         self._draining = False
         self._watching: dict[str, set[Watching]] = {}
+        self._places = Places(MOST_WATCHES, "watch health")
 
     def set(self, serving: Mapping[str, bool]) -> None:
         """From now on this is all that is known of children. No effect after `drain`."""
@@ -138,11 +143,18 @@ class Health:
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802
         """Each change, but only the last of several that came while the client did not read."""
+        try:
+            with self._places.taken(host_of(context.peer())):
+                await self._tell(request.service, context)
+        except ResourceLimitExceeded as error:
+            await refuse(Failure.of(error), context)
+
+    async def _tell(self, service: str, context: Any) -> None:
         told = None
-        with self._watch(request.service) as watching:
+        with self._watch(service) as watching:
             while True:
                 watching.look()
-                serving = self._state(request.service, context)
+                serving = self._state(service, context)
                 status = State.SERVICE_UNKNOWN if serving is None else NUMBER[serving]
                 if status != told:
                     await context.write(State(status=status))

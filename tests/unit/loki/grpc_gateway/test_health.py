@@ -91,6 +91,9 @@ class Stuck:
     def __init__(self) -> None:
         self.wrote = asyncio.Event()
 
+    def peer(self) -> str:
+        return "ipv4:192.0.2.1:1"
+
     async def write(self, _state: object) -> None:
         self.wrote.set()
         await asyncio.Event().wait()
@@ -131,6 +134,9 @@ class Slow:
     def __init__(self) -> None:
         self.read, self.has_read = asyncio.Semaphore(0), asyncio.Event()
         self.got: list[int] = []
+
+    def peer(self) -> str:
+        return "ipv4:192.0.2.1:2"
 
     async def write(self, state: Any) -> None:
         await self.read.acquire()
@@ -174,6 +180,35 @@ def test_who_does_not_read_is_not_waited_for() -> None:
         await asyncio.gather(watch, return_exceptions=True)
 
     asyncio.run(live())
+
+
+def test_watches_are_bounded_for_whoever_connects(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Nobody shows who it is, and each watch costs memory."""
+    monkeypatch.setattr(health_module, "MOST_WATCHES", 4)
+    health = request.getfixturevalue("health")
+    watches = [watch_of(health, "fenrir") for _ in range(3)]
+    for each in watches:
+        assert next(each).status == State.SERVING
+    with pytest.raises(grpc.RpcError) as raised:
+        next(watch_of(health, "fenrir"))
+    assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert check(health, "fenrir") == State.SERVING
+    watches.pop().cancel()
+    while (again := begun(watch_of(health, "fenrir"))) is None:
+        pass  # The cancellation is on its way; the test's own time-out ends it.
+    for each in (again, *watches):
+        each.cancel()
+
+
+def begun(watch: Any) -> Any:
+    """The watch, or None where it was refused."""
+    try:
+        next(watch)
+    except grpc.RpcError:
+        return None
+    return watch
 
 
 AVERAGE = "loki.tools.v1.AverageService"
