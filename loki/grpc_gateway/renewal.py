@@ -80,9 +80,10 @@ class Renewal:
         choice = offer.choice
         self._again = choice.again
         problems = _problems(tls.certificate, choice)
+        changed = tls.show(offer.pem)
         if not choice.taken:
             return problems
-        if tls.show(offer.pem):
+        if changed:
             self._shell.log.warning("a new TLS certificate is shown from now on")
         self._announce(problems)  # The next look finds it in use already.
         return ()

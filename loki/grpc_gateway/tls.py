@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import grpc
@@ -17,7 +17,11 @@ from loki.messages.access import TlsFiles
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the files hold now, and whether it is to be shown."""
+    """What is to be shown now that the files changed.
+
+    Where their certificate is not taken, it is the one before, with the authority of clients that
+    the files have: to take one away does not wait for a better certificate.
+    """
 
     pem: Pem
     choice: Choice
@@ -74,7 +78,10 @@ class Tls:
             offered, shown = _validity(pem), _validity(self._pem)
         except ValueError as error:
             raise ConfigurationError(f"{self._files.certificate}: {error}") from error
-        return Offer(pem, choose(offered, shown, now))
+        choice = choose(offered, shown, now)
+        if choice.taken:
+            return Offer(pem, choice)
+        return Offer(replace(self._pem, client_ca=pem.client_ca), choice)
 
     def show(self, pem: Pem) -> bool:
         """Show that from the next handshake on; whether it is another one."""
