@@ -16,6 +16,7 @@ from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
+from loki.grpc_gateway.grpc_log import leave_out_departures
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
@@ -75,6 +76,7 @@ class Gateway(Role):
 
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
+        leave_out_departures()
         self._access = Access(self.shell.log, self.shell.later)
         self._health.begin(self._access.known)
         self._access.on_change(self._health.wake)
