@@ -32,9 +32,10 @@ LONGEST_DEFAULT = 60
 
 INTRODUCTION = """# Settings and environment variables
 
-`loki serve` reads its settings once, when it starts: from the file that `--config` names, else from
-`loki.toml` in the current folder; where that is missing, the defaults hold. A file whose name ends
-in `.json` is read as JSON. Relative paths start at the settings' file, and `~` is the user's home.
+`loki serve` reads its settings from the file that `--config` names, else from `loki.toml` in the
+current folder; where that is missing, the defaults hold. A file whose name ends in `.json` is read
+as JSON. Relative paths start at the settings' file, and `~` is the user's home. An edit holds
+within a second, or waits for a restart: see [change the settings](../how-to/change-settings.md).
 `loki check --config loki.toml` tells every mistake with its line and starts nothing; an unknown key
 is one.
 

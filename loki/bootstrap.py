@@ -169,7 +169,7 @@ def serve(setup: Setup, announce: Callable[[Running], None]) -> int:
     log_file = LogFile(setup.gateway.log)
     start_logging(setup.loaded.settings.logging.level, log_file)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # Its log lines are not for people.
-    configuration = Configuration(setup)
+    configuration = Configuration(setup, plan)
     keeper = Keeper(
         Instance(setup.instance_dir),
         plan=lambda details: plan(configuration.setup, details.get("gateway", "")),

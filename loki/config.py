@@ -40,6 +40,7 @@ from loki.tool.problem import (
 )
 
 DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
+DEFAULT_FILE = "loki.toml"
 DEFAULT_STATE_DIR = "~/.local/state/loki"
 DEFAULT_TOOLS = "tools.toml"
 MOST_MISSED = 1000  # Heartbeats.
@@ -189,7 +190,7 @@ class Settings(Table):
         Raises: ConfigurationError with a line for each problem.
         """
         document = parse_document(text, file)
-        return _validated(document.data, document.where)
+        return validated(document.data, document.where)
 
     @classmethod
     def from_toml(cls, text: str, file: Path = Path("settings.toml")) -> "Settings":
@@ -228,6 +229,11 @@ class LoadedSettings:
         Raises: ConfigurationError for what is no path.
         """
         return whole_path(self.folder, path, self.path or "settings")
+
+    @property
+    def file(self) -> Path:
+        """Where the settings' file is, or would be."""
+        return (self.path or self.folder / DEFAULT_FILE).absolute()
 
     @property
     def state_dir(self) -> Path:
@@ -310,11 +316,10 @@ def load_settings(
     """Settings from the file at `path`, then the environment, then `tools` from the command line.
 
     A `path` of None is `loki.toml` here, if it is there. `options` tells which variables stand for
-    an option. A `text` is taken as if the file had it. Raises: ConfigurationError with a line for
-    each problem.
+    an option. A `text` counts as the file's. Raises: ConfigurationError, a line for each problem.
     """
     variables = os.environ if environment is None else environment
-    file = path or Path("loki.toml")
+    file = path or Path(DEFAULT_FILE)
     absent = text is None and path is None and not file.exists()
     warnings = (f"{file.absolute()} is not there; the defaults hold",) if absent else ()
     if text is not None:
@@ -330,9 +335,8 @@ def load_settings(
         return next(around, "") or document.where(place)
 
     named_by, named = _tools_named(tools, variables)
-    settings = _validated(data, where).model_copy(update=named)
-    folder = file.absolute().parent
-    path = None if absent else file
+    settings = validated(data, where).model_copy(update=named)
+    folder, path = file.absolute().parent, None if absent else file
     return LoadedSettings(
         settings, folder, path, warnings, where, named_by, document.data, names, options
     )
@@ -347,7 +351,8 @@ def _tools_named(tools: Path | None, variables: Mapping[str, str]) -> tuple[str,
     return "", {}
 
 
-def _validated(data: object, where: Callable[[Place], str]) -> Settings:
+def validated(data: object, where: Callable[[Place], str]) -> Settings:
+    """Raises: ConfigurationError with a line for each problem; `where` says where it is."""
     try:
         return Settings.model_validate(data)
     except ValidationError as error:

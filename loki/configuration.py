@@ -1,24 +1,29 @@
 """The settings of one `loki serve`: those that its file says, and those that hold."""
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from loki.config import LoadedSettings, load_settings
-from loki.core.settings_change import MISSING, changes
+from loki.actors.settings_watch import Reread
+from loki.config import LoadedSettings, load_settings, validated
+from loki.core.settings_change import MISSING, changes, merged
 from loki.core.settings_guard import require_admin, require_open, require_told
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.configuration import (
     ChangeSettings,
     Setting,
     SettingEdit,
+    SettingEffect,
     SettingsDescribed,
     SettingsEdited,
     SettingSource,
 )
+from loki.messages.tree import SupervisorConfig
 from loki.settings_edit import Edit, edited, read_key, read_value
 from loki.settings_file import read_raw, replace_text
 from loki.settings_view import shown, source_of, view
-from loki.setup import Setup, require_sound
+from loki.setup import Setup, require_sound, setup_of
 from loki.tool.document import MAX_BYTES
 
 WINS = (SettingSource.ENVIRONMENT, SettingSource.OPTION)
@@ -26,12 +31,18 @@ MOST_EDITS = 1000
 
 
 class Configuration:
-    """What `loki.actors.settings_owner` is given."""
+    """What `loki.actors.settings_owner` and `settings_watch` are given."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, plan: Callable[[Setup], SupervisorConfig]) -> None:
         self.setup = setup
         """What holds: what a system is made from that starts now."""
+        self._plan = plan
         self._wanted = setup.loaded
+        self._problem = ""
+
+    @property
+    def file(self) -> Path:
+        return self._wanted.file
 
     @property
     def keeper(self) -> str:
@@ -44,14 +55,15 @@ class Configuration:
     def describe(self, version: int) -> SettingsDescribed:
         return SettingsDescribed(
             version=version,
-            file=str(self._wanted.path.absolute()) if self._wanted.path else "",
+            file=str(self.file) if self._wanted.path else "",
             settings=view(self._wanted, self.setup.loaded.settings),
+            problem=self._problem,
         )
 
     def change(self, request: ChangeSettings) -> SettingsEdited:
         """May block; for one thread at a time. Raises: LokiError, and nothing has changed."""
         edits = self._edits(request.edits)
-        path = self._wanted.path or self._wanted.folder / "loki.toml"
+        path = self._wanted.path or self.file
         there = self._wanted.path is not None or path.exists()
         before = read_raw(path, MAX_BYTES) if there else ""
         self._as_if(path, before)  # What is wrong with it already is for its owner to mend.
@@ -104,3 +116,25 @@ class Configuration:
         keys = {change.key for change in changes(before, after)}
         entries = view(wanted, self.setup.loaded.settings)
         return tuple(entry for entry in entries if entry.key in keys)
+
+    def reread(self) -> Reread:
+        """Raises: ConfigurationError. A file that was there may not be missing."""
+        wanted = load_settings(self._wanted.path, self._tools, options=self._wanted.options)
+        held = self.setup.loaded.settings.model_dump(mode="json")
+        new = wanted.settings.model_dump(mode="json")
+        differences = changes(held, new)
+        settings = validated(merged(held, new), wanted.where)
+        setup = setup_of(replace(wanted, settings=settings))
+        waits = SettingEffect.RESTART
+        return Reread(
+            plan=self._plan(setup),
+            changed=tuple(change.key for change in differences if change.effect is not waits),
+            waiting=tuple(change.key for change in differences if change.effect is waits),
+            hold=lambda: self._hold(setup, wanted),
+        )
+
+    def _hold(self, setup: Setup, wanted: LoadedSettings) -> None:
+        self.setup, self._wanted, self._problem = setup, wanted, ""
+
+    def refuse(self, problem: str) -> None:
+        self._problem = problem

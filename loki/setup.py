@@ -1,7 +1,6 @@
 """What a system is made from: the settings, and what follows from them for each of its actors."""
 
 import importlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,6 @@ from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig
 from loki.messages.log import LogConfig
 from loki.security_setting import access_config
-from loki.settings_view import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,6 @@ def setup_of(loaded: LoadedSettings) -> Setup:
         modules=modules,
         watch=True,
         keeper=keeper,
-        settings=json.dumps(shown(loaded.settings)),
         default_permissions=loaded.permissions("default_permissions", modules),
         default_limits=loaded.settings.limits(),
         ceiling=loaded.settings.ceiling(),

@@ -42,7 +42,7 @@ class Calls:
         self._shell = shell
         self._runs = runs
         self._scripts = scripts
-        self._ceiling = ceiling
+        self.ceiling = ceiling  # Of calls that are opened from now on.
         self._calls: dict[str, Call] = {}
 
     def handlers(self) -> Mapping[type[Message], Handler]:
@@ -54,7 +54,7 @@ class Calls:
         call.require(caller, script.name)
         chain = (*chain, script.name)
         call.check_room(chain, sum(each.root is root for each in self._calls.values()))
-        admission = call.admit(script, request.arguments, self._ceiling)
+        admission = call.admit(script, request.arguments, self.ceiling)
         opened = Call(secrets.token_hex(16), root, script, chain, admission.limits)
         self._calls[opened.id] = opened
         return self._told(opened, admission)

@@ -12,6 +12,7 @@ from typing import NoReturn
 import msgspec
 
 from loki.actors import flight_recorder
+from loki.actors.admission import Admissions
 from loki.actors.announcer import Announcer
 from loki.actors.calls import Calls
 from loki.actors.chronicle import Chronicle
@@ -25,7 +26,7 @@ from loki.actors.shell import ParentRole
 from loki.core import execution, pool, runner_status
 from loki.core.script_table import ScriptTable
 from loki.core.supervisor_spec import Backoff
-from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.engine import DescribeEngines, EnginesListed
 from loki.messages.envelope import Done, Failure, Message
@@ -43,7 +44,7 @@ from loki.messages.execution import (
     Usage,
 )
 from loki.messages.library import PublishScripts, SendScripts
-from loki.messages.lifecycle import ChildrenListed, DescribeChildren, Ready, Stop
+from loki.messages.lifecycle import ChangeConfig, ChildrenListed, DescribeChildren, Ready, Stop
 
 KILL_GRACE_S = 0.05  # Past the deadline; the runner's own watchdog needs a few milliseconds.
 CANCEL_GRACE_S = 0.03
@@ -65,19 +66,16 @@ class Dispatcher(ParentRole):
         from loki.lua import warm_up
 
         warm_up()  # Before the fork: the runners share its pages.
-        self._config = msgspec.msgpack.decode(config, type=DispatcherConfig)
-        self._scripts = ScriptTable(self._config.modules, self._config.script_cache_size)
+        settings = msgspec.msgpack.decode(config, type=DispatcherConfig)
+        self._scripts = ScriptTable(settings.modules, settings.script_cache_size)
+        self._admissions = Admissions(self._scripts, settings)
         self._runs: dict[str, Run] = {}
         self._announcer = Announcer(shell)
-        self._calls = Calls(shell, self._runs, self._scripts, self._config.ceiling)
-        self._crew = Crew(self, self._config, failed=self._runner_ended)
-        self._chronicle = Chronicle(shell, self._config.keeper)
+        self._calls = Calls(shell, self._runs, self._scripts, settings.ceiling)
+        self._crew = Crew(self, settings, failed=self._runner_ended)
+        self._chronicle = Chronicle(shell, settings.keeper)
         self._wakes_at_s = math.inf
-        self._pool = pool.Pool(
-            warm=self._config.warm_runners,
-            most=self._config.most_runners,
-            longest_queue=self._config.longest_queue,
-        )
+        self._pool = pool.Pool(**self._admissions.pool_sizes)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {
@@ -91,6 +89,7 @@ class Dispatcher(ParentRole):
             DescribeEngines: self._describe_engines,
             DescribeChildren: self._describe_runners,
             Ready: self._runner_ready,
+            ChangeConfig: self._change_config,
             **self._calls.handlers(),
             **self._crew.handlers(),
             **self._chronicle.handlers(),
@@ -105,6 +104,14 @@ class Dispatcher(ParentRole):
 
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         self._chronicle.finish(grace_s, done)
+
+    def _change_config(self, message: ChangeConfig, context: Context) -> Done:
+        context.require_kin("only the root configures it")
+        self._admissions.config = msgspec.msgpack.decode(message.config, type=DispatcherConfig)
+        self._calls.ceiling = self._admissions.config.ceiling
+        self._pool.resize(**self._admissions.pool_sizes)
+        self._perform(self._pool.tick(self._now_s()))
+        return Done()
 
     def _keep_house(self) -> None:
         self._perform(self._pool.tick(self._now_s()))
@@ -125,27 +132,18 @@ class Dispatcher(ParentRole):
     # Scripts.
 
     def _published(self, message: PublishScripts, context: Context) -> Done:
-        if not context.kin:
-            raise PermissionRefused("only the Library publishes scripts", code=ErrorCode.ROLE)
+        context.require_kin("only the Library publishes scripts")
         self._scripts.published(message)
         return Done()
 
     # Runs.
 
     def _submitted(self, message: SubmitRun, context: Context) -> None:
-        if not context.kin:
-            raise PermissionRefused("only the Gateway submits runs", code=ErrorCode.ROLE)
+        context.require_kin("only the Gateway submits runs")
         name = message.script or (message.adhoc.name if message.adhoc else "")
         self._chronicle.submitted(message, name)
         try:
-            script = message.adhoc or self._scripts.find_for(message)
-            admission = execution.admit(
-                message,
-                script,
-                default_limits=self._config.default_limits,
-                ceiling=self._config.ceiling,
-                adhoc_permissions=self._config.adhoc_permissions,
-            )
+            admission = self._admissions.admit(message)
         except LokiError as error:
             self._chronicle.tell(context.peer, execution.refused(message.run, name, error))
             return

@@ -21,10 +21,10 @@ from loki.messages.lifecycle import ChildStatus
 class EventKeeper:
     """Hears of events from the root's children, and tells them on to whoever subscribed."""
 
-    def __init__(self, shell: Shell, is_child: Callable[[Context], bool]) -> None:
-        """`is_child` tells whether the kernel knows the sender as a child of the root."""
+    def __init__(self, shell: Shell, may_tell: Callable[[Context], bool]) -> None:
+        """`may_tell` is of senders, as the kernel knows them."""
         self._shell = shell
-        self._is_child = is_child
+        self._may_tell = may_tell
         self._log = EventLog(secrets.token_hex(8))
         self._children: tuple[ChildStatus, ...] = ()
         self._subscribers: dict[str, int] = {}  # Name -> pid.
@@ -68,7 +68,7 @@ class EventKeeper:
         )
 
     def _require_child(self, context: Context) -> None:
-        if not self._is_child(context):
+        if not self._may_tell(context):
             raise PermissionRefused(
                 f"{context.peer} is no child of the root, whose events these are",
                 code=ErrorCode.ROLE,

@@ -19,13 +19,12 @@ from loki.actors.registry import Registry
 from loki.actors.reloader import Reloader
 from loki.actors.role import Context, Handler, Role, Shell
 from loki.actors.script_file import ScriptFile
-from loki.actors.settings_record import SettingsRecord
 from loki.actors.toolbox import LANGUAGE, Contents, Toolbox, folder_of, rules_of
 from loki.core import library, registry, reload
 from loki.core.catalogue import Catalogue
 from loki.core.registry import Registered
 from loki.core.reload import Difference
-from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
+from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
@@ -45,6 +44,7 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
+from loki.messages.lifecycle import ChangeConfig
 from loki.messages.module import DescribeModules, LoadModule
 from loki.messages.registry import ReadRevisions, RevisionsRead
 from loki.messages.script import Script
@@ -78,9 +78,9 @@ class Library(Role):
         self._rules = rules_of(self._settings, self._publisher.compile)
         self._announcer = Announcer(shell)
         self._modules = ModuleShelf(folder_of(self._settings), engine, shell.worker("modules"))
-        self._record = SettingsRecord(shell, keeper, self._settings.settings)
-        toolbox = Toolbox(self._settings, engine)
-        self._files = Reloader(shell, toolbox.read, self._reload, watches=self._settings.watch)
+        self._toolbox = Toolbox(self._settings, engine)
+        watches = self._settings.watch
+        self._files = Reloader(shell, self._toolbox.read, self._reload, watches=watches)
         self._from_files: dict[str, Script] = {}
         self._rejected: tuple[ConfigRejected, ...] = ()
         self._told: tuple[ConfigRejected, ...] = ()
@@ -99,6 +99,7 @@ class Library(Role):
             SendInterfaces: self._send_interfaces,
             LoadModule: self._modules.load,
             DescribeModules: self._modules.describe,
+            ChangeConfig: self._change_config,
         }
 
     async def begin(self) -> None:
@@ -121,6 +122,16 @@ class Library(Role):
 
     def stop(self) -> None:
         self._files.close()
+
+    async def _change_config(self, message: ChangeConfig, context: Context) -> Done:
+        """Files are read again by the new rules; what is registered stays as it is."""
+        context.require_kin("only the root configures it")
+        self._settings = msgspec.msgpack.decode(message.config, type=LibraryConfig)
+        self._rules = rules_of(self._settings, self._publisher.compile)
+        self._toolbox.configure(self._settings)
+        self._modules.look_in(folder_of(self._settings))
+        await self._files.again()
+        return Done()
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         self._registry.lost(peer)
@@ -152,7 +163,6 @@ class Library(Role):
 
     def _read_again(self, before: Registered | None) -> None:
         """The registry read all that the keeper has; `before` is None for the first time."""
-        self._record.keep()
         if not self._serving:
             return
         self._publisher.renumber()
@@ -203,13 +213,12 @@ class Library(Role):
                 self.shell.later(delay_s, lambda: self._publish_soon(attempt + 1))
 
     async def _send_all(self, _request: SendScripts, context: Context) -> Done:
-        if not context.kin:
-            raise PermissionRefused("only the Dispatcher asks for all", code=ErrorCode.ROLE)
+        context.require_kin("only the Dispatcher asks for all")
         await self._publisher.publish_all()
         return self._all_were_sent()
 
     async def _send_interfaces(self, _request: SendInterfaces, context: Context) -> Done:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         await self._publisher.send_interfaces()
         return self._all_were_sent()
 
@@ -230,14 +239,14 @@ class Library(Role):
         held = scripts.get(request.name)
         if not request.revision or (held is not None and held.revision == request.revision):
             return ScriptFound(script=self._find(request.name))
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         if not self._registry.has_keeper:
             return ScriptFound(script=library.find(scripts, request.name, request.revision))
         old = await self._registry.revision(request.name, request.revision)
         return ScriptFound(script=old)
 
     async def _list_revisions(self, request: ListRevisions, context: Context) -> RevisionsRead:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         held, first = self._catalogue.scripts.get(request.name), not request.page
         asked = ReadRevisions(name=request.name, page_size=request.page_size, page=request.page)
         kept = await self._registry.revisions(asked)
@@ -252,11 +261,11 @@ class Library(Role):
         return ScriptsListed(scripts=page, next_page=more)
 
     def _read_header(self, request: ReadHeader, context: Context) -> HeaderRead:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         return HeaderRead(script=read_adhoc(request.script, self._rules))
 
     async def _register(self, request: RegisterScript, context: Context) -> ScriptFound:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         self._registry.require_keeper(self._settings.script_storage_path)
         table = unpack(request.definition)
         if not isinstance(table, dict):
@@ -273,7 +282,7 @@ class Library(Role):
         return ScriptFound(script=script)
 
     async def _roll_back(self, request: RollbackScript, context: Context) -> ScriptFound:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         self._registry.require_keeper(self._settings.script_storage_path)
         name, expected = request.name, request.expected_revision
         async with self._registry.changing:
@@ -305,7 +314,7 @@ class Library(Role):
         await self._tell(script, change)
 
     async def _unregister(self, request: UnregisterScript, context: Context) -> Done:
-        self._require_kin(context)
+        context.require_kin("only the Gateway may ask this")
         async with self._registry.changing:
             await self._registry.refresh()
             script = self._removable(request)
@@ -321,12 +330,6 @@ class Library(Role):
         scripts = {**unreadable, **self._catalogue.scripts}
         library.check_removal(scripts, request.name, request.expected_revision)
         return scripts[request.name]
-
-    @staticmethod
-    def _require_kin(context: Context) -> None:
-        """A runner may not change the library, or have it work, whatever runs in it."""
-        if not context.kin:
-            raise PermissionRefused("only the Gateway may ask this", code=ErrorCode.ROLE)
 
     async def _tell(self, script: Script, change: ScriptChange) -> None:
         """Publish; then all are told, for who hears of a script may call it at once.

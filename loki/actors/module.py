@@ -42,6 +42,10 @@ class ModuleShelf:
         self._packed: Lru[bytes] = Lru(MOST_MODULES)  # By digest.
         self._hits = self._misses = self._evictions = self._compiles = 0
 
+    def look_in(self, folder: ModuleFolder) -> None:
+        """From now on."""
+        self._folder = folder
+
     async def load(self, request: LoadModule, _context: Context) -> ModuleLoaded:
         """Raises: LokiError for a module that is not there, or that Lua refuses."""
         loop = asyncio.get_running_loop()

@@ -51,6 +51,7 @@ class Reloader(Generic[T]):
         self._burst: Burst | None = None
         self._timer: Timer | None = None
         self._busy = True  # Until `begin`.
+        self._waiting: list[asyncio.Future[None]] = []
 
     async def first(self) -> T:
         """Read, and watch from now on; what changes is told after `begin`."""
@@ -73,6 +74,13 @@ class Reloader(Generic[T]):
         self._burst = signed(self._burst, self._shell.clock.monotonic_s())
         self._set_timer()
 
+    async def again(self) -> None:
+        """Read, whether or not something changed, and wait until what was found was taken."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(done)
+        self.touched()
+        await done
+
     def _signal(self, loop: asyncio.AbstractEventLoop) -> None:
         """Called by the thread that watches."""
         with suppress(RuntimeError):  # The loop is closed: this process is about to end.
@@ -93,7 +101,10 @@ class Reloader(Generic[T]):
         self._shell.mind(asyncio.create_task(self._reload()))
 
     async def _reload(self) -> None:
+        waiting, self._waiting = self._waiting, []
         await self._took(await self._look())
+        for done in waiting:
+            done.set_result(None)
         self.begin()
 
     async def _look(self) -> T:

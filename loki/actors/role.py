@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol, TypeAlias, 
 import msgspec
 
 from loki.clock import Clock
+from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.envelope import Failure, Message, Request
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ class Context(msgspec.Struct, frozen=True, kw_only=True):
     run: str  # The run it speaks for, or "".
     trace: str
     deadline_s: float | None  # On the monotonic clock.
+
+    def require_kin(self, text: str) -> None:
+        """Raises: PermissionRefused with `text`, such as for a runner, whatever runs in it."""
+        if not self.kin:
+            raise PermissionRefused(text, code=ErrorCode.ROLE)
 
 
 Answer: TypeAlias = "Message | Future[Any] | Coroutine[Any, Any, Message] | None"

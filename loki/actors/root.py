@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from loki.actors import lifeline
 from loki.actors.event_log import EventKeeper
-from loki.actors.role import Handler, Shell
+from loki.actors.role import Context, Handler, Shell
 from loki.actors.settings_relay import SettingsRelay
 from loki.actors.starter import STARTER
 from loki.actors.supervisor import Supervisor
@@ -17,11 +17,16 @@ class Root(Supervisor):
 
     def __init__(self, shell: Shell, config: bytes) -> None:
         super().__init__(shell, config)
-        self._keeper = EventKeeper(shell, lambda context: self.is_child(context.peer, context))
+        self._keeper = EventKeeper(shell, self._may_tell)
         self._relay = SettingsRelay(shell, lifeline.starter_pid)
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {**super().handlers(), **self._keeper.handlers(), **self._relay.handlers()}
+
+    def _may_tell(self, context: Context) -> bool:
+        """Of what everybody may know: its children, and whoever started it."""
+        starter = context.peer_pid == lifeline.starter_pid() != 0
+        return starter or self.is_child(context.peer, context)
 
     def started(self) -> None:
         self.shell.ready()

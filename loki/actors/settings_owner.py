@@ -1,14 +1,16 @@
 """The starter's part in the settings: it has read them, tells of them, and changes their file."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Protocol
 
 import msgspec
+import tomlkit
 
 from loki.actors.role import Context, Handler, Shell
-from loki.actors.settings_record import as_toml
+from loki.actors.settings_watch import Rereadable, SettingsWatch
 from loki.core.settings_guard import require_version
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.configuration import (
@@ -24,7 +26,7 @@ ROOT = "loki"
 RECORD_TIMEOUT_S = 2.0
 
 
-class Configuration(Protocol):
+class Configuration(Rereadable, Protocol):
     """The settings of one `loki serve`, and whoever can read them again."""
 
     @property
@@ -55,11 +57,26 @@ class SettingsOwner:
         self._shell = shell
         self._configuration = configuration
         self._is_family = is_family
+        self._watch: SettingsWatch | None = None
         self._worker: Executor | None = None  # A thread, which is there when somebody needs it.
         self._changing = asyncio.Lock()
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {DescribeSettings: self._describe, ChangeSettings: self._change}
+
+    async def begin(self) -> None:
+        """To be called when the system is up: the file is watched from now on."""
+        self._watch = SettingsWatch(self._shell, self._configuration, self._keep)
+        await self._keep()
+        await self._watch.begin()
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
+
+    async def _keep(self) -> None:
+        """This version of the settings, where somebody keeps versions."""
+        await self._version()
 
     async def _describe(self, _request: DescribeSettings, context: Context) -> SettingsDescribed:
         self._require_family(context)
@@ -76,7 +93,16 @@ class SettingsOwner:
             if edited.changed and not request.validate_only:
                 keys = ", ".join(setting.key for setting in edited.changed)
                 self._shell.log.warning("'%s' changed the settings: %s", request.principal, keys)
+                edited = await self._taken(edited)
             return msgspec.structs.replace(edited, version=await self._version())
+
+    async def _taken(self, edited: SettingsEdited) -> SettingsEdited:
+        """What holds when the file was read; what is not there any more is told as expected."""
+        if self._watch is not None:
+            await self._watch.again()
+        now = {setting.key: setting for setting in self._configuration.describe(0).settings}
+        changed = tuple(now.get(setting.key, setting) for setting in edited.changed)
+        return msgspec.structs.replace(edited, changed=changed)
 
     async def _version(self) -> int:
         """Of the settings as they are, which are kept by then; 0 where that cannot be."""
@@ -96,3 +122,8 @@ class SettingsOwner:
             raise PermissionRefused(
                 f"{context.peer} is no part of Loki that settings are told to", code=ErrorCode.ROLE
             )
+
+
+def as_toml(settings: str) -> str:
+    """As versions are kept; two that differ in nothing have one text. `settings` are JSON."""
+    return tomlkit.dumps(json.loads(settings))

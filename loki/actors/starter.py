@@ -90,6 +90,8 @@ class Starter(Role):
         if not self.up.done():
             self.up.set_result(message.details)
             self._ask()
+            if self._settings is not None:
+                self.shell.mind(self._loop.create_task(self._settings.begin()))
 
     def _failed(self, message: SystemFailed, _context: Context) -> None:
         if not self.up.done():
@@ -135,6 +137,8 @@ class Starter(Role):
 
     def close(self) -> None:
         """Watch no more."""
+        if self._settings is not None:
+            self._settings.close()
         if self._admin >= 0:
             self._loop.remove_reader(self._admin)
             os.close(self._admin)

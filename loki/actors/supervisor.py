@@ -15,6 +15,7 @@ import msgspec
 
 from loki.actors import lifeline
 from loki.actors.lifeline import kill
+from loki.actors.plan_change import PlanChange
 from loki.actors.role import Context, Handler, Shell
 from loki.actors.shell import ParentRole
 from loki.core import supervision
@@ -39,10 +40,12 @@ from loki.messages.supervision import (
     ActorRuns,
     ActorsCounted,
     ActorSpecFound,
+    ChangePlan,
     CountActors,
     DeleteActor,
     GetActorSpec,
     LimitRestarts,
+    PlanChanged,
     ResetActor,
     RestartActor,
     StartActor,
@@ -91,6 +94,7 @@ class Supervisor(ParentRole):
             ResetActor: self._asks(words.AskReset),
             DeleteActor: self._asks(words.AskDelete),
             GetActorSpec: self._asks(words.AskSpec),
+            ChangePlan: self._change_plan,
             CountActors: lambda _message, context: self._ask(words.AskCount, context),
             LimitRestarts: lambda message, context: self._ask(
                 lambda asker: words.AskLimits(asker, message.intensity, message.period_s), context
@@ -261,6 +265,21 @@ class Supervisor(ParentRole):
         if not self._may_administer(context):
             raise PermissionRefused("only Loki itself administers it", code=ErrorCode.ROLE)
         return self._wait_for(request)
+
+    def _change_plan(self, message: ChangePlan, context: Context) -> Future[PlanChanged]:
+        """Other configurations for the same children, and other limits."""
+        if not self._may_administer(context):
+            raise PermissionRefused("only Loki itself administers it", code=ErrorCode.ROLE)
+        known = self._actors
+        changed = [each for each in message.plan.actors if known.get(each.name, each) != each]
+        self._actors = {**known, **{each.name: each for each in changed}}
+        spec = _specs.decode(message.plan.spec)
+        self._wait_for(lambda asker: words.AskLimits(asker, spec.intensity, spec.period_s))
+        change = PlanChange(
+            self.shell, changed, lambda name: self._state.child(name).phase, self._wait_for
+        )
+        change.begin()
+        return change.promise
 
     def _may_administer(self, context: Context) -> bool:
         """The family and the starter; no runner is of this family."""

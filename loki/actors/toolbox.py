@@ -71,6 +71,11 @@ class Toolbox:
         self._known: frozenset[str] = frozenset()  # Revisions that Lua takes.
         self._memory = NOTHING
 
+    def configure(self, config: LibraryConfig) -> None:
+        """The next reading is by these rules; what an earlier one knew may be otherwise now."""
+        self._config = config
+        self._memory = NOTHING
+
     def read(self) -> Contents:
         """May block; for one thread at a time."""
         bytecode: dict[str, bytes] = {}

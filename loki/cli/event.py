@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         BudgetWarned,
         ChildChanged,
         LokiClient,
+        SettingsChanged,
         SystemEvent,
     )
 
@@ -27,6 +28,7 @@ class Kind(StrEnum):
     SCRIPT = "script"
     CONFIG = "config"
     BUDGET = "budget"
+    SETTINGS = "settings"
 
 
 Kinds = Annotated[
@@ -80,7 +82,13 @@ def _show(event: "SystemEvent", as_json: bool) -> None:
 
 def line_of(event: "SystemEvent") -> str:
     """One line for people."""
-    from loki.client import BudgetWarned, ChildChanged, ConfigRejected, ScriptChanged
+    from loki.client import (
+        BudgetWarned,
+        ChildChanged,
+        ConfigRejected,
+        ScriptChanged,
+        SettingsChanged,
+    )
 
     match event:
         case ChildChanged():
@@ -91,6 +99,17 @@ def line_of(event: "SystemEvent") -> str:
             return f"{event.file}: {' '.join(event.problem.split())}"
         case BudgetWarned():
             return _budget_line(event)
+        case SettingsChanged():
+            return _settings_line(event)
+
+
+def _settings_line(event: "SettingsChanged") -> str:
+    parts = (
+        (event.changed, "changed"),
+        (event.restarted, "restarted"),
+        (event.waiting, "waiting for the next start"),
+    )
+    return "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
 
 
 def _child_line(event: "ChildChanged") -> str:

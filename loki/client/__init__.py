@@ -31,6 +31,7 @@ from loki.client.system_event import (
     ChildChanged,
     ConfigRejected,
     ScriptChanged,
+    SettingsChanged,
     SystemEvent,
 )
 from loki.client.tools import Tool, Tools, ToolStream
@@ -76,6 +77,7 @@ __all__ = [
     "ServerSchema",
     "Setting",
     "Settings",
+    "SettingsChanged",
     "SettingsClient",
     "SettingsUpdate",
     "SettingsVersion",

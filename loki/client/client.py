@@ -35,8 +35,6 @@ from loki.v1 import (
 from loki.v1_value import Value, fill
 
 Arguments: TypeAlias = Mapping[str, Value]
-MOST_BYTES = 16 * 1024 * 1024
-"""Of an answer; Loki's own bounds end below it, gRPC's usual one would come before them."""
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
@@ -44,7 +42,6 @@ OPTIONS = (
     ("grpc.keepalive_time_ms", 60_000),  # Else a watch would wait for a device without power.
     ("grpc.keepalive_timeout_ms", 20_000),
     ("grpc.http2.max_pings_without_data", 0),  # No limit: a watch may be silent for days.
-    ("grpc.max_receive_message_length", MOST_BYTES),
 )
 
 

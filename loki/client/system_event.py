@@ -51,19 +51,32 @@ class BudgetWarned(Stamped):
     left_out: int  # Warnings just before this one that were not told.
 
 
-SystemEvent: TypeAlias = ChildChanged | ScriptChanged | ConfigRejected | BudgetWarned
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsChanged(Stamped):
+    """The file of the settings changed; settings are named by their dotted keys."""
+
+    changed: tuple[str, ...]  # These hold now.
+    waiting: tuple[str, ...]  # All that hold when Loki starts again.
+    restarted: tuple[str, ...]  # Children that had to be restarted to take them.
+
+
+SystemEvent: TypeAlias = (
+    ChildChanged | ScriptChanged | ConfigRejected | BudgetWarned | SettingsChanged
+)
 
 KINDS: Mapping[str, "event_pb2.EventKind"] = {
     "child": event_pb2.EVENT_KIND_CHILD_CHANGED,
     "script": event_pb2.EVENT_KIND_SCRIPT_CHANGED,
     "config": event_pb2.EVENT_KIND_CONFIG_REJECTED,
     "budget": event_pb2.EVENT_KIND_BUDGET_WARNED,
+    "settings": event_pb2.EVENT_KIND_SETTINGS_CHANGED,
 }
 KIND_OF_CLASS: Mapping[type[SystemEvent], str] = {
     ChildChanged: "child",
     ScriptChanged: "script",
     ConfigRejected: "config",
     BudgetWarned: "budget",
+    SettingsChanged: "settings",
 }
 """What a kind of event is called."""
 
@@ -87,6 +100,8 @@ def system_event_of(event: event_pb2.SystemEvent) -> SystemEvent | None:
             return ConfigRejected(**_stamp(event), file=rejected.file, problem=rejected.problem)
         case "budget_warned":
             return _budget(event)
+        case "settings_changed":
+            return _settings(event)
         case _:
             return None
 
@@ -134,6 +149,16 @@ def _budget(event: event_pb2.SystemEvent) -> BudgetWarned:
         used=warned.used,
         allowed=warned.allowed,
         left_out=warned.left_out,
+    )
+
+
+def _settings(event: event_pb2.SystemEvent) -> SettingsChanged:
+    settings = event.settings_changed
+    return SettingsChanged(
+        **_stamp(event),
+        changed=tuple(settings.changed),
+        waiting=tuple(settings.waiting),
+        restarted=tuple(settings.restarted),
     )
 
 

@@ -17,6 +17,7 @@ from loki.messages.event import (
     EventKind,
     Fact,
     ScriptChanged,
+    SettingsChanged,
 )
 
 CAPACITY = 1000
@@ -25,6 +26,7 @@ KIND_OF_FACT: dict[type[Fact], EventKind] = {
     ScriptChanged: EventKind.SCRIPT_CHANGED,
     ConfigRejected: EventKind.CONFIG_REJECTED,
     BudgetWarned: EventKind.BUDGET_WARNED,
+    SettingsChanged: EventKind.SETTINGS_CHANGED,
 }
 
 

@@ -107,9 +107,7 @@ class Pool:
     """No clock and no I/O: every method takes the time, and returns what has to be done."""
 
     def __init__(self, *, warm: int, most: int, longest_queue: int) -> None:
-        self.warm = warm
-        self.most = max(most, warm + 1)
-        self.longest_queue = longest_queue
+        self.resize(warm=warm, most=most, longest_queue=longest_queue)
         self.runners: dict[str, Runner] = {}
         self.queue: OrderedDict[str, float] = OrderedDict()  # run -> when it came
         self._returns: dict[str, int] = {}  # Run -> how often it came back to the queue.
@@ -117,6 +115,12 @@ class Pool:
         self._failed_starts = 0  # In a row.
         self._not_before_s = -math.inf  # When the next runner may start.
         self._wake_s = math.inf
+
+    def resize(self, *, warm: int, most: int, longest_queue: int) -> None:
+        """From now on: ticks start and stop runners; who waits already is not turned away."""
+        self.warm = warm
+        self.most = max(most, warm + 1)
+        self.longest_queue = longest_queue
 
     def begin(self, now_s: float) -> list[Command]:
         """Start the warm runners and the spare."""

@@ -10,7 +10,14 @@ from fnmatch import fnmatchcase
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ScriptNotFound
 from loki.messages.access import EVERY_SCRIPT, NO_QUOTA, ClientRole, Quota
 from loki.messages.envelope import Failure
-from loki.messages.event import BudgetWarned, ChildChanged, ConfigRejected, Fact, ScriptChanged
+from loki.messages.event import (
+    BudgetWarned,
+    ChildChanged,
+    ConfigRejected,
+    Fact,
+    ScriptChanged,
+    SettingsChanged,
+)
 from loki.messages.history import Execution
 from loki.messages.script import ADHOC_NAME
 
@@ -78,6 +85,8 @@ def may_hear(principal: Principal, fact: Fact) -> bool:
             return may_see(principal, script)
         case ConfigRejected():
             return principal.unbounded
+        case SettingsChanged():
+            return ClientRole.ADMIN in principal.roles
         case ChildChanged():
             return True
 

@@ -8,13 +8,36 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from loki.messages.configuration import SettingEffect
+from loki.messages.event import SettingsChanged
 
 Keys: TypeAlias = tuple[str, ...]
 """The tables and the key that lead to a value."""
 
 BARE = re.compile(r"[A-Za-z0-9_-]+")
-EFFECTS: Mapping[Keys, SettingEffect] = {}
-"""By the start of a key; whatever is not here holds after a restart."""
+ANY = "*"
+EFFECTS: Mapping[Keys, SettingEffect] = {
+    ("tools",): SettingEffect.NOW,
+    ("script_storage_path",): SettingEffect.NOW,
+    ("resource_limits",): SettingEffect.NEXT_RUN,
+    ("resource_limits", "ceiling", "max_memory_mb"): SettingEffect.RESTART,
+    ("queue",): SettingEffect.NOW,
+    ("supervision", "intensity"): SettingEffect.NOW,
+    ("supervision", "period_s"): SettingEffect.NOW,
+    ("children_config", ANY): SettingEffect.NOW,
+    ("children_config", ANY, "enabled"): SettingEffect.RESTART,
+    ("children_config", ANY, "address"): SettingEffect.RESTART,
+    ("children_config", ANY, "missed_heartbeats"): SettingEffect.RESTART,
+    ("security", "anonymous_loopback"): SettingEffect.NOW,
+    ("security", "quotas"): SettingEffect.NOW,
+    ("security", "principals"): SettingEffect.NOW,
+    ("security", "default_permissions"): SettingEffect.NEXT_RUN,
+    ("security", "adhoc_permissions"): SettingEffect.NEXT_RUN,
+}
+"""By the start of a key, the longest of which counts; ANY is any key there.
+
+What is not here holds after a restart: addresses, the set of children, what guards every
+connection, and what runners are made with.
+"""
 MISSING = object()
 
 
@@ -58,8 +81,14 @@ def found_at(table: object, at: Keys) -> object:
 
 def effect_of(at: Keys) -> SettingEffect:
     """When a change of that key holds."""
-    starts = (at[:end] for end in range(len(at), 0, -1))
-    return next((EFFECTS[start] for start in starts if start in EFFECTS), SettingEffect.RESTART)
+    matching = [pattern for pattern in EFFECTS if _leads_to(pattern, at)]
+    return EFFECTS[max(matching, key=len)] if matching else SettingEffect.RESTART
+
+
+def _leads_to(pattern: Keys, at: Keys) -> bool:
+    return len(pattern) <= len(at) and all(
+        wanted in (ANY, key) for wanted, key in zip(pattern, at, strict=False)
+    )
 
 
 def changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Change, ...]:
@@ -73,18 +102,34 @@ def changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Chang
 
 
 def merged(running: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
-    """What holds without a restart: `running`, with all that may change meanwhile as `wanted`."""
-    result = copy.deepcopy(dict(running))
-    for start in EFFECTS:
-        table = result
-        for key in start[:-1]:
-            table = table.setdefault(key, {})  # type: ignore[assignment]  # A table, by the models.
-        value = found_at(wanted, start)
-        if value is MISSING:
-            table.pop(start[-1], None)
-        else:
-            table[start[-1]] = copy.deepcopy(value)
+    """What holds without a restart: `wanted`, but for what waits for one."""
+    result = copy.deepcopy(dict(wanted))
+    for change in changes(running, wanted):
+        if change.effect is SettingEffect.RESTART:
+            _put(result, change.at, found_at(running, change.at))
     return result
+
+
+def _put(table: dict[str, object], at: Keys, value: object) -> None:
+    """MISSING takes the key away."""
+    *around, key = at
+    for name in around:
+        table = table.setdefault(name, {})  # type: ignore[assignment]  # A table, by the models.
+    if value is MISSING:
+        table.pop(key, None)
+    else:
+        table[key] = copy.deepcopy(value)
+
+
+def summary(fact: SettingsChanged) -> str:
+    """One line for people."""
+    parts = (
+        (fact.changed, "changed"),
+        (fact.restarted, "restarted"),
+        (fact.waiting, "waiting for the next start"),
+    )
+    told = "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
+    return told or "nothing waits for the next start any more"
 
 
 def _filled(table: Mapping[str, object]) -> Iterator[tuple[Keys, object]]:

@@ -11,6 +11,7 @@ from loki.messages.event import (
     EventKind,
     ScriptChange,
     ScriptChanged,
+    SettingsChanged,
 )
 from loki.v1 import event_pb2, service_pb2
 
@@ -64,6 +65,8 @@ def event_to_proto(event: Event) -> event_pb2.SystemEvent:
             told.config_rejected.CopyFrom(event_pb2.ConfigRejected(file=file, problem=problem))
         case BudgetWarned() as fact:
             told.budget_warned.CopyFrom(_budget(fact))
+        case SettingsChanged() as fact:
+            told.settings_changed.CopyFrom(_settings(fact))
     return told
 
 
@@ -95,4 +98,10 @@ def _budget(fact: BudgetWarned) -> event_pb2.BudgetWarned:
         used=fact.used,
         allowed=fact.allowed,
         left_out=fact.left_out,
+    )
+
+
+def _settings(fact: SettingsChanged) -> event_pb2.SettingsChanged:
+    return event_pb2.SettingsChanged(
+        changed=fact.changed, waiting=fact.waiting, restarted=fact.restarted
     )

@@ -52,6 +52,15 @@ class Renewal:
             self._worker = self._shell.worker("credentials")
             self._later()
 
+    async def change(self, config: AccessConfig) -> None:
+        """Who may call from now on; TLS stays as it is."""
+        self._config = config
+        self._paths = tuple(paths_of(config))
+        self._told = self._last = look(self._paths)
+        if self._worker is None:
+            self.begin()
+        self._announce(self._renew_tokens(*await self._read(read_tokens, config.principals)))
+
     def _later(self) -> None:
         self._shell.later(LOOK_S, lambda: self._shell.mind(asyncio.create_task(self._look())))
 
@@ -80,10 +89,9 @@ class Renewal:
         choice = offer.choice
         self._again = choice.again
         problems = _problems(tls.certificate, choice)
-        changed = tls.show(offer.pem)
         if not choice.taken:
             return problems
-        if changed:
+        if tls.show(offer.pem):
             self._shell.log.warning("a new TLS certificate is shown from now on")
         self._announce(problems)  # The next look finds it in use already.
         return ()

@@ -8,7 +8,7 @@ import grpc
 import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loki.actors.role import Handler, Role, Shell
+from loki.actors.role import Context, Handler, Role, Shell
 from loki.core.address import keep_ports
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import bind
@@ -16,7 +16,6 @@ from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.grpc_log import leave_out_departures
 from loki.grpc_gateway.guard import Guard
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
@@ -29,8 +28,9 @@ from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.grpc_gateway.settings import SettingsServicer
-from loki.messages.envelope import Message
+from loki.messages.envelope import Done, Message
 from loki.messages.gateway import GatewayConfig, GatewayReport
+from loki.messages.lifecycle import ChangeConfig
 from loki.v1 import backup_pb2, series_pb2, service_pb2, settings_pb2
 
 if TYPE_CHECKING:
@@ -72,11 +72,11 @@ class Gateway(Role):
             **self._runs.handlers(),
             **self._events.handlers(),
             **self._directory.handlers(),
+            ChangeConfig: self._change_config,
         }
 
     async def begin(self) -> None:
         """Raises: ConfigurationError when the address cannot be bound."""
-        leave_out_departures()
         self._access = Access(self.shell.log, self.shell.later)
         self._health.begin(self._access.known)
         self._access.on_change(self._health.wake)
@@ -93,6 +93,13 @@ class Gateway(Role):
         self._renewal.begin()
         self.shell.later(0, lambda: self._directory.begin(self._ready))  # When news are let in.
         self.shell.later(PATIENCE_S, self._ready)
+
+    async def _change_config(self, message: ChangeConfig, context: Context) -> Done:
+        """Who may call; all else waits for the next start."""
+        context.require_kin("only the root configures it")
+        settings = msgspec.msgpack.decode(message.config, type=GatewayConfig)
+        await self._renewal.change(settings.access)
+        return Done()
 
     async def _begin_http(self, grpc_address: str) -> str:
         """Its address; "" where the settings have none. Raises: ConfigurationError."""

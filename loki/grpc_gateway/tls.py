@@ -4,7 +4,7 @@ import os
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import grpc
@@ -17,11 +17,7 @@ from loki.messages.access import TlsFiles
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What is to be shown now that the files changed.
-
-    Where their certificate is not taken, it is the one before, with the authority of clients that
-    the files have: to take one away does not wait for a better certificate.
-    """
+    """What the files hold now, and whether it is to be shown."""
 
     pem: Pem
     choice: Choice
@@ -78,10 +74,7 @@ class Tls:
             offered, shown = _validity(pem), _validity(self._pem)
         except ValueError as error:
             raise ConfigurationError(f"{self._files.certificate}: {error}") from error
-        choice = choose(offered, shown, now)
-        if choice.taken:
-            return Offer(pem, choice)
-        return Offer(replace(self._pem, client_ca=pem.client_ca), choice)
+        return Offer(pem, choose(offered, shown, now))
 
     def show(self, pem: Pem) -> bool:
         """Show that from the next handshake on; whether it is another one."""

@@ -17,6 +17,7 @@ class EventKind(Enum):
     SCRIPT_CHANGED = "script_changed"
     CONFIG_REJECTED = "config_rejected"
     BUDGET_WARNED = "budget_warned"
+    SETTINGS_CHANGED = "settings_changed"
 
 
 class ScriptChange(Enum):
@@ -63,7 +64,15 @@ class BudgetWarned(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     left_out: int = 0  # Warnings that nobody was told of, just before this one.
 
 
-Fact: TypeAlias = ChildChanged | ScriptChanged | ConfigRejected | BudgetWarned
+class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Other settings hold, or will when Loki starts again; settings by their dotted keys."""
+
+    changed: tuple[str, ...]  # These hold now.
+    waiting: tuple[str, ...] = ()  # All that wait for the next start, also of earlier edits.
+    restarted: tuple[str, ...] = ()  # Children that had to be, to take them.
+
+
+Fact: TypeAlias = ChildChanged | ScriptChanged | ConfigRejected | BudgetWarned | SettingsChanged
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):

@@ -120,7 +120,6 @@ class LibraryConfig(msgspec.Struct, frozen=True, kw_only=True):
     modules: tuple[LuaModule, ...]
     watch: bool = False  # Whether changed files are read again.
     keeper: str = ""  # The child that keeps what Loki must not forget; "" where none does.
-    settings: str = ""  # All that hold, as JSON; to be kept.
     default_permissions: Permissions = {}
     default_limits: Limits = Limits()
     ceiling: Limits = Limits()

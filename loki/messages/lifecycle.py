@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from loki.messages.envelope import Message, Request
+from loki.messages.envelope import Done, Message, Request
 
 
 class Boot(Message):
@@ -41,6 +41,12 @@ class Stop(Message):
     """Parent or starter -> actor: finish within `grace_s` and end."""
 
     grace_s: float
+
+
+class ChangeConfig(Request[Done]):
+    """Root -> a part of Loki: be configured so from now on. One that fails is restarted."""
+
+    config: msgspec.Raw  # As in Boot.
 
 
 class SystemUp(Message):

@@ -8,7 +8,7 @@ Every request is answered when it is done; a refusal is a Failure whose details 
 import msgspec
 
 from loki.messages.envelope import Done, Message, Request
-from loki.messages.tree import ActorPlan
+from loki.messages.tree import ActorPlan, SupervisorConfig
 
 
 class ActorRuns(Message):
@@ -70,3 +70,13 @@ class LimitRestarts(Request[Done]):
 
     intensity: int
     period_s: float
+
+
+class PlanChanged(Message):
+    restarted: tuple[str, ...]  # Who could not take its new configuration otherwise.
+
+
+class ChangePlan(Request[PlanChanged]):
+    """Library -> root: the same actors, perhaps with other configurations, and other limits."""
+
+    plan: SupervisorConfig

@@ -27,11 +27,11 @@ def concerns(names: Iterable[str], name: str) -> bool:
     return not name or name in names or (SCRIPTS in names and name.endswith(SUFFIX))
 
 
-def vantages(paths: Iterable[Path], folder: Path) -> dict[str, frozenset[str]]:
+def vantages(paths: Iterable[Path], folder: Path | None = None) -> dict[str, frozenset[str]]:
     """The folders that decide what these paths, and the scripts that lie in `folder`, are."""
     found: dict[str, set[str]] = {}
     parents: dict[str, tuple[str | None, list[Step]]] = {}
-    for path in (*paths, folder / SCRIPTS):
+    for path in (*paths, *((folder / SCRIPTS,) if folder else ())):
         parent, name = os.path.split(os.path.abspath(path))
         if parent not in parents:
             parents[parent] = _folder(parent)

@@ -3,10 +3,11 @@ import datetime
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from loki.v1 import device_pb2 as _device_pb2
 from loki.v1 import script_pb2 as _script_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -18,6 +19,7 @@ class EventKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVENT_KIND_SCRIPT_CHANGED: _ClassVar[EventKind]
     EVENT_KIND_CONFIG_REJECTED: _ClassVar[EventKind]
     EVENT_KIND_BUDGET_WARNED: _ClassVar[EventKind]
+    EVENT_KIND_SETTINGS_CHANGED: _ClassVar[EventKind]
 
 class ScriptChange(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +32,7 @@ EVENT_KIND_CHILD_CHANGED: EventKind
 EVENT_KIND_SCRIPT_CHANGED: EventKind
 EVENT_KIND_CONFIG_REJECTED: EventKind
 EVENT_KIND_BUDGET_WARNED: EventKind
+EVENT_KIND_SETTINGS_CHANGED: EventKind
 SCRIPT_CHANGE_UNSPECIFIED: ScriptChange
 SCRIPT_CHANGE_ADDED: ScriptChange
 SCRIPT_CHANGE_CHANGED: ScriptChange
@@ -87,21 +90,33 @@ class BudgetWarned(_message.Message):
     left_out: int
     def __init__(self, execution_id: _Optional[str] = ..., script: _Optional[str] = ..., limit: _Optional[str] = ..., used: _Optional[float] = ..., allowed: _Optional[float] = ..., left_out: _Optional[int] = ...) -> None: ...
 
+class SettingsChanged(_message.Message):
+    __slots__ = ("changed", "waiting", "restarted")
+    CHANGED_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    RESTARTED_FIELD_NUMBER: _ClassVar[int]
+    changed: _containers.RepeatedScalarFieldContainer[str]
+    waiting: _containers.RepeatedScalarFieldContainer[str]
+    restarted: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, changed: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[str]] = ..., restarted: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class SystemEvent(_message.Message):
-    __slots__ = ("sequence", "time", "child_changed", "script_changed", "config_rejected", "budget_warned")
+    __slots__ = ("sequence", "time", "child_changed", "script_changed", "config_rejected", "budget_warned", "settings_changed")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     CHILD_CHANGED_FIELD_NUMBER: _ClassVar[int]
     SCRIPT_CHANGED_FIELD_NUMBER: _ClassVar[int]
     CONFIG_REJECTED_FIELD_NUMBER: _ClassVar[int]
     BUDGET_WARNED_FIELD_NUMBER: _ClassVar[int]
+    SETTINGS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     time: _timestamp_pb2.Timestamp
     child_changed: ChildChanged
     script_changed: ScriptChanged
     config_rejected: ConfigRejected
     budget_warned: BudgetWarned
-    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., child_changed: _Optional[_Union[ChildChanged, _Mapping]] = ..., script_changed: _Optional[_Union[ScriptChanged, _Mapping]] = ..., config_rejected: _Optional[_Union[ConfigRejected, _Mapping]] = ..., budget_warned: _Optional[_Union[BudgetWarned, _Mapping]] = ...) -> None: ...
+    settings_changed: SettingsChanged
+    def __init__(self, sequence: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., child_changed: _Optional[_Union[ChildChanged, _Mapping]] = ..., script_changed: _Optional[_Union[ScriptChanged, _Mapping]] = ..., config_rejected: _Optional[_Union[ConfigRejected, _Mapping]] = ..., budget_warned: _Optional[_Union[BudgetWarned, _Mapping]] = ..., settings_changed: _Optional[_Union[SettingsChanged, _Mapping]] = ...) -> None: ...
 
 class WatchStarted(_message.Message):
     __slots__ = ("sequence", "log_id", "recent", "incomplete")

@@ -46,12 +46,6 @@ script = { inline = "loki.sleep(60000)" }
 limits = { max_execution_time_ms = 60000 }
 
 [[tools]]
-name = "large"
-return_type = "string"
-script = { inline = "return ('x'):rep(5 * 1024 * 1024)" }
-limits = { max_memory_mb = 64 }
-
-[[tools]]
 name = "flood"
 return_type = "void"
 script = { inline = """for i = 1, 640 do
@@ -270,7 +264,7 @@ def test_a_thousand_streams_at_once(server: LokiServer) -> None:
                 pass
             for each in calls:
                 each.cancel()
-            assert len((await late).scripts) == 5
+            assert len((await late).scripts) == 4
 
     asyncio.run(crowd())
 
@@ -307,18 +301,6 @@ def test_a_reader_that_leaves_while_it_is_waited_for_is_no_error(server: LokiSer
             stopped_at(client)
         while any(client.list_executions("flood", state="running")):
             pass  # They are being cancelled; the test's own time-out ends it.
-
-
-def test_an_answer_that_its_client_does_not_take_is_no_error(server: LokiServer) -> None:
-    """As clients do that were told nothing else: 4 MiB are the most that they take."""
-    with grpc.insecure_channel(server.address) as channel:
-        call = channel.unary_unary("/loki.tools.v1.LargeService/Call", bytes, bytes)
-        for _ in range(4):
-            with pytest.raises(grpc.RpcError) as raised:
-                call(b"", timeout=30)
-            assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-    with server.client() as client:
-        assert len(client.tools.large()) == len(client.execute("large").value) == 5 * 1024**2
 
 
 @pytest.mark.parametrize(

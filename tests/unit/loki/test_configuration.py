@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loki.bootstrap import load
+from loki.bootstrap import load, plan
 from loki.configuration import Configuration
 from loki.errors import ErrorCode, LokiError
 from loki.messages.configuration import ChangeSettings, SettingEdit, SettingsEdited
@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def configuration(path: Path) -> Configuration:
-    return Configuration(load(path, None))
+    return Configuration(load(path, None), plan)
 
 
 def change(
@@ -122,7 +122,7 @@ def test_what_a_variable_sets_is_not_for_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOKI_GRPC_PORT", "9")
-    configuration = Configuration(load(path, None, {"LOKI_GRPC_PORT": "--port"}))
+    configuration = Configuration(load(path, None, {"LOKI_GRPC_PORT": "--port"}), plan)
     with pytest.raises(LokiError, match="grpc_port: --port sets it"):
         change(configuration, {"grpc_port": "8"})
     change(configuration, {"script_cache_size": "8"})
@@ -130,7 +130,7 @@ def test_what_a_variable_sets_is_not_for_the_file(
 
 
 def test_the_tool_file_that_an_option_names_stays(path: Path, tmp_path: Path) -> None:
-    configuration = Configuration(load(path, tmp_path / "own.toml"))
+    configuration = Configuration(load(path, tmp_path / "own.toml"), plan)
     change(configuration, {"script_cache_size": "8"})
     assert value_of(configuration, "tools") == (f'"{tmp_path / "own.toml"}"', "")
 
@@ -162,7 +162,7 @@ def test_what_else_changed_in_the_file_is_told_too(
 
 def test_without_a_file_one_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    configuration = Configuration(load(None, None))
+    configuration = Configuration(load(None, None), plan)
     assert configuration.describe(0).file == ""
     change(configuration, {"script_cache_size": "8"})
     assert (tmp_path / "loki.toml").read_text() == "script_cache_size = 8\n"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from loki.errors import ConfigurationError
@@ -14,12 +13,6 @@ def made(folder: Path, text: str) -> Setup:
     path = folder / "loki.toml"
     path.write_text(text)
     return load(path, None)
-
-
-def test_the_settings_that_are_kept_hold_no_secret(tmp_path: Path) -> None:
-    kept = made(tmp_path, 'tools = "store://user:hunter2@host/tools.toml"').library.settings
-    assert "hunter2" not in kept
-    assert msgspec.json.decode(kept)["tools"] == "store://(hidden)@host/tools.toml"
 
 
 def test_limits_are_those_of_the_library_and_of_the_dispatcher(tmp_path: Path) -> None:

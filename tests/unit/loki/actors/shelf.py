@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hel_actor import number, revision, settings_version
+from hel_actor import number, revision
 from hel_actor.migration import MIGRATIONS, migrate
 
 from loki.actors.library import Library
@@ -28,7 +28,6 @@ from loki.messages.registry import (
     RevisionRead,
     StoredScript,
 )
-from loki.messages.settings import KeepSettings, SettingsKept
 from loki.messages.value import pack
 from tests.unit.loki.conftest import FakeShell
 
@@ -62,7 +61,6 @@ class Keeper:
             DropScript: lambda r: revision.drop(self._there(), r) or Done(),
             ReadRevisions: self._page,
             ReadRevision: self._one,
-            KeepSettings: self._settings,
             KeepNumbers: lambda r: number.keep(self._there(), r) or Done(),
             ReadNumbers: lambda r: number.read_all(self._there(), r.page),
         }
@@ -79,10 +77,6 @@ class Keeper:
     def _one(self, request: ReadRevision) -> Message:
         found = revision.read_one(self._there(), request.name, request.revision)
         return RevisionRead(script=found) if isinstance(found, StoredScript) else found
-
-    def _settings(self, request: KeepSettings) -> Message:
-        kept = settings_version.keep(self._there(), request.text, request.time_ns)
-        return SettingsKept(version=kept)
 
     def names(self) -> list[str]:
         return [script.name for script in revision.read_all(self.connection, "").scripts]
@@ -167,7 +161,6 @@ class Shelf:
             state_dir=str(self.state),
             modules=(),
             keeper=self.keeper_name,
-            settings='{"grpc_port": 50070}',
         )
 
         async def live() -> LibraryReport:

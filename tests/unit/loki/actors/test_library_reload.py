@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from loki.actors.library import Library
@@ -12,7 +13,9 @@ from loki.messages.envelope import Done
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.interface import SendInterfaces
 from loki.messages.library import GetScript, PublishScripts, RegisterScript
+from loki.messages.lifecycle import ChangeConfig
 from loki.messages.registry import KeepScript
+from loki.messages.script import Limits
 from loki.messages.value import pack
 from tests.unit.loki.actors.shelf import FILE, Shelf, ask, definition, register
 
@@ -164,5 +167,30 @@ def test_a_refused_registration_leaves_nothing_behind(shelf: Shelf) -> None:
         await register(library, "mine", validate_only=True)
         assert set(library._publisher._bytecode) == before
         assert shelf.shell.sent(KeepScript) == []
+
+    shelf.open(test)
+
+
+def test_s_1_3_9_other_settings_read_the_files_again(shelf: Shelf) -> None:
+    """What was good may be above its ceiling now; what says nothing has other defaults."""
+    shelf.tools.write_text(FILE + OTHER + "limits = { max_memory_mb = 5 }")
+
+    async def test(library: Library) -> None:
+        config = msgspec.structs.replace(
+            library._settings,
+            default_limits=Limits(max_execution_time_ms=77),
+            ceiling=Limits(max_memory_mb=3),
+        )
+        await library._publishing
+        change = ChangeConfig(config=msgspec.Raw(msgspec.msgpack.encode(config)))
+        changing = asyncio.ensure_future(ask(library, change))
+        await asyncio.sleep(0)
+        library._files._burst = None
+        await library._files._reload()
+        assert await changing == Done()
+        found = await ask(library, GetScript(name="from_file"))
+        assert found.script.limits.max_execution_time_ms == 77
+        (rejected,) = [fact for fact in shelf.told() if isinstance(fact, ConfigRejected)]
+        assert "max_memory_mb" in rejected.problem
 
     shelf.open(test)

@@ -190,3 +190,20 @@ def test_the_thread_that_watches_is_heard(desk: Desk) -> None:
 
     desk.run(test)
     desk.aimed[0].touched()  # The loop is closed; nothing is to be done about it.
+
+
+def test_whoever_asks_for_a_reading_waits_until_it_was_taken(desk: Desk) -> None:
+    """Of the next one: a reading that is under way may have begun too early."""
+
+    async def test(files: Reloader[Said]) -> None:
+        await calm(desk, files)
+        desk.file.write_text("1")
+        again = asyncio.ensure_future(files.again())
+        await asyncio.sleep(0)
+        assert not again.done()
+        desk.clock.advance(0.2)
+        await desk.shell.pass_time()
+        await again
+        assert desk.took == ["1"]
+
+    desk.run(test)

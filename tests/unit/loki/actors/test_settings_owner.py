@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from loki.actors.role import Context
-from loki.actors.settings_owner import ROOT, SettingsOwner
-from loki.actors.settings_record import as_toml
+from loki.actors.settings_owner import ROOT, SettingsOwner, as_toml
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.configuration import (
     ChangeSettings,

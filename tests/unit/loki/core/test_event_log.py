@@ -13,6 +13,7 @@ from loki.messages.event import (
     Fact,
     ScriptChange,
     ScriptChanged,
+    SettingsChanged,
 )
 from loki.messages.lifecycle import ChildState
 from loki.messages.script import Origin
@@ -26,8 +27,9 @@ FACTS: dict[EventKind, Fact] = {
     EventKind.BUDGET_WARNED: BudgetWarned(
         run="x", script="a", limit="max_memory_mb", used=9, allowed=10
     ),
+    EventKind.SETTINGS_CHANGED: SettingsChanged(changed=("queue.max_length",)),
 }
-CHILD, SCRIPT, _, BUDGET = EventKind
+CHILD, SCRIPT, _, BUDGET, _ = EventKind
 SHARE = 3
 CAPACITY = SHARE * len(EventKind)
 
@@ -131,7 +133,7 @@ def test_where_a_watch_begins(after: int, log_id: str, recent: bool, expected: l
 
 
 def test_a_log_needs_room_for_each_kind() -> None:
-    with pytest.raises(ValueError, match="capacity 3"):
+    with pytest.raises(ValueError, match="capacity 4"):
         EventLog("x", len(EventKind) - 1)
 
 

@@ -49,6 +49,23 @@ def test_a_run_gets_the_idle_runner_at_once() -> None:
     assert pool.runners["runner-1"].run == "r1"
 
 
+def test_s_1_3_9_other_sizes_hold_from_the_next_tick_on() -> None:
+    pool = pool_of(2)
+    pool.resize(warm=2, most=6, longest_queue=0)
+    assert acts(pool.tick(NOW_S)) == [StartRunner("runner-3")]
+    pool.runner_up("runner-3", NOW_S)
+    pool.resize(warm=1, most=6, longest_queue=0)
+    assert acts(pool.tick(NOW_S + IDLE_TOO_LONG_S + 1)) == [StopRunner("runner-1")]
+
+
+def test_who_waits_already_is_not_turned_away_by_a_shorter_queue() -> None:
+    pool = pool_of(0)
+    pool.submitted("r1", NOW_S)
+    pool.resize(warm=1, most=4, longest_queue=0)
+    assert pool.submitted("r2", NOW_S) == [TurnAway("r2")]
+    assert Assign("r1", "runner-1", 0.0) in pool.runner_up("runner-1", NOW_S)
+
+
 def test_the_runner_that_became_idle_last_is_taken() -> None:
     pool = pool_of(2)
     assert pool.submitted("r1", NOW_S) == [Assign("r1", "runner-2", 0.0)]

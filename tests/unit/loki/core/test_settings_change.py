@@ -2,8 +2,22 @@
 
 import pytest
 
-from loki.core.settings_change import MISSING, changes, effect_of, found_at, key_text, leaves
+from loki.core.settings_change import (
+    ANY,
+    EFFECTS,
+    MISSING,
+    changes,
+    effect_of,
+    found_at,
+    key_text,
+    leaves,
+    merged,
+    summary,
+)
 from loki.messages.configuration import SettingEffect
+from loki.messages.event import SettingsChanged
+
+NOW, NEXT_RUN, RESTART = SettingEffect
 
 
 @pytest.mark.parametrize(
@@ -63,3 +77,71 @@ def test_changes_name_each_key(
 
 def test_what_nobody_knows_holds_after_a_restart() -> None:
     assert effect_of(("grpc_port",)) is SettingEffect.RESTART
+
+
+@pytest.mark.parametrize(
+    ("key", "effect"),
+    [
+        ("queue.max_length", NOW),
+        ("resource_limits.max_memory_mb", NEXT_RUN),
+        ("resource_limits.ceiling.max_execution_time_ms", NEXT_RUN),
+        ("resource_limits.ceiling.max_memory_mb", RESTART),
+        ("children_config.hel.quota_mb", NOW),
+        ("children_config.hel.enabled", RESTART),
+        ("security.principals.ann.roles", NOW),
+        ("security.tls_key", RESTART),
+        ("supervision.intensity", NOW),
+        ("supervision.heartbeat_ms", RESTART),
+        ("http.port", RESTART),
+        ("queues", RESTART),
+    ],
+)
+def test_s_1_3_9_when_a_setting_holds(key: str, effect: SettingEffect) -> None:
+    assert effect_of(tuple(key.split("."))) is effect
+
+
+@pytest.mark.parametrize("pattern", EFFECTS, ids=key_text)
+def test_what_is_in_a_table_holds_as_the_table_does(pattern: tuple[str, ...]) -> None:
+    at = tuple("hel" if part == ANY else part for part in pattern)
+    assert effect_of((*at, "inner")) is EFFECTS[pattern]
+
+
+HELD = {
+    "grpc_port": 1,
+    "queue": {"max_length": 1000},
+    "children_config": {"hel": {"quota_mb": 64, "enabled": True}},
+}
+
+
+@pytest.mark.parametrize(
+    ("tables", "holds"),
+    [
+        ({}, {}),
+        ({"queue": {"max_length": 5}}, {"queue": {"max_length": 5}}),
+        ({"grpc_port": 2}, {}),
+        ({"grpc_port": 2, "queue": {"max_length": 5}}, {"queue": {"max_length": 5}}),
+        ({"children_config": {}}, {"children_config": {"hel": {"enabled": True}}}),
+        ({"http": {"port": 1}}, {"http": {}}),
+    ],
+)
+def test_s_1_3_9_what_holds_without_a_restart(
+    tables: dict[str, object], holds: dict[str, object]
+) -> None:
+    found = merged(HELD, {**HELD, **tables})
+    assert found == {**HELD, **holds}
+    assert all(change.effect is RESTART for change in changes(found, {**HELD, **tables}))
+
+
+@pytest.mark.parametrize(
+    ("fact", "text"),
+    [
+        (SettingsChanged(changed=("a", "b.c")), "a, b.c changed"),
+        (
+            SettingsChanged(changed=("a",), waiting=("p",), restarted=("hel",)),
+            "a changed; hel restarted; p waiting for the next start",
+        ),
+        (SettingsChanged(changed=()), "nothing waits for the next start any more"),
+    ],
+)
+def test_a_change_is_told_in_a_line(fact: SettingsChanged, text: str) -> None:
+    assert summary(fact) == text

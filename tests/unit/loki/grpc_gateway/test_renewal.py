@@ -133,6 +133,28 @@ def test_s_r_2_a_new_token_takes_the_place_of_the_old_one(scene: Scene) -> None:
     assert scene.shell.events == []
 
 
+def test_s_1_3_9_other_callers_are_let_in_by_other_settings(tmp_path: Path) -> None:
+    """Their files are looked at from then on, also where there were none before."""
+    scene = Scene(tmp_path)
+    entry = PrincipalEntry(name="panel", roles=(ClientRole.VIEW,), token_file=str(scene.token))
+    renewal = Renewal(scene.shell, AccessConfig(), scene.access)
+
+    async def run() -> None:
+        renewal.begin()
+        assert not scene.lets_in(OLD)
+        await renewal.change(AccessConfig(principals=(entry,)))
+        assert scene.lets_in(OLD)
+        scene.put(NEW)
+        for _ in range(2):
+            await scene.shell.look()
+        assert (scene.lets_in(OLD), scene.lets_in(NEW)) == (False, True)
+        await renewal.change(AccessConfig())
+        assert not scene.lets_in(NEW)
+
+    asyncio.run(run())
+    assert scene.shell.events == []
+
+
 def test_a_token_that_is_taken_away_lets_nobody_in_and_is_told_of_once(scene: Scene) -> None:
     play(scene, scene.token.unlink, looks=4)
     assert not scene.lets_in(OLD)

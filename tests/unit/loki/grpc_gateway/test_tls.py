@@ -3,7 +3,6 @@
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 
 import grpc
@@ -83,21 +82,3 @@ def test_other_servers_ask_for_client_certificates_where_grpc_does(server: PairF
     ca = PairFiles.of(server.key.parent, "ca").certificate
     files = TlsFiles(certificate=str(server.certificate), key=str(server.key), client_ca=str(ca))
     assert Tls(files).context().verify_mode is ssl.CERT_REQUIRED
-
-
-def test_an_authority_of_clients_is_taken_though_the_certificate_is_not(server: PairFiles) -> None:
-    folder = server.key.parent
-    ca = PairFiles.of(folder, "ca").certificate
-    files = TlsFiles(certificate=str(server.certificate), key=str(server.key), client_ca=str(ca))
-    tls, old = Tls(files), server.certificate.read_bytes()
-    authority = read_authority(PairFiles.of(folder, "ca"))
-    make_authority(PairFiles.of(folder, "other"), "Other", now_utc())
-    ca.write_bytes(PairFiles.of(folder, "other").certificate.read_bytes())
-    server.certificate.unlink()
-    server.key.unlink()
-    make_server(server, authority, ("localhost",), 5, now_utc() - timedelta(days=9))
-    offer = tls.read(now_utc())
-    assert not offer.choice.taken
-    assert (offer.pem.certificate, offer.pem.client_ca) == (old, ca.read_bytes())
-    assert tls.show(offer.pem)
-    assert [each["subject"][-1][0][1] for each in tls.context().get_ca_certs()] == ["Other"]

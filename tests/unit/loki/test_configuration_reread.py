@@ -1,0 +1,92 @@
+"""The settings' file of one server, read again after somebody edited it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from loki.bootstrap import load, plan
+from loki.configuration import Configuration
+from loki.errors import ConfigurationError
+
+START = """
+grpc_port = 7
+state_dir = "state"
+[queue]
+max_length = 10
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "loki.toml"
+    path.write_text(START)
+    return path
+
+
+@pytest.fixture
+def configuration(file: Path) -> Configuration:
+    return Configuration(load(file, None), plan)
+
+
+def shown(configuration: Configuration, key: str) -> tuple[str, str]:
+    """What the file says, and what holds where that is something else."""
+    (found,) = (each for each in configuration.describe(0).settings if each.key == key)
+    return found.value, found.running
+
+
+def test_s_1_3_9_an_edit_holds_as_far_as_it_can(configuration: Configuration, file: Path) -> None:
+    file.write_text(START.replace("10", "20").replace("7", "8"))
+    found = configuration.reread()
+    assert (found.changed, found.waiting) == (("queue.max_length",), ("grpc_port",))
+    assert configuration.setup.dispatcher.longest_queue == 10
+    found.hold()
+    assert configuration.setup.dispatcher.longest_queue == 20
+    assert configuration.setup.gateway.port == 7
+    assert shown(configuration, "queue.max_length") == ("20", "")
+    assert shown(configuration, "grpc_port") == ("8", "7")
+    again = configuration.reread()
+    assert (again.changed, again.waiting) == ((), ("grpc_port",))
+
+
+@pytest.mark.parametrize("text", ["[queue]\nmax_length = -1", "no toml", None])
+def test_s_1_3_9_what_does_not_hold_changes_nothing(
+    configuration: Configuration, file: Path, text: str | None
+) -> None:
+    """Nor does a file that was there and is not any more."""
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"loki\.toml"):
+        configuration.reread()
+    configuration.refuse("it is broken")
+    assert configuration.describe(0).problem == "it is broken"
+    assert shown(configuration, "queue.max_length") == ("10", "")
+    file.write_text(START)
+    configuration.reread().hold()
+    assert configuration.describe(0).problem == ""
+
+
+def test_a_file_may_come_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOKI_STATE_DIR", "state")
+    configuration = Configuration(load(None, None), plan)
+    assert configuration.reread().changed == ()
+    configuration.file.write_text("[queue]\nmax_length = 3")
+    assert configuration.reread().changed == ("queue.max_length",)
+
+
+def test_the_command_line_still_names_the_tools(tmp_path: Path, file: Path) -> None:
+    tools = tmp_path / "mine.toml"
+    tools.touch()
+    configuration = Configuration(load(file, tools), plan)
+    assert configuration.reread().changed == ()
+
+
+def test_what_is_told_and_kept_of_them_hides_secrets(tmp_path: Path) -> None:
+    path = tmp_path / "loki.toml"
+    path.write_text('tools = "store://user:hunter2@host/tools.toml"\nstate_dir = "state"')
+    kept = Configuration(load(path, None), plan).record
+    assert "hunter2" not in kept
+    assert json.loads(kept)["tools"] == "store://(hidden)@host/tools.toml"
