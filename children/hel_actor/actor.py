@@ -73,7 +73,7 @@ class Hel(ChildRole):
         self._cached = Cached(shell, cache, max_value_bytes)
         self.ledger = ledger = Ledger()
         watchers = Watchers()
-        tally = Tally(ledger, watchers, settings.quota_mb)
+        tally = Tally(ledger, watchers, settings.quota_mb, shell.log)
         jail = Jail(state / "files", settings.max_file_kb * KB)
         self._files = Files(shell, jail, ledger, settings.quota_mb)
         self._beginning = Beginning(state, shell.log)

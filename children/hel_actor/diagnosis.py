@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 
+from hel_actor.recount import Counter, Miscount
 from loki.child import Finding, Need
 
 ARRAYS = ("time", "value", "quality")
@@ -45,6 +46,8 @@ class DatabaseFacts:
     strange_tables: bool = False
     undecodable: tuple[str, ...] = ()
     scripts: tuple[RegisteredScript, ...] = ()
+    usage_bytes: tuple[tuple[str, int], ...] = ()  # By namespace, as counted.
+    miscounts: tuple[Miscount, ...] = ()
     history: HistoryFacts | None = None
 
 
@@ -129,6 +132,7 @@ def of_database(facts: DatabaseFacts, *, has_series: bool) -> Iterator[Finding]:
         text = f"{len(facts.undecodable)} rows cannot be read: {_some(facts.undecodable)}"
         yield Finding(Need.PERSON, subject, text, f"store them anew, or {RESTORE}")
     yield from _scripts(facts.scripts)
+    yield from _usage(facts)
     if facts.history is not None:
         yield _history(facts.history)
 
@@ -158,6 +162,23 @@ def _scripts(scripts: Sequence[RegisteredScript]) -> Iterator[Finding]:
         if not each.has_current:
             text = f"its current revision {each.current} is missing: it is not served"
             yield Finding(Need.PERSON, f"script {each.name}", text, "register it again")
+
+
+def _usage(facts: DatabaseFacts) -> Iterator[Finding]:
+    """Of the counts that quotas go by; those of files are made anew at each start."""
+    for each in facts.miscounts:
+        subject = f"usage of {each.namespace}"
+        if each.series:
+            subject = f"series {each.namespace}/{each.series}"
+        what = "rows" if each.counter is Counter.WAITING else "writes"
+        text = f"{each.counted:,} {each.counter.value} are counted, and there are {each.found:,}"
+        too = "refused too early" if each.counted > each.found else "taken beyond the limit"
+        remedy = f"the next start counts anew; until then {what} may be {too}"
+        yield Finding(Need.ITSELF, subject, text, remedy)
+    if not facts.miscounts:
+        for namespace, size_bytes in sorted(facts.usage_bytes):
+            text = f"{_mb(size_bytes)} of values and series, counted anew and right"
+            yield Finding(Need.NOBODY, f"usage of {namespace}", text)
 
 
 def _history(facts: HistoryFacts) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from hel_actor import history, journal
+from hel_actor import history, journal, recount, usage
 from hel_actor.diagnosis import (
     ARRAYS,
     DatabaseFacts,
@@ -69,7 +69,7 @@ def _database(
             size_bytes, problems=problems, version=version, known_version=len(MIGRATIONS)
         )
         return found, ()
-    kept = history.stock(connection)
+    kept, used = history.stock(connection), usage.of_all(connection)
     facts = DatabaseFacts(
         size_bytes,
         version=version,
@@ -77,6 +77,8 @@ def _database(
         strange_tables=shape(connection) != shape(),
         undecodable=tuple(_undecodable(connection)),
         scripts=_scripts(connection),
+        usage_bytes=tuple((name, each.size_bytes) for name, each in used.items()),
+        miscounts=recount.look(connection),
         history=HistoryFacts(kept.rows, bounds.rows, kept.result_bytes, bounds.result_bytes),
     )
     return facts, tuple(_series(connection))

@@ -1,10 +1,11 @@
 """Keeps ledger and watchers right about the database: within a transaction, and after it."""
 
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from hel_actor import usage
+from hel_actor import recount, usage
 from hel_actor.ledger import Ledger, Part
 from hel_actor.quota import account_of
 from hel_actor.usage import Usage
@@ -18,8 +19,11 @@ T = TypeVar("T")
 class Tally:
     """Used by the database's thread; see `database.Witness`."""
 
-    def __init__(self, ledger: Ledger, watchers: Watchers, quota_mb: int) -> None:
+    def __init__(
+        self, ledger: Ledger, watchers: Watchers, quota_mb: int, log: logging.Logger
+    ) -> None:
         """`quota_mb` is what those have that have no limit of their own."""
+        self._log = log
         self._watchers = watchers
         self._ledger = ledger
         self._quota_mb = quota_mb
@@ -55,6 +59,7 @@ class Tally:
         return changed
 
     def opened(self, connection: sqlite3.Connection) -> None:
+        self._recount(connection)
         usage.prepare_notes(connection)
         if self._watchers.are_there:
             usage.note_changes(connection)
@@ -78,6 +83,18 @@ class Tally:
     def lost(self) -> None:
         self._coming, self._changed = None, ()
         self._load()
+
+    def _recount(self, connection: sqlite3.Connection) -> None:
+        """Where that fails, on a full disk say, reading goes on; the next start tries again."""
+        try:
+            wrong = recount.mend(connection)
+        except sqlite3.OperationalError as error:
+            self._log.error("counts of what is kept are wrong, and stay so for now: %s", error)
+            return
+        for each in wrong:
+            place = f"{each.namespace}/{each.series}".rstrip("/")
+            counted = f"{each.counted:,} {each.counter.value} of {place} were counted"
+            self._log.warning("%s, and there are %s: put right", counted, f"{each.found:,}")
 
     def _load(self) -> None:
         self._is_claimed = False

@@ -18,6 +18,7 @@ from hel_actor.diagnosis import (
     of_leftovers,
     of_series,
 )
+from hel_actor.recount import Counter, Miscount
 
 from loki.child import Finding, Need
 
@@ -163,6 +164,34 @@ def test_chunks_whose_rows_wait_are_what_a_kill_left_and_others_are_a_loss(
 def test_each_trouble_of_a_series(group: GroupFacts | None, need: Need, text: str) -> None:
     groups = {} if group is None else {("tool", "t"): group}
     assert bad(of_series([SERIES], groups)) == [(need, text)]
+
+
+def test_counts_that_quotas_go_by() -> None:
+    right = replace(SOUND, usage_bytes=(("b", 0), ("a", 2_000_000)))
+    told = [(e.need, e.subject, e.text) for e in of_database(right, has_series=True)]
+    text = "MB of values and series, counted anew and right"
+    assert told[-3:-1] == [
+        (Need.NOBODY, "usage of a", f"2.0 {text}"),
+        (Need.NOBODY, "usage of b", f"0.0 {text}"),
+    ]
+    wrong = (
+        Miscount("a", "", Counter.VALUES, 1000, 7),
+        Miscount("a", "t", Counter.WAITING, 0, 5),
+    )
+    found = [e for e in of_database(replace(right, miscounts=wrong), has_series=True) if e.remedy]
+    assert {e.need for e in found} == {Need.ITSELF}
+    assert [(e.subject, e.text, e.remedy.split("; ")[1]) for e in found] == [
+        (
+            "usage of a",
+            "1,000 bytes of values are counted, and there are 7",
+            "until then writes may be refused too early",
+        ),
+        (
+            "series a/t",
+            "0 rows that wait for their files are counted, and there are 5",
+            "until then rows may be taken beyond the limit",
+        ),
+    ]
 
 
 def test_groups_that_no_series_has() -> None:

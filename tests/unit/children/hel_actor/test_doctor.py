@@ -120,6 +120,12 @@ def move_to_other_name(state: Path) -> None:
             "revision r1 is missing",
         ),
         (
+            sql("UPDATE usage SET keyvalue_bytes = 987654321"),
+            Need.ITSELF,
+            "usage of tool",
+            "987,654,321 bytes of values are counted, and there are ",
+        ),
+        (
             lambda state: series("value/c/1")(state).unlink(),
             Need.PERSON,
             "series/tool/t",
@@ -215,6 +221,7 @@ def test_what_mends_itself_is_well_after_the_next_start(start: Start, state: Pat
     (state / "files/.unfinished/x").write_bytes(b"")
     (state / ".backup").mkdir()
     (state / ".restore.partial").mkdir()
+    sql("UPDATE usage SET series_bytes = -1")(state)
     assert {need for need, _, _ in told(state)} == {Need.ITSELF}
     bench: Any = start(**SMALL)
     bench.call(ReadSeries(name="t"), WHO)

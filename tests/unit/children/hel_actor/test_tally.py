@@ -4,13 +4,14 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hel_actor import keyvalue
+from hel_actor import keyvalue, usage
 from hel_actor.database import Database
 from hel_actor.ledger import Ledger, Part
-from hel_actor.migration import MIGRATIONS
+from hel_actor.migration import MIGRATIONS, migrate
 from hel_actor.quota import account_of
 from hel_actor.tally import Tally
 from hel_actor.watchers import Watchers
@@ -30,7 +31,7 @@ class World:
     def __init__(self, folder: Path, worker: ThreadPoolExecutor) -> None:
         self.ledger = Ledger()
         self.ledger.load(Part.FILES, {})
-        self.tally = Tally(self.ledger, Watchers(), 0)
+        self.tally = Tally(self.ledger, Watchers(), 0, LOG)
         self.database = Database(
             folder / "hel.sqlite", MIGRATIONS, worker, FakeClock(), LOG, witness=self.tally
         )
@@ -118,3 +119,38 @@ def test_files_are_counted_where_the_database_cannot_be_opened(
     with pytest.raises(IoError):
         world.put(1).result(20)
     assert world.ledger.claim(account_of(TOOL, 0), Part.FILES, 0, 1) is None
+
+
+def test_a_wrong_count_refuses_writes_until_the_next_start_only(
+    open_world: Callable[[], World], caplog: pytest.LogCaptureFixture
+) -> None:
+    world = open_world()
+    assert world.put(10).result(20) is None
+    count = "UPDATE usage SET keyvalue_bytes = 900000000"
+    world.database.submit(lambda connection: connection.execute(count).rowcount).result(20)
+    assert isinstance(world.put(20).result(20), LokiError)
+    world.database.close().result(20)
+    again = open_world()
+    assert again.put(20).result(20) is None
+    assert again.database.submit(lambda c: usage.of(c, "tool").size_bytes).result(20) == ROW + 20
+    (told,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert (
+        told == f"900,000,000 bytes of values of tool were counted, and there are {ROW + 10}: "
+        "put right"
+    )
+
+
+def test_a_wrong_count_that_cannot_be_put_right_keeps_nobody_from_reading(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        closing(sqlite3.connect(tmp_path / "a", isolation_level=None, timeout=0)) as connection,
+        closing(sqlite3.connect(tmp_path / "a", isolation_level=None)) as another,
+    ):
+        migrate(connection, MIGRATIONS)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("INSERT INTO usage VALUES ('tool', 5, 0, 0)")
+        another.execute("BEGIN IMMEDIATE")
+        Tally(Ledger(), Watchers(), 0, LOG).opened(connection)
+    (told,) = [each.getMessage() for each in caplog.records]
+    assert told.startswith("counts of what is kept are wrong, and stay so for now: ")
