@@ -38,6 +38,8 @@ MESSAGES: dict[str, str] = {
     "less_than": "must be less than {lt}",
     "finite_number": "must be finite",
     "string_too_short": "must not be empty",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
 }
 
 
