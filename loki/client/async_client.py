@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +14,7 @@ from loki.client.credential import NONE, Credentials, open_async_channel, token_
 from loki.client.error import LokiClientError, error_of
 from loki.client.event import Event, Execution, event_of, execution_of
 from loki.client.record import ExecutionRecord, record_of, state_name
-from loki.client.reflection import METHODS, Request, Response, method_of, older
+from loki.client.reflection import METHODS, Request, Response, older, one_answer
 from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.settings import (
     Settings,
@@ -231,9 +230,8 @@ class AsyncLokiClient:
     async def reflect(self, request: Request) -> Response:
         """Ask server reflection; for `tools`."""
         path = self._reflection
-        ask = partial(_first_answer, method_of(self._channel, path))
         try:
-            response: Response = await self._call(ask, request)
+            response: Response = await self._call(one_answer(self._channel, path), request)
         except LokiClientError as error:
             next_path = older(path, error.code)
             if next_path is None:
@@ -280,13 +278,3 @@ class AsyncLokiClient:
 def _system_event(response: service_pb2.WatchEventsResponse) -> SystemEvent | None:
     """None for what only says that the watch has begun, and for kinds that we do not know."""
     return system_event_of(response.event) if response.HasField("event") else None
-
-
-async def _first_answer(
-    method: Any, request: Request, timeout: float | None, metadata: Any
-) -> Response:
-    """Of a stream of questions with this one in it. Raises: grpc.RpcError."""
-    call = method(iter((request,)), timeout=timeout, metadata=metadata)
-    answer: Response = await call.read()
-    call.cancel()
-    return answer

@@ -11,8 +11,8 @@ from loki.client.reflection import (
     METHODS,
     Request,
     Response,
+    conversation,
     listing,
-    method_of,
     older,
     question,
     services_of,
@@ -45,7 +45,7 @@ class Conversation:
     def __init__(self, channel: grpc.Channel, path: str, timeout_s: float | None) -> None:
         self._questions: SimpleQueue[Request | None] = SimpleQueue()
         questions = iter(self._questions.get, None)
-        self._call: Any = method_of(channel, path)(questions, timeout=timeout_s)
+        self._call: Any = conversation(channel, path)(questions, timeout=timeout_s)
 
     def ask(self, questions: Iterable[Request]) -> Iterator[Response]:
         """All at once; answers come in the same order. Raises: grpc.RpcError; ValueError."""

@@ -17,13 +17,18 @@ Request: TypeAlias = reflection_pb2.ServerReflectionRequest
 Response: TypeAlias = reflection_pb2.ServerReflectionResponse
 
 
-def method_of(channel: Any, path: str) -> Any:
-    """Of a channel of either kind: a stream of questions, a stream of answers."""
-    return channel.stream_stream(
-        path,
-        request_serializer=Request.SerializeToString,
-        response_deserializer=Response.FromString,
-    )
+def one_answer(channel: Any, path: str) -> Any:
+    """The method for one question, of a channel of either kind.
+
+    On the wire a stream of one message is a message. Streams of grpc.aio that are refused end with
+    INTERNAL at times, whatever the server says.
+    """
+    return channel.unary_unary(path, Request.SerializeToString, Response.FromString)
+
+
+def conversation(channel: grpc.Channel, path: str) -> Any:
+    """The method for a stream of questions."""
+    return channel.stream_stream(path, Request.SerializeToString, Response.FromString)
 
 
 def older(path: str, code: grpc.StatusCode) -> str | None:

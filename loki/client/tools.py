@@ -2,14 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 import grpc
 
 from loki.client.error import LokiClientError
 from loki.client.event import Event
-from loki.client.reflection import METHODS, Request, Response, found, method_of, older, question
+from loki.client.reflection import METHODS, Request, Response, found, older, one_answer, question
 from loki.client.server_stream import ServerStream
 from loki.client.tool import Arguments, StaleSchemaError, ToolSchema, service_of
 from loki.client.tool_call import (
@@ -56,9 +55,8 @@ class ChannelLink:
     def reflect(self, request: Request) -> Response:
         """Ask server reflection. Raises: LokiClientError."""
         path = self._path
-        ask = partial(first_answer, method_of(self._channel, path))
         try:
-            response: Response = self._call(ask, request, None)
+            response: Response = self._call(one_answer(self._channel, path), request, None)
         except LokiClientError as error:
             next_path = older(path, error.code)
             if next_path is None:
@@ -66,12 +64,6 @@ class ChannelLink:
             self._path = next_path
             return self.reflect(request)
         return response
-
-
-def first_answer(method: Any, request: Request, timeout: float | None) -> Response:
-    """Of a stream of questions with this one in it. Raises: grpc.RpcError."""
-    answer: Response = next(method(iter((request,)), timeout=timeout))
-    return answer
 
 
 T = TypeVar("T")

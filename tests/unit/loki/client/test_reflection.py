@@ -88,6 +88,7 @@ def test_a_server_without_reflection_says_so(address: str) -> None:
     with LokiClient(address) as client, pytest.raises(LokiClientError) as raised:
         client.tools["hello"]
     assert raised.value.code is CODE.UNIMPLEMENTED
-    with pytest.raises(LokiClientError) as raised:
-        asyncio.run(described())
-    assert raised.value.code is CODE.UNIMPLEMENTED
+    for _ in range(50):  # A stream of grpc.aio would say INTERNAL one time in ten.
+        with pytest.raises(LokiClientError) as raised:
+            asyncio.run(described())
+        assert raised.value.code is CODE.UNIMPLEMENTED
