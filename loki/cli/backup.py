@@ -11,6 +11,7 @@ import typer
 
 from loki.cli.connection import connect, fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
+from loki.cli.progress import Line
 from loki.cli.view import Json, note, say, say_json
 
 if TYPE_CHECKING:
@@ -96,27 +97,15 @@ def _receive(stream: "BackupStream", contents: "BackupContents", target: IO[byte
     return size_bytes
 
 
-class Progress:
-    """One line on a terminal's stderr that tells how far a transfer is; silent elsewhere."""
+class Progress(Line):
+    """Tells how far a transfer is."""
 
     def __init__(self, size_bytes: int, write: Callable[[str], None] | None = None) -> None:
+        super().__init__(write)
         self._size_bytes = size_bytes
-        self._write = write or (_to_stderr if sys.stderr.isatty() else None)
-        self._shown = ""
 
     def show(self, done_bytes: int) -> None:
-        text = f"{done_bytes / MB:.1f} of {self._size_bytes / MB:.1f} MB"
-        if self._write is not None and text != self._shown:
-            self._shown = text
-            self._write(f"\r{text}")
-
-    def clear(self) -> None:
-        if self._write is not None and self._shown:
-            self._write(f"\r{' ' * len(self._shown)}\r")
-
-
-def _to_stderr(text: str) -> None:
-    typer.echo(text, nl=False, err=True)
+        self.say(f"{done_bytes / MB:.1f} of {self._size_bytes / MB:.1f} MB")
 
 
 @contextmanager

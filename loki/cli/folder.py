@@ -20,9 +20,12 @@ def write_folder(folder: Path, files: Iterable[tuple[str, bytes]]) -> None:
     made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
         made.chmod(0o777 & ~_umask())
+        there = {made}
         for name, content in files:
             path = made / name
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.parent not in there:  # Asked of the disk, it would take as long as the file.
+                path.parent.mkdir(parents=True, exist_ok=True)
+                there.add(path.parent)
             path.write_bytes(content)
         _put(made, target)
     finally:

@@ -1,8 +1,10 @@
 """The command that writes what clients in other languages are generated from."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +13,14 @@ import typer
 from loki.cli.connection import connect, fail
 from loki.cli.folder import write_folder
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server, completion_of, metavar_of, one_of
-from loki.cli.view import note, say, say_json
+from loki.cli.progress import Count
+from loki.cli.view import say, say_json
 
 if TYPE_CHECKING:
     from loki.client import ServerSchema
 
 MANIFEST = "loki-schema.json"
 IMAGE = "image.binpb"
-MANY = 1000
 BUF = b"""version: v2
 lint:
   use:
@@ -61,28 +63,47 @@ def schema(
     json-schema/ a JSON Schema of each script's request and response over HTTP.
     """
     _check(out)
-    with connect(server, timeout_s=None, as_json=as_json) as client:
-        found = client.get_schema(pattern)
+    with counted() as count, connect(server, timeout_s=None, as_json=as_json) as client:
+        found = client.get_schema(pattern, report=partial(count.show, "services read"))
     if not found.scripts and pattern != "*":
         fail(f"no script with a typed method matches {pattern}")
-    if len(found.scripts) > MANY:
-        note(f"{len(found.scripts)} scripts: this takes some seconds ...")
+    written: list[str] = []
     try:
-        files = dict(files_of(found, form))
-        write_folder(out, files.items())
+        with counted() as count:
+            write_folder(out, noted(files_of(found, form), written, count))
     except OSError as error:
         fail(f"{out}: {error.strerror}; nothing was written")
     if as_json:
-        say_json({"folder": str(out), "scripts": revisions(found), "files": sorted(files)})
+        say_json({"folder": str(out), "scripts": revisions(found), "files": sorted(written)})
     else:
-        say(f"{out}: {len(found.scripts)} scripts in {len(files)} files")
+        say(f"{out}: {len(found.scripts)} scripts in {len(written)} files")
+
+
+@contextmanager
+def counted() -> Iterator[Count]:
+    """A count that is gone after the block."""
+    count = Count()
+    try:
+        yield count
+    finally:
+        count.clear()
+
+
+def noted(
+    files: Iterable[tuple[str, bytes]], written: list[str], count: Count
+) -> Iterator[tuple[str, bytes]]:
+    """`files`, each told when it is made; `written` gets their names."""
+    for name, content in files:
+        written.append(name)
+        count.show("files written", len(written))
+        yield name, content
 
 
 def files_of(found: "ServerSchema", form: Format) -> Iterator[tuple[str, bytes]]:
     """Paths and contents; the same for the same scripts."""
     if form in (Format.ALL, Format.PROTO):
         yield "proto/buf.yaml", BUF
-        for name, text in found.proto_texts().items():
+        for name, text in found.each_proto_text():
             yield f"proto/{name}", text.encode()
     if form in (Format.ALL, Format.IMAGE):
         yield IMAGE, found.image()

@@ -10,6 +10,7 @@ import grpc
 
 from loki.client.backup import BackupStream, RestoreStream
 from loki.client.credential import NONE, Credentials, open_channel
+from loki.client.descriptor_files import Report
 from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
@@ -107,12 +108,13 @@ class LokiClient:
                 return
             request.page_token = page.next_page_token
 
-    def get_schema(self, pattern: str = "*") -> ServerSchema:
+    def get_schema(self, pattern: str = "*", *, report: Report | None = None) -> ServerSchema:
         """The API and the typed methods of all scripts whose names match a glob, as descriptors.
 
-        Raises: also ValueError, for a server whose answers define nothing valid.
+        `report` is told how many of how many files have come. Raises: also ValueError, for a
+        server whose answers define nothing valid.
         """
-        return read_schema(self._channel, self.list_scripts(pattern), self._timeout_s)
+        return read_schema(self._channel, self.list_scripts(pattern), self._timeout_s, report)
 
     def get_script(self, name: str, revision: str = "") -> script_pb2.Script:
         """One script with its source, as it is; with `revision`, as it was."""

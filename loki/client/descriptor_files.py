@@ -21,18 +21,23 @@ from loki.client.reflection import (
 Choice = Callable[[list[str]], Iterable[str]]
 """Gets the full names of all services, returns those whose files are wanted."""
 
+Report = Callable[[int, int], None]
+"""Is told how many are done, and of how many."""
+
 
 def read_files(
-    channel: grpc.Channel, choose: Choice, timeout_s: float | None
+    channel: grpc.Channel, choose: Choice, timeout_s: float | None, report: Report | None = None
 ) -> dict[str, FileDescriptorProto]:
     """By name: the files of the chosen services, and all that they import; as of one moment.
+
+    `report` is told of each service whose file has come.
 
     Raises: grpc.RpcError; ValueError for answers that are none.
     """
     path = METHODS[0]
     while True:
         try:
-            return _read(Conversation(channel, path, timeout_s), choose)
+            return _read(Conversation(channel, path, timeout_s), choose, report)
         except grpc.RpcError as error:
             if (next_path := older(path, error.code())) is None:
                 raise
@@ -63,10 +68,13 @@ class Conversation:
         self._call.cancel()
 
 
-def _read(talk: Conversation, choose: Choice) -> dict[str, FileDescriptorProto]:
+def _read(
+    talk: Conversation, choose: Choice, report: Report | None
+) -> dict[str, FileDescriptorProto]:
     try:
         (answer,) = talk.ask([listing()])
-        files = _files(talk.ask(map(question, choose(services_of(answer)))))
+        wanted = tuple(choose(services_of(answer)))
+        files = _files(_reported(talk.ask(map(question, wanted)), len(wanted), report))
         while missing := _missing(files):  # A server may send a file without its imports.
             more = _files(talk.ask(Request(file_by_filename=name) for name in missing))
             if not more.keys() & missing:
@@ -75,6 +83,13 @@ def _read(talk: Conversation, choose: Choice) -> dict[str, FileDescriptorProto]:
         return files
     finally:
         talk.close()
+
+
+def _reported(answers: Iterable[Response], total: int, report: Report | None) -> Iterator[Response]:
+    for done, answer in enumerate(answers, 1):
+        if report is not None:
+            report(done, total)
+        yield answer
 
 
 def _files(answers: Iterable[Response]) -> dict[str, FileDescriptorProto]:

@@ -76,37 +76,35 @@ class Writer:
             yield ""
             yield from self._service(service, (FILE_SERVICE, place))
 
-    def _commented(self, path: Path, lines: Sequence[str]) -> Iterator[str]:
+    def _commented(self, path: Path, lines: list[str]) -> list[str]:
         """`lines` between their comments, as protoc finds them."""
         location = self._comments.get(path)
         if location is None:
-            yield from lines
-            return
+            return lines
+        before = []
         for text in location.leading_detached_comments:
-            yield ""  # Else it would be that of what is before it.
-            yield from comment_lines(text)
-        if location.leading_detached_comments:
-            yield ""
-        yield from comment_lines(location.leading_comments)
+            before += ["", *comment_lines(text)]  # Else it would be that of what is before it.
+        if before:
+            before.append("")
+        before += comment_lines(location.leading_comments)
+        if not location.trailing_comments:
+            return before + lines
         head, *rest = lines
-        if location.trailing_comments and head.endswith("{}"):
+        if head.endswith("{}"):
             head, rest = head.removesuffix("}"), ["}"]
-        yield head
-        if location.trailing_comments:  # In a block it stands behind the opening brace.
-            indent = INDENT if rest else ""
-            yield from (indent + line for line in comment_lines(location.trailing_comments))
-            yield ""  # Else it would be that of what comes next.
-        yield from rest
+        indent = INDENT if rest else ""  # In a block it stands behind the opening brace.
+        behind = [indent + line for line in comment_lines(location.trailing_comments)]
+        return [*before, head, *behind, "", *rest]  # Else it would be that of what comes next.
 
-    def _enum(self, enum: EnumDescriptorProto, path: Path) -> Iterator[str]:
+    def _enum(self, enum: EnumDescriptorProto, path: Path) -> list[str]:
         body = [f"option {option};" for option in options_of(enum.options)]
         body += reserved_lines(enum, LAST_VALUE, exclusive=0)
         for place, value in enumerate(enum.value):
             line = f"{value.name} = {value.number}{bracketed(options_of(value.options))};"
             body += self._commented((*path, VALUE, place), [line])
-        yield from self._commented(path, block(f"enum {enum.name}", body))
+        return self._commented(path, block(f"enum {enum.name}", body))
 
-    def _message(self, message: DescriptorProto, path: Path, outside: str) -> Iterator[str]:
+    def _message(self, message: DescriptorProto, path: Path, outside: str) -> list[str]:
         if message.extension or message.extension_range:
             raise ValueError(f"{self._file.name}: extensions in {message.name} are not known")
         within = f"{outside}.{message.name}" if outside else message.name
@@ -118,7 +116,7 @@ class Writer:
             if not nested.options.map_entry:
                 body += self._message(nested, (*path, NESTED, place), within)
         body += self._fields(message, path, within)
-        yield from self._commented(path, block(f"message {message.name}", body))
+        return self._commented(path, block(f"message {message.name}", body))
 
     def _fields(self, message: DescriptorProto, path: Path, within: str) -> Iterator[str]:
         """In their order; those of a oneof where the first of them stands."""
@@ -146,7 +144,7 @@ class Writer:
             options.append(f"json_name = {quoted(field.json_name)}")
         type_ = self._declared(message, field, within)
         line = f"{type_} {field.name} = {field.number}{bracketed(options)};"
-        return list(self._commented((*path, FIELD, place), [line]))
+        return self._commented((*path, FIELD, place), [line])
 
     def _declared(self, message: DescriptorProto, field: FieldDescriptorProto, within: str) -> str:
         """Its label and type."""
@@ -166,14 +164,14 @@ class Writer:
             return self._scope.shown(field.type_name.removeprefix("."), within)
         return FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
 
-    def _service(self, service: ServiceDescriptorProto, path: Path) -> Iterator[str]:
+    def _service(self, service: ServiceDescriptorProto, path: Path) -> list[str]:
         body = [f"option {option};" for option in options_of(service.options)]
         package = self._file.package
         within = f"{package}.{service.name}" if package else service.name
         for place, method in enumerate(service.method):
             lines = self._method(method, within)
             body += self._commented((*path, METHOD, place), lines)
-        yield from self._commented(path, block(f"service {service.name}", body))
+        return self._commented(path, block(f"service {service.name}", body))
 
     def _method(self, method: MethodDescriptorProto, within: str) -> list[str]:
         asked, given = (
@@ -185,7 +183,7 @@ class Writer:
         )
         line = f"rpc {method.name}({asked}) returns ({given})"
         options = [f"option {option};" for option in options_of(method.options)]
-        return list(block(line, options)) if options else [f"{line};"]
+        return block(line, options) if options else [f"{line};"]
 
 
 def says_optional(field: FieldDescriptorProto) -> bool:
@@ -268,11 +266,11 @@ def spaced(lines: Iterable[str]) -> Iterator[str]:
         yield line
 
 
-def comment_lines(text: str) -> Iterator[str]:
+def comment_lines(text: str) -> list[str]:
     """A line of text ends where protoc ends it; nothing else may end a comment, or seem to."""
-    if text:
-        for line in text.removesuffix("\n").split("\n"):
-            yield f"//{CONTROLS.sub(chr(0xFFFD), line)}"
+    if not text:
+        return []
+    return [f"//{line}" for line in CONTROLS.sub("\ufffd", text.removesuffix("\n")).split("\n")]
 
 
 def default_json_name(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto, FileDescriptorSet
 
-from loki.client.descriptor_files import read_files
+from loki.client.descriptor_files import Report, read_files
 from loki.client.error import error_of
 from loki.client.file_pool import in_order, pool_of
 from loki.client.json_schema import request_schema, response_schema
@@ -42,13 +42,16 @@ class ServerSchema:
 
     def proto_texts(self) -> dict[str, str]:
         """The .proto files by name, without those that every compiler has."""
+        return dict(self.each_proto_text())
+
+    def each_proto_text(self) -> Iterator[tuple[str, str]]:
+        """The same one by one, as they are made."""
         known = {file.name: file for file in self.files}
         names = {file.name: names_of(file) for file in self.files}
-        return {
-            file.name: proto_text(file, map(names.__getitem__, imports_of(file, known)))
-            for file in self.files
-            if not file.name.startswith(WELL_KNOWN)
-        }
+        for file in self.files:
+            if not file.name.startswith(WELL_KNOWN):
+                imported = map(names.__getitem__, imports_of(file, known))
+                yield file.name, proto_text(file, imported)
 
     def image(self) -> bytes:
         """One file for buf: `buf build`, `buf breaking`, `buf curl --schema`. Also for protoc."""
@@ -70,12 +73,15 @@ class ServerSchema:
 
 
 def read_schema(
-    channel: grpc.Channel, scripts: Iterable[script_pb2.ScriptCapability], timeout_s: float | None
+    channel: grpc.Channel,
+    scripts: Iterable[script_pb2.ScriptCapability],
+    timeout_s: float | None,
+    report: Report | None = None,
 ) -> ServerSchema:
     """Of the API and those scripts. Raises: LokiClientError; ValueError, as `schema_of`."""
     known = tuple(scripts)
     try:
-        files = read_files(channel, partial(wanted_services, known), timeout_s)
+        files = read_files(channel, partial(wanted_services, known), timeout_s, report)
     except grpc.RpcError as error:
         raise error_of(error) from None
     return schema_of(files, known)

@@ -323,6 +323,8 @@ def comment(text: str) -> str:
 
 
 def printable(line: str) -> str:
+    if line.isprintable():  # As most are; each character by itself would take most of the time.
+        return line
     return "".join("\ufffd" if obeyed(character) else character for character in line)
 
 

@@ -170,9 +170,11 @@ class FakeClient:
                 method=self.methods.get(made.name, ""),
             )
 
-    def get_schema(self, pattern: str) -> ServerSchema:
+    def get_schema(self, pattern: str, *, report: Callable[[int, int], None]) -> ServerSchema:
         self._fail_if_told()
         self.calls.append(("schema", pattern))
+        for done in range(len(self.schema.scripts)):
+            report(done + 1, len(self.schema.scripts))
         return self.schema
 
     def execute(

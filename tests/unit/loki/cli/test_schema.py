@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from loki.cli.progress import Count
 from tests.unit.loki.cli.conftest import FakeClient
 from tests.unit.loki.client.test_schema import AVERAGE, EVERY, schema
 
@@ -47,6 +48,17 @@ def test_everything(here: Path, loki: Any, words: tuple[str, ...]) -> None:
     assert names(here / "schema") == ALL
     json.loads((here / "schema/json-schema/every.request.json").read_text())
     FileDescriptorSet.FromString((here / "schema/image.binpb").read_bytes())
+
+
+def test_who_waits_at_a_terminal_sees_how_far_it_is(
+    here: Path, loki: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+    monkeypatch.setattr("loki.cli.schema.Count", lambda: Count(written.append))
+    monkeypatch.setattr(Count, "EVERY", 5)
+    assert loki("schema").exit_code == 0
+    shown = [text.strip() for text in written]
+    assert shown == ["services read: 2 of 2", "", "files written: 5", "files written: 10", ""]
 
 
 @pytest.mark.parametrize(

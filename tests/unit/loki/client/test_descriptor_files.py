@@ -114,6 +114,13 @@ def test_all_that_the_chosen_import(
     assert server.streams.count("begun") == 1
 
 
+def test_each_file_that_comes_is_told(serve: Callable[..., grpc.Channel]) -> None:
+    told: list[tuple[int, int]] = []
+    channel = serve(Server(), "v1")
+    read_files(channel, lambda names: names, TIMEOUT_S, lambda *done: told.append(done))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_nothing_is_asked_for_nothing(serve: Callable[..., grpc.Channel]) -> None:
     server = Server()
     assert read_files(serve(server, "v1"), lambda _: (), TIMEOUT_S) == {}
