@@ -1,5 +1,6 @@
 """What follows from what was observed of Hel's data: findings, from facts alone."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -97,11 +98,21 @@ class JailFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What a restore replaced, and kept: a folder."""
+
+    name: str
+    path: str
+    size_bytes: int
+    age_days: int | None  # None where its name does not tell.
+
+
+@dataclass(frozen=True, slots=True)
 class Leftovers:
     """What lies beside the data: bytes by name, and whether a restore was decided on."""
 
     damaged: Mapping[str, int] = field(default_factory=dict)
-    before_restore: Mapping[str, int] = field(default_factory=dict)
+    before_restore: tuple[Aside, ...] = ()
     restore_decided: bool = False
     restore_undecided: bool = False
     backup: bool = False
@@ -323,9 +334,11 @@ def of_leftovers(facts: Leftovers) -> Iterator[Finding]:
     for name, size_bytes in sorted(facts.damaged.items()):
         text = f"a damaged database that was kept aside, {_mb(size_bytes)}"
         yield Finding(Need.PERSON, name, text, "look what can be saved, then remove it")
-    for name, size_bytes in sorted(facts.before_restore.items()):
-        text = f"the data before a restore, {_mb(size_bytes)}"
-        yield Finding(Need.PERSON, name, text, "remove it when nobody needs it")
+    for aside in facts.before_restore:
+        age = "" if aside.age_days is None else f", {_days(aside.age_days)}"
+        text = f"the data before a restore, {_mb(aside.size_bytes)}{age}"
+        remedy = f"when nobody needs it: rm -r {shlex.quote(aside.path)}"
+        yield Finding(Need.HINT, aside.name, text, remedy)
     if facts.restore_decided:
         text = "a restore was interrupted after it was decided on"
         yield Finding(Need.ITSELF, ".restore", text, "the next start brings it to its end")
@@ -342,6 +355,10 @@ def of_leftovers(facts: Leftovers) -> Iterator[Finding]:
 def _some(texts: Sequence[str]) -> str:
     more = len(texts) - MOST_NAMED
     return ", ".join(texts[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _days(days: int) -> str:
+    return "of today" if days == 0 else f"{days} day{'s' * (days > 1)} old"
 
 
 def _mb(size_bytes: int) -> str:

@@ -36,11 +36,11 @@ def examine(config: bytes, deep: bool, tell: Tell) -> tuple[Finding, ...]:
     settings = msgspec.msgpack.decode(config, type=Place)
     found = _look(settings, deep)
     for _ in range(MORE_LOOKS):
-        if all(each.need is Need.NOBODY for each in found):
+        if all(each.need.is_well for each in found):
             break
         time.sleep(PAUSE_S)
         again = set(_look(settings, deep))
-        found = tuple(each for each in found if each.need is Need.NOBODY or each in again)
+        found = tuple(each for each in found if each.need.is_well or each in again)
     return (*found, *_contents(settings, tell)) if deep else found
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from hel_actor import history, journal, recount, usage
 from hel_actor.diagnosis import (
     ARRAYS,
+    Aside,
     DatabaseFacts,
     GroupFacts,
     HistoryFacts,
@@ -28,7 +30,7 @@ from hel_actor.series import MAX_NS, MIN_NS, Span
 from hel_actor.snapshot import STAGING
 from hel_actor.soundness import shape, untrusted
 from hel_actor.storage import PARTIAL
-from hel_actor.swap import ASIDE, DECIDED, UNDECIDED
+from hel_actor.swap import ASIDE, DECIDED, UNDECIDED, time_of
 
 EVERYTHING = Span(MIN_NS, MAX_NS)
 MOST_ODD = 100
@@ -224,14 +226,21 @@ def leftovers(state: Path) -> Leftovers:
             for name, path in names.items()
             if name.startswith("hel.sqlite.damaged-") and not name.endswith(("-wal", "-shm"))
         },
-        before_restore={
-            name: _size_bytes(path) for name, path in names.items() if name.startswith(ASIDE)
-        },
+        before_restore=tuple(
+            Aside(name, str(path), _size_bytes(path), _age_days(name))
+            for name, path in sorted(names.items())
+            if name.startswith(ASIDE)
+        ),
         restore_decided=DECIDED in names,
         restore_undecided=UNDECIDED in names,
         backup=STAGING in names,
         copy="hel.sqlite.copy" in names,
     )
+
+
+def _age_days(aside: str) -> int | None:
+    time = time_of(aside)
+    return None if time is None else max(0, (datetime.now(UTC) - time).days)
 
 
 def _size_bytes(folder: Path) -> int:

@@ -103,8 +103,7 @@ class Receiver:
     def decide(self, id_: str) -> None:
         """Raises: OSError."""
         now = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
-        aside = f"{swap.ASIDE}{now:%Y%m%dT%H%M%S.%fZ}"
-        swap.decide(self._state, swap.Plan(id_, aside))
+        swap.decide(self._state, swap.Plan(id_, swap.aside_of(now)))
 
     def clear(self) -> None:
         """Raises: OSError."""

@@ -12,6 +12,7 @@ together. The log of SQLite goes aside before its database: with another one it 
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -27,6 +28,7 @@ NEW, OLD, PLAN = "new", "old", "plan.json"
 PARTS = (DATABASE, FILES, SERIES)
 SIDECARS = {DATABASE: (f"{DATABASE}-wal", f"{DATABASE}-shm")}
 ASIDE = "before-restore-"
+TIME = "%Y%m%dT%H%M%S.%fZ"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -48,6 +50,19 @@ class Remove:
 
 
 Step: TypeAlias = Rename | Remove
+
+
+def aside_of(time: datetime) -> str:
+    """Where the old state is kept of a restore at that time, UTC: a name."""
+    return f"{ASIDE}{time:{TIME}}"
+
+
+def time_of(aside: str) -> datetime | None:
+    """When a restore was that kept this, UTC; None where somebody else chose the name."""
+    try:
+        return datetime.strptime(aside, f"{ASIDE}{TIME}").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def next_step(there: Collection[str], aside: str) -> Step | None:

@@ -26,8 +26,9 @@ def doctor(
 ) -> None:
     """Say how the data of this device fare, whether a Loki runs or not; nothing is changed.
 
-    Each line begins with "ok", "mends" (Loki puts it right by itself) or "look" (a person has to).
-    The exit code is 0 where all is well, 1 where anything is not, 2 where it cannot be looked at.
+    Each line begins with "ok", "hint" (nothing is wrong, but you may want to do something), "mends"
+    (Loki puts it right by itself) or "look" (a person has to). The exit code is 0 where all is
+    well, 1 where anything mends or wants a look, 2 where it cannot be looked at.
     """
     from loki import bootstrap
     from loki.core.state_folder import worst

@@ -48,4 +48,4 @@ def findings(facts: FolderFacts) -> Iterator[Finding]:
 
 def worst(found: Iterable[Finding]) -> int:
     """The exit code: 0 where all is well, 1 where anything is not."""
-    return int(any(each.need is not Need.NOBODY for each in found))
+    return int(any(not each.need.is_well for each in found))

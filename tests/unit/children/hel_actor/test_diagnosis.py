@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hel_actor.diagnosis import (
     ARRAYS,
+    Aside,
     DatabaseFacts,
     GroupFacts,
     HistoryFacts,
@@ -218,7 +219,7 @@ def test_what_lies_beside_the_data() -> None:
     assert list(of_leftovers(Leftovers())) == []
     facts = Leftovers(
         damaged={"hel.sqlite.damaged-1": 1},
-        before_restore={"before-restore-1": 2},
+        before_restore=(Aside("before-restore-1", "/s/before-restore-1", 2, None),),
         restore_decided=True,
         restore_undecided=True,
         backup=True,
@@ -226,9 +227,20 @@ def test_what_lies_beside_the_data() -> None:
     )
     assert [(each.need, each.subject) for each in of_leftovers(facts)] == [
         (Need.PERSON, "hel.sqlite.damaged-1"),
-        (Need.PERSON, "before-restore-1"),
+        (Need.HINT, "before-restore-1"),
         (Need.ITSELF, ".restore"),
         (Need.ITSELF, ".restore.partial"),
         (Need.ITSELF, ".backup"),
         (Need.ITSELF, "hel.sqlite.copy"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("age_days", "text"), [(None, ""), (0, ", of today"), (1, ", 1 day old"), (40, ", 40 days old")]
+)
+def test_what_a_restore_kept_is_a_hint_how_to_remove_it(age_days: int | None, text: str) -> None:
+    aside = Aside("before-restore-1", "/my state/before-restore-1", 2_500_000, age_days)
+    (found,) = of_leftovers(Leftovers(before_restore=(aside,)))
+    assert found.text == f"the data before a restore, 2.5 MB{text}"
+    assert found.remedy == "when nobody needs it: rm -r '/my state/before-restore-1'"
+    assert found.need.is_well

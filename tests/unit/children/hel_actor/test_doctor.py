@@ -199,6 +199,12 @@ def move_to_other_name(state: Path) -> None:
             "hel.sqlite.damaged-1",
             "kept aside",
         ),
+        (
+            lambda state: (state / "before-restore-20010909T014640.000000Z").mkdir(),
+            Need.HINT,
+            "before-restore-20010909T014640.000000Z",
+            "the data before a restore, 0.0 MB, [0-9]{4,} days old",
+        ),
         (lambda state: (state / ".restore").mkdir(), Need.ITSELF, ".restore", "interrupted"),
         (lambda state: (state / ".backup").mkdir(), Need.ITSELF, ".backup", "a backup"),
     ],

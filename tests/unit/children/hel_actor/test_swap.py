@@ -1,6 +1,7 @@
 """A restored state takes the place of the old one wholly, whenever it is interrupted."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from hel_actor.swap import (
     Remove,
     Rename,
     Step,
+    aside_of,
     next_step,
     places,
+    time_of,
 )
 
 from loki.errors import IoError
@@ -187,3 +190,10 @@ def test_a_disk_that_refuses_is_named(state: Path) -> None:
 
 def test_all_that_decides_is_looked_at() -> None:
     assert set(places()) == {UNDECIDED, *JUST_DECIDED, *OLD_PARTS}
+
+
+def test_the_name_of_what_is_kept_tells_its_time() -> None:
+    time = datetime(2026, 2, 3, 4, 5, 6, 70, UTC)
+    assert aside_of(time) == "before-restore-20260203T040506.000070Z"
+    assert time_of(aside_of(time)) == time
+    assert time_of("before-restore-mine") is None

@@ -38,4 +38,5 @@ def test_the_exit_code_tells_whether_all_is_well() -> None:
     assert worst([]) == 0
     assert worst([Finding(Need.NOBODY, "a", "b")]) == 0
     assert worst([Finding(Need.NOBODY, "a", "b"), Finding(Need.ITSELF, "a", "b")]) == 1
+    assert worst([Finding(Need.NOBODY, "a", "b"), Finding(Need.HINT, "a", "b", "c")]) == 0
     assert worst([Finding(Need.PERSON, "a", "b")]) == 1
