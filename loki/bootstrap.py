@@ -203,7 +203,10 @@ def examine(setup: Setup, tell: Tell, *, deep: bool) -> tuple[Finding, ...]:
 
     `tell` is told how far a deep look is. Raises: OSError for what may not be looked at.
     """
-    found = [*state_folder.findings(checkup.look(setup.instance_dir))]
+    loaded = setup.loaded
+    is_named = loaded.path is not None or ("state_dir",) in loaded.variables
+    folder = replace(checkup.look(setup.instance_dir), is_named=is_named)
+    found = [*state_folder.findings(folder)]
     for part in setup.parts:
         if part.child.doctor:
             act: Examine = named(part.child.doctor)

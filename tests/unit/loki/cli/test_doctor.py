@@ -27,6 +27,18 @@ def test_a_device_that_never_ran_is_well(loki: Callable[..., Any], settings: str
     assert not Path(settings).with_name("state").exists()
 
 
+def test_without_settings_it_says_how_to_name_others(
+    loki: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    result = loki("doctor")
+    assert (result.exit_code, result.stdout[:7]) == (0, "hint   ")
+    assert "--config FILE" in result.stdout
+    monkeypatch.setenv("LOKI_STATE_DIR", str(tmp_path / "state"))
+    assert loki("doctor").stdout.startswith(f"ok     {tmp_path / 'state'}: is not there yet")
+
+
 def test_what_is_not_well_is_exit_code_1(loki: Callable[..., Any], settings: str) -> None:
     state = Path(settings).with_name("state")
     state.mkdir(mode=0o700)

@@ -19,13 +19,24 @@ def test_a_sound_one_says_who_serves_it() -> None:
     assert absent.need is Need.NOBODY
 
 
+def test_the_default_one_that_is_absent_says_how_to_name_another() -> None:
+    (absent,) = findings(replace(WELL, exists=False, is_named=False))
+    assert (absent.need, "--config FILE" in absent.remedy) == (Need.HINT, True)
+    assert "no settings were given or found" in absent.text
+
+
+def test_a_full_disk_is_told_in_one_line() -> None:
+    (found,) = findings(replace(WELL, free_bytes=5_000_000, holder=42))
+    assert found.text == "served by process 42, only 5 MB of disk are free"
+
+
 @pytest.mark.parametrize(
     ("facts", "text"),
     [
         (replace(WELL, is_folder=False), "is no folder"),
         (replace(WELL, owner=8), "belongs to user 8, and you are user 7"),
         (replace(WELL, mode=0o750), "others may look into it (mode 0750)"),
-        (replace(WELL, free_bytes=5_000_000), "only 5 MB of disk are free"),
+        (replace(WELL, free_bytes=5_000_000), "no Loki serves it, only 5 MB of disk are free"),
     ],
 )
 def test_what_a_person_has_to_do(facts: FolderFacts, text: str) -> None:
