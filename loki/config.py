@@ -26,7 +26,7 @@ from loki.http_setting import HttpSettings
 from loki.messages.lua_module import LuaModule
 from loki.messages.script import Limits, Permissions
 from loki.security_setting import SecuritySettings, exposed
-from loki.tool.document import Document, parse_document, read_document, whole_path
+from loki.tool.document import Document, parse_document, read_text, whole_path
 from loki.tool.permission import read_permissions
 from loki.tool.problem import (
     Breach,
@@ -43,6 +43,8 @@ DEFAULT_CHILDREN = ("fenrir_actor", "jormungandr_actor", "hel_actor")
 DEFAULT_FILE = "loki.toml"
 DEFAULT_STATE_DIR = "~/.local/state/loki"
 DEFAULT_TOOLS = "tools.toml"
+MOST_BYTES = 256 * 1024
+"""Of a file with settings: all mistakes of such a one are found within a second."""
 MOST_MISSED = 1000  # Heartbeats.
 
 Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
@@ -322,10 +324,9 @@ def load_settings(
     file = path or Path(DEFAULT_FILE)
     absent = text is None and path is None and not file.exists()
     warnings = (f"{file.absolute()} is not there; the defaults hold",) if absent else ()
-    if text is not None:
-        document = parse_document(text, file)
-    else:
-        document = Document(file, {}) if absent else read_document(file)
+    if text is None and not absent:
+        text = read_text(file, MOST_BYTES)
+    document = Document(file, {}) if text is None else parse_document(text, file)
     overlay = from_environment(variables)
     data = overlaid(document.data, {place: value for place, (_, value) in overlay.items()})
     names = {place: name for place, (name, _) in overlay.items()}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from loki.actors.settings_watch import Reread
-from loki.config import LoadedSettings, load_settings, validated
+from loki.config import MOST_BYTES, LoadedSettings, load_settings, validated
 from loki.core.settings_change import MISSING, changes, merged
 from loki.core.settings_guard import require_admin, require_open, require_told
 from loki.errors import ConfigurationError, InvalidArgument
@@ -24,7 +24,6 @@ from loki.settings_edit import Edit, edited, read_key, read_value
 from loki.settings_file import read_raw, replace_text
 from loki.settings_view import shown, source_of, view
 from loki.setup import Setup, require_sound, setup_of
-from loki.tool.document import MAX_BYTES
 
 WINS = (SettingSource.ENVIRONMENT, SettingSource.OPTION)
 MOST_EDITS = 1000
@@ -65,7 +64,7 @@ class Configuration:
         edits = self._edits(request.edits)
         path = self._wanted.path or self.file
         there = self._wanted.path is not None or path.exists()
-        before = read_raw(path, MAX_BYTES) if there else ""
+        before = read_raw(path, MOST_BYTES) if there else ""
         self._as_if(path, before)  # What is wrong with it already is for its owner to mend.
         after = edited(before, edits, as_json=path.suffix == ".json")
         wanted = self._sound(path, after)

@@ -66,17 +66,13 @@ class SettingsOwner:
 
     async def begin(self) -> None:
         """To be called when the system is up: the file is watched from now on."""
-        self._watch = SettingsWatch(self._shell, self._configuration, self._keep)
-        await self._keep()
+        self._watch = SettingsWatch(self._shell, self._configuration, self._version)
+        await self._version()
         await self._watch.begin()
 
     def close(self) -> None:
         if self._watch is not None:
             self._watch.close()
-
-    async def _keep(self) -> None:
-        """This version of the settings, where somebody keeps versions."""
-        await self._version()
 
     async def _describe(self, _request: DescribeSettings, context: Context) -> SettingsDescribed:
         self._require_family(context)

@@ -15,7 +15,7 @@ from loki.actors.announcer import ROOT, Announcer
 from loki.actors.reloader import Reloader
 from loki.actors.role import Shell
 from loki.core.library import bounded
-from loki.core.settings_change import summary
+from loki.core.settings_change import MOST_TOLD, few, summary
 from loki.errors import ConfigurationError, LokiError
 from loki.messages.event import ConfigRejected, SettingsChanged
 from loki.messages.supervision import ChangePlan
@@ -24,7 +24,6 @@ from loki.tool.vantage import vantages
 
 APPLY_TIMEOUT_S = 300.0
 """Each actor has a time-out of its own."""
-MOST_REJECTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +62,11 @@ class SettingsWatch:
     """Of one system."""
 
     def __init__(
-        self, shell: Shell, settings: Rereadable, took: Callable[[], Awaitable[None]]
+        self, shell: Shell, settings: Rereadable, keep: Callable[[], Awaitable[int]]
     ) -> None:
-        """`took` is called when other settings are wanted, and those that can hold do."""
+        """`keep` keeps this version of the settings, and gives its number."""
         self._shell = shell
-        self._took_them = took
+        self._keep = keep
         self._settings = settings
         self._announcer = Announcer(shell)
         self._files = Reloader(shell, self._look, self._took, watches=True)
@@ -104,13 +103,15 @@ class SettingsWatch:
                 await self._tell(found)
 
     def _reject(self, error: ConfigurationError) -> None:
-        self._settings.refuse(error.message)
-        if error.message == self._told:
+        lines = error.message.splitlines()
+        problem = "\n".join(few(lines))
+        self._settings.refuse(problem)
+        if problem == self._told:
             return
-        self._told = error.message
-        self._shell.log.warning("the settings stay as they were: %s", error.message)
-        problems = [self._rejected(line) for line in error.message.splitlines()]
-        for fact in bounded(problems, MOST_REJECTIONS):
+        self._told = problem
+        self._shell.log.warning("the settings stay as they were: %s", problem)
+        problems = [self._rejected(line) for line in lines]
+        for fact in bounded(problems, MOST_TOLD):
             self._announcer.tell(fact)
 
     def _rejected(self, line: str) -> ConfigRejected:
@@ -133,7 +134,11 @@ class SettingsWatch:
 
     async def _tell(self, found: Reread, restarted: tuple[str, ...] = ()) -> None:
         self._told = found.waiting
-        fact = SettingsChanged(changed=found.changed, waiting=found.waiting, restarted=restarted)
+        fact = SettingsChanged(
+            changed=few(found.changed),
+            waiting=few(found.waiting),
+            restarted=restarted,
+            version=await self._keep(),
+        )
         self._announcer.tell(fact)
         self._shell.log.warning("%s: %s", self._settings.file, summary(fact))
-        await self._took_them()

@@ -109,7 +109,9 @@ def _settings_line(event: "SettingsChanged") -> str:
         (event.restarted, "restarted"),
         (event.waiting, "waiting for the next start"),
     )
-    return "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
+    told = "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
+    version = f", version {event.version}" if event.version else ""
+    return (told or "all of the file holds") + version
 
 
 def _child_line(event: "ChildChanged") -> str:

@@ -58,6 +58,7 @@ class SettingsChanged(Stamped):
     changed: tuple[str, ...]  # These hold now.
     waiting: tuple[str, ...]  # All that hold when Loki starts again.
     restarted: tuple[str, ...]  # Children that had to be restarted to take them.
+    version: int = 0  # Under which they are kept; 0 where none is, or not now.
 
 
 SystemEvent: TypeAlias = (
@@ -159,6 +160,7 @@ def _settings(event: event_pb2.SystemEvent) -> SettingsChanged:
         changed=tuple(settings.changed),
         waiting=tuple(settings.waiting),
         restarted=tuple(settings.restarted),
+        version=settings.version,
     )
 
 

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ What is not here holds after a restart: addresses, the set of children, what gua
 connection, and what runners are made with.
 """
 MISSING = object()
+MOST_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,14 @@ def summary(fact: SettingsChanged) -> str:
         (fact.waiting, "waiting for the next start"),
     )
     told = "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
-    return told or "nothing waits for the next start any more"
+    return told or "all of the file holds"
+
+
+def few(names: Sequence[str]) -> tuple[str, ...]:
+    """As many as people read, the last of which then says how many more there are."""
+    if len(names) <= MOST_TOLD:
+        return tuple(names)
+    return (*names[: MOST_TOLD - 1], f"and {len(names) - MOST_TOLD + 1} more")
 
 
 def _filled(table: Mapping[str, object]) -> Iterator[tuple[Keys, object]]:

@@ -10,9 +10,12 @@ HIDDEN = "(hidden)"
 """What a secret is shown as."""
 FILE_ONLY: Mapping[str, str] = {
     "children": "names code that this device runs",
+    "script_storage_path": "names the scripts that this device runs",
     "state_dir": "is where this device keeps its data",
+    "tools": "names the scripts that this device runs",
 }
-"""Who may change these could take the device over, or leave its data behind."""
+"""Who may change these could have the device read any file, run what it finds there, or leave its
+data behind."""
 
 
 def require_open(at: Keys, set_by: str) -> None:

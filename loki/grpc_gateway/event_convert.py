@@ -103,5 +103,8 @@ def _budget(fact: BudgetWarned) -> event_pb2.BudgetWarned:
 
 def _settings(fact: SettingsChanged) -> event_pb2.SettingsChanged:
     return event_pb2.SettingsChanged(
-        changed=fact.changed, waiting=fact.waiting, restarted=fact.restarted
+        changed=fact.changed,
+        waiting=fact.waiting,
+        restarted=fact.restarted,
+        version=fact.version,
     )

@@ -70,6 +70,7 @@ class SettingsChanged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     changed: tuple[str, ...]  # These hold now.
     waiting: tuple[str, ...] = ()  # All that wait for the next start, also of earlier edits.
     restarted: tuple[str, ...] = ()  # Children that had to be, to take them.
+    version: int = 0  # Under which they are kept; 0 where nobody keeps versions, or not now.
 
 
 Fact: TypeAlias = ChildChanged | ScriptChanged | ConfigRejected | BudgetWarned | SettingsChanged

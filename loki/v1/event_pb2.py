@@ -27,17 +27,17 @@ from loki.v1 import device_pb2 as loki_dot_v1_dot_device__pb2
 from loki.v1 import script_pb2 as loki_dot_v1_dot_script__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13loki/v1/event.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14loki/v1/device.proto\x1a\x14loki/v1/script.proto\"\x85\x01\n\x0c\x43hildChanged\x12\r\n\x05\x63hild\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.loki.v1.ChildState\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x13\n\x0bincarnation\x18\x04 \x01(\x05\x12\x10\n\x08restarts\x18\x05 \x01(\x05\x12\x0e\n\x06reason\x18\x06 \x01(\t\"}\n\rScriptChanged\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12%\n\x06\x63hange\x18\x03 \x01(\x0e\x32\x15.loki.v1.ScriptChange\x12%\n\x06origin\x18\x04 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\"/\n\x0e\x43onfigRejected\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\"t\n\x0c\x42udgetWarned\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0e\n\x06script\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x01\x12\x0f\n\x07\x61llowed\x18\x05 \x01(\x01\x12\x10\n\x08left_out\x18\x06 \x01(\x03\"F\n\x0fSettingsChanged\x12\x0f\n\x07\x63hanged\x18\x01 \x03(\t\x12\x0f\n\x07waiting\x18\x02 \x03(\t\x12\x11\n\trestarted\x18\x03 \x03(\t\"\xcd\x02\n\x0bSystemEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rchild_changed\x18\x03 \x01(\x0b\x32\x15.loki.v1.ChildChangedH\x00\x12\x30\n\x0escript_changed\x18\x04 \x01(\x0b\x32\x16.loki.v1.ScriptChangedH\x00\x12\x32\n\x0f\x63onfig_rejected\x18\x05 \x01(\x0b\x32\x17.loki.v1.ConfigRejectedH\x00\x12.\n\rbudget_warned\x18\x06 \x01(\x0b\x32\x15.loki.v1.BudgetWarnedH\x00\x12\x34\n\x10settings_changed\x18\x07 \x01(\x0b\x32\x18.loki.v1.SettingsChangedH\x00\x42\x06\n\x04\x66\x61\x63t\"T\n\x0cWatchStarted\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\x0e\n\x06recent\x18\x03 \x01(\x05\x12\x12\n\nincomplete\x18\x04 \x01(\x08*\xc3\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45VENT_KIND_CHILD_CHANGED\x10\x01\x12\x1d\n\x19\x45VENT_KIND_SCRIPT_CHANGED\x10\x02\x12\x1e\n\x1a\x45VENT_KIND_CONFIG_REJECTED\x10\x03\x12\x1c\n\x18\x45VENT_KIND_BUDGET_WARNED\x10\x04\x12\x1f\n\x1b\x45VENT_KIND_SETTINGS_CHANGED\x10\x05*|\n\x0cScriptChange\x12\x1d\n\x19SCRIPT_CHANGE_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_CHANGE_ADDED\x10\x01\x12\x19\n\x15SCRIPT_CHANGE_CHANGED\x10\x02\x12\x19\n\x15SCRIPT_CHANGE_REMOVED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13loki/v1/event.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14loki/v1/device.proto\x1a\x14loki/v1/script.proto\"\x85\x01\n\x0c\x43hildChanged\x12\r\n\x05\x63hild\x18\x01 \x01(\t\x12\"\n\x05state\x18\x02 \x01(\x0e\x32\x13.loki.v1.ChildState\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x13\n\x0bincarnation\x18\x04 \x01(\x05\x12\x10\n\x08restarts\x18\x05 \x01(\x05\x12\x0e\n\x06reason\x18\x06 \x01(\t\"}\n\rScriptChanged\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\t\x12%\n\x06\x63hange\x18\x03 \x01(\x0e\x32\x15.loki.v1.ScriptChange\x12%\n\x06origin\x18\x04 \x01(\x0e\x32\x15.loki.v1.ScriptOrigin\"/\n\x0e\x43onfigRejected\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0f\n\x07problem\x18\x02 \x01(\t\"t\n\x0c\x42udgetWarned\x12\x14\n\x0c\x65xecution_id\x18\x01 \x01(\t\x12\x0e\n\x06script\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\t\x12\x0c\n\x04used\x18\x04 \x01(\x01\x12\x0f\n\x07\x61llowed\x18\x05 \x01(\x01\x12\x10\n\x08left_out\x18\x06 \x01(\x03\"W\n\x0fSettingsChanged\x12\x0f\n\x07\x63hanged\x18\x01 \x03(\t\x12\x0f\n\x07waiting\x18\x02 \x03(\t\x12\x11\n\trestarted\x18\x03 \x03(\t\x12\x0f\n\x07version\x18\x04 \x01(\x03\"\xcd\x02\n\x0bSystemEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\rchild_changed\x18\x03 \x01(\x0b\x32\x15.loki.v1.ChildChangedH\x00\x12\x30\n\x0escript_changed\x18\x04 \x01(\x0b\x32\x16.loki.v1.ScriptChangedH\x00\x12\x32\n\x0f\x63onfig_rejected\x18\x05 \x01(\x0b\x32\x17.loki.v1.ConfigRejectedH\x00\x12.\n\rbudget_warned\x18\x06 \x01(\x0b\x32\x15.loki.v1.BudgetWarnedH\x00\x12\x34\n\x10settings_changed\x18\x07 \x01(\x0b\x32\x18.loki.v1.SettingsChangedH\x00\x42\x06\n\x04\x66\x61\x63t\"T\n\x0cWatchStarted\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0e\n\x06log_id\x18\x02 \x01(\t\x12\x0e\n\x06recent\x18\x03 \x01(\x05\x12\x12\n\nincomplete\x18\x04 \x01(\x08*\xc3\x01\n\tEventKind\x12\x1a\n\x16\x45VENT_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x45VENT_KIND_CHILD_CHANGED\x10\x01\x12\x1d\n\x19\x45VENT_KIND_SCRIPT_CHANGED\x10\x02\x12\x1e\n\x1a\x45VENT_KIND_CONFIG_REJECTED\x10\x03\x12\x1c\n\x18\x45VENT_KIND_BUDGET_WARNED\x10\x04\x12\x1f\n\x1b\x45VENT_KIND_SETTINGS_CHANGED\x10\x05*|\n\x0cScriptChange\x12\x1d\n\x19SCRIPT_CHANGE_UNSPECIFIED\x10\x00\x12\x17\n\x13SCRIPT_CHANGE_ADDED\x10\x01\x12\x19\n\x15SCRIPT_CHANGE_CHANGED\x10\x02\x12\x19\n\x15SCRIPT_CHANGE_REMOVED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loki.v1.event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EVENTKIND']._serialized_start=1034
-  _globals['_EVENTKIND']._serialized_end=1229
-  _globals['_SCRIPTCHANGE']._serialized_start=1231
-  _globals['_SCRIPTCHANGE']._serialized_end=1355
+  _globals['_EVENTKIND']._serialized_start=1051
+  _globals['_EVENTKIND']._serialized_end=1246
+  _globals['_SCRIPTCHANGE']._serialized_start=1248
+  _globals['_SCRIPTCHANGE']._serialized_end=1372
   _globals['_CHILDCHANGED']._serialized_start=110
   _globals['_CHILDCHANGED']._serialized_end=243
   _globals['_SCRIPTCHANGED']._serialized_start=245
@@ -47,9 +47,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BUDGETWARNED']._serialized_start=421
   _globals['_BUDGETWARNED']._serialized_end=537
   _globals['_SETTINGSCHANGED']._serialized_start=539
-  _globals['_SETTINGSCHANGED']._serialized_end=609
-  _globals['_SYSTEMEVENT']._serialized_start=612
-  _globals['_SYSTEMEVENT']._serialized_end=945
-  _globals['_WATCHSTARTED']._serialized_start=947
-  _globals['_WATCHSTARTED']._serialized_end=1031
+  _globals['_SETTINGSCHANGED']._serialized_end=626
+  _globals['_SYSTEMEVENT']._serialized_start=629
+  _globals['_SYSTEMEVENT']._serialized_end=962
+  _globals['_WATCHSTARTED']._serialized_start=964
+  _globals['_WATCHSTARTED']._serialized_end=1048
 # @@protoc_insertion_point(module_scope)

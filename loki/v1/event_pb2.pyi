@@ -91,14 +91,16 @@ class BudgetWarned(_message.Message):
     def __init__(self, execution_id: _Optional[str] = ..., script: _Optional[str] = ..., limit: _Optional[str] = ..., used: _Optional[float] = ..., allowed: _Optional[float] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class SettingsChanged(_message.Message):
-    __slots__ = ("changed", "waiting", "restarted")
+    __slots__ = ("changed", "waiting", "restarted", "version")
     CHANGED_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     RESTARTED_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     changed: _containers.RepeatedScalarFieldContainer[str]
     waiting: _containers.RepeatedScalarFieldContainer[str]
     restarted: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, changed: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[str]] = ..., restarted: _Optional[_Iterable[str]] = ...) -> None: ...
+    version: int
+    def __init__(self, changed: _Optional[_Iterable[str]] = ..., waiting: _Optional[_Iterable[str]] = ..., restarted: _Optional[_Iterable[str]] = ..., version: _Optional[int] = ...) -> None: ...
 
 class SystemEvent(_message.Message):
     __slots__ = ("sequence", "time", "child_changed", "script_changed", "config_rejected", "budget_warned", "settings_changed")

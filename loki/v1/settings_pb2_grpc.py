@@ -77,8 +77,8 @@ class SettingsServiceServicer:
         """Changes keys of the settings' file, all or none, and keeps the rest of it as it is, comments too.
         All of it is validated first; each setting in the response tells when it holds.
 
-        What only the device itself may change is refused: `children`, `state_dir`, what a variable or
-        an option sets, and what would take the role "admin" from the caller. An administrator may
+        What only the device itself may change is refused: `children`, `tools`,
+        `script_storage_path`, `state_dir`, what a variable or an option sets, and what would take the role "admin" from the caller. An administrator may
         otherwise give itself, and scripts, every right that the settings know.
 
         Reasons: ARGUMENT_INVALID for a key or a value that cannot be, with what can; CONFIGURATION for

@@ -114,6 +114,7 @@ def test_s_1_3_9_an_edit_holds_for_the_next_run_whoever_dies_afterwards(device: 
             changed=("resource_limits.max_execution_time_ms",),
             waiting=(),
             restarted=(),
+            version=2,
         )
         assert device.budget_ms() == BUDGET_MS
         assert [type(event).__name__ for event in running] == ["Result"]  # By what held before.

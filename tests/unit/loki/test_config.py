@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from loki.config import ChildSection, LoadedSettings, Settings, load_settings, short_name
+from loki.config import (
+    MOST_BYTES,
+    ChildSection,
+    LoadedSettings,
+    Settings,
+    load_settings,
+    short_name,
+)
 from loki.errors import ConfigurationError, ErrorCode
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Limits
@@ -382,3 +389,10 @@ def test_s_13_2_1_the_example_settings_load() -> None:
     assert loaded.tools == EXAMPLES / "tools.toml"
     assert loaded.settings.grpc_port == 50070
     assert os.path.commonpath([loaded.state_dir, EXAMPLES]) == str(EXAMPLES)
+
+
+def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "loki.toml"
+    file.write_text("#" * (MOST_BYTES + 1))
+    with pytest.raises(ConfigurationError, match="larger than 256 KiB"):
+        load_settings(file, None, {})

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from loki.actors.settings_watch import ROOT, Reread, SettingsWatch
+from loki.core.settings_change import MOST_TOLD
 from loki.errors import ConfigurationError, ErrorCode, LokiError
 from loki.messages.event import ConfigRejected, EventHappened, Fact, SettingsChanged
 from loki.messages.supervision import ChangePlan, PlanChanged
@@ -39,8 +40,9 @@ class Settings:
     def refuse(self, problem: str) -> None:
         self.problem = problem
 
-    async def took(self) -> None:
+    async def keep(self) -> int:
         self.news += 1
+        return self.news
 
 
 @pytest.fixture
@@ -50,7 +52,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def play(shell: FakeShell, settings: Settings, act: Callable[[SettingsWatch], Awaitable[None]]):
     async def run() -> None:
-        watch = SettingsWatch(shell, settings, settings.took)
+        watch = SettingsWatch(shell, settings, settings.keep)
         try:
             await watch.begin()
             await act(watch)
@@ -77,7 +79,9 @@ def test_s_1_3_9_a_change_holds_when_the_root_has_it(shell: FakeShell, settings:
     assert settings.held == [(), ("queue.max_length",)]
     assert settings.news == 1
     assert told(shell) == [
-        SettingsChanged(changed=("queue.max_length",), waiting=("grpc_port",), restarted=("hel",))
+        SettingsChanged(
+            changed=("queue.max_length",), waiting=("grpc_port",), restarted=("hel",), version=1
+        )
     ]
 
 
@@ -120,8 +124,8 @@ def test_what_only_waits_is_told_once(shell: FakeShell, settings: Settings) -> N
 
     play(shell, settings, act)
     assert told(shell) == [
-        SettingsChanged(changed=(), waiting=("grpc_port",)),
-        SettingsChanged(changed=()),
+        SettingsChanged(changed=(), waiting=("grpc_port",), version=1),
+        SettingsChanged(changed=(), version=2),
     ]
     assert shell.sent(ChangePlan) == []
 
@@ -142,3 +146,29 @@ def test_a_root_that_does_not_take_them_is_logged(
         play(shell, settings, act)
     assert caplog.messages == ["the new settings do not hold everywhere: it is ending"]
     assert settings.held == [()]
+
+
+def test_of_many_mistakes_the_first_are_told(
+    shell: FakeShell, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def act(watch: SettingsWatch) -> None:
+        settings.says = ConfigurationError("\n".join(f"f:{n}: bad" for n in range(5000)))
+        await watch.again()
+
+    with caplog.at_level(logging.WARNING):
+        play(shell, settings, act)
+    assert len(told(shell)) == MOST_TOLD
+    assert settings.problem.splitlines()[-2:] == ["f:18: bad", "and 4981 more"]
+    (line,) = caplog.messages
+    assert len(line.splitlines()) == MOST_TOLD
+
+
+def test_a_file_that_is_mended_is_told_of(shell: FakeShell, settings: Settings) -> None:
+    async def act(watch: SettingsWatch) -> None:
+        settings.says = ConfigurationError("f:1: bad")
+        await watch.again()
+        settings.says = settings.reading()
+        await watch.again()
+
+    play(shell, settings, act)
+    assert told(shell)[-1] == SettingsChanged(changed=(), version=1)

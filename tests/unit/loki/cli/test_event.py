@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from loki.cli.event import line_of
-from loki.client import BudgetWarned, ChildChanged, ConfigRejected, ScriptChanged, SystemEvent
+from loki.client import (
+    BudgetWarned,
+    ChildChanged,
+    ConfigRejected,
+    ScriptChanged,
+    SettingsChanged,
+    SystemEvent,
+)
 
 AT: dict[str, Any] = {"sequence": 3, "time": datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)}
 KILLED = ChildChanged(
@@ -110,3 +117,24 @@ def test_an_unknown_kind_is_refused_with_those_there_are(loki: Callable[..., Any
     result = loki("events", "--kind", "fault")
     assert result.exit_code == 2
     assert all(f"'{kind}'" in result.stderr for kind in ("child", "script", "config", "budget"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "waiting", "version", "line"),
+    [
+        (("a", "b.c"), ("d",), 4, "a, b.c changed; d waiting for the next start, version 4"),
+        ((), (), 0, "all of the file holds"),
+    ],
+)
+def test_changed_settings_are_a_line(
+    changed: tuple[str, ...], waiting: tuple[str, ...], version: int, line: str
+) -> None:
+    event = SettingsChanged(
+        sequence=1,
+        time=datetime(2026, 1, 2, tzinfo=UTC),
+        changed=changed,
+        waiting=waiting,
+        restarted=(),
+        version=version,
+    )
+    assert line_of(event) == line

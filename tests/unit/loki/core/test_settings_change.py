@@ -8,6 +8,7 @@ from loki.core.settings_change import (
     MISSING,
     changes,
     effect_of,
+    few,
     found_at,
     key_text,
     leaves,
@@ -140,8 +141,15 @@ def test_s_1_3_9_what_holds_without_a_restart(
             SettingsChanged(changed=("a",), waiting=("p",), restarted=("hel",)),
             "a changed; hel restarted; p waiting for the next start",
         ),
-        (SettingsChanged(changed=()), "nothing waits for the next start any more"),
+        (SettingsChanged(changed=()), "all of the file holds"),
     ],
 )
 def test_a_change_is_told_in_a_line(fact: SettingsChanged, text: str) -> None:
     assert summary(fact) == text
+
+
+def test_of_many_names_the_first_are_told() -> None:
+    names = [f"k{n}" for n in range(100)]
+    assert few(names[:20]) == tuple(names[:20])
+    assert few(names) == (*names[:19], "and 81 more")
+    assert few([]) == ()

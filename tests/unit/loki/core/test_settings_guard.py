@@ -14,7 +14,9 @@ def test_a_hidden_secret_has_one_word() -> None:
     assert settings_guard.HIDDEN == problem.HIDDEN
 
 
-@pytest.mark.parametrize("at", [("children",), ("state_dir",)])
+@pytest.mark.parametrize(
+    "at", [("children",), ("state_dir",), ("tools",), ("script_storage_path",)]
+)
 def test_some_keys_are_the_devices_own(at: tuple[str, ...]) -> None:
     with pytest.raises(LokiError, match="on the device only") as raised:
         require_open(at, "")
