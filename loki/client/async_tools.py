@@ -59,6 +59,9 @@ class AsyncTool:
         self.__signature__: inspect.Signature = schema.signature
         return self
 
+    def __repr__(self) -> str:
+        return f"<script {self.__name__}{getattr(self, '__signature__', '')}>"
+
     async def _schema(self, *, fresh: bool = False) -> ToolSchema:
         return await self._tools._schema_of(self.__name__, fresh=fresh)
 

@@ -61,6 +61,11 @@ def check(address: str, credentials: Credentials) -> None:
     """Raises: ValueError."""
     if bool(credentials.certificate) != bool(credentials.key):
         raise ValueError("a client certificate and its key go together")
+    token = credentials.token
+    if not (token.isascii() and token.isprintable() and token == token.strip()):
+        raise ValueError(
+            "a token is one line of ASCII, without its end: strip() what was read from a file"
+        )
     if credentials.token and not credentials.encrypted and not is_loopback(address):
         raise ValueError(
             f"a token is not sent to {address} without TLS, for anybody on the way could read it; "

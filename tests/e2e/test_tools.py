@@ -249,7 +249,9 @@ def test_many_calls_wait_side_by_side_in_asyncio(server: LokiServer) -> None:
             scale = client.tools.scale
             calls = (scale(by=n, values=[2]) for n in range(20))
             assert await asyncio.gather(*calls) == [[2.0 * n] for n in range(20)]
+            assert repr(scale) == "<script scale>"
             assert "Multiplies" in ((await scale.described()).__doc__ or "")
+            assert repr(scale).startswith("<script scale(*, by: float | None = None, ")
             assert [name async for name in client.tools] == ["scale", "waits"]
             async with client.tools.scale.stream(by=2, values=[1]) as events:
                 assert [type(event) async for event in events][-1] is Result

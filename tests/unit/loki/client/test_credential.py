@@ -31,6 +31,14 @@ def test_s_r_1_a_token_is_never_sent_readable_to_another_device() -> None:
     LokiClient("127.0.0.1:1", credentials=Credentials(token="very-secret")).close()
 
 
+@pytest.mark.parametrize("token", ["very-secret\n", " very-secret", "very\tsecret", "very-secrét"])
+def test_a_token_with_its_line_end_is_refused_in_words(token: str) -> None:
+    """gRPC would only say that metadata is invalid."""
+    with pytest.raises(ValueError, match=r"strip\(\) what was read") as raised:
+        LokiClient("127.0.0.1:1", credentials=Credentials(token=token))
+    assert "very" not in str(raised.value)
+
+
 @pytest.mark.parametrize(
     "credentials", [Credentials(certificate=b"x"), Credentials(ca=b"x", key=b"x")]
 )
