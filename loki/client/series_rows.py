@@ -62,6 +62,7 @@ class Progress:
     rows: int = 0
     last_ns: int = 0
     same: int = 0
+    first_ns: int = 0
 
     def behind(self, batch: Rows) -> "Progress":
         """After this batch."""
@@ -71,7 +72,15 @@ class Progress:
         same = next((n for n in range(length) if batch.times_ns[-1 - n] != last_ns), length)
         if same == length and self.rows and last_ns == self.last_ns:
             same += self.same
-        return Progress(self.rows + length, last_ns, same)
+        first_ns = self.first_ns if self.rows else batch.times_ns[0]
+        return Progress(self.rows + length, last_ns, same, first_ns)
+
+    def has_rest(self, request: series_pb2.ReadSeriesRequest) -> bool:
+        """Whether it can be told what is missing.
+
+        The newest rows may begin behind others of the same time, and nobody knows how many.
+        """
+        return not (request.newest and self.rows and self.first_ns == self.last_ns)
 
     def rest(self, request: series_pb2.ReadSeriesRequest) -> series_pb2.ReadSeriesRequest:
         """What asks for all from the last time on; `seen` tells which of these are there."""
@@ -142,10 +151,11 @@ class SeriesRows(ServerStream, Iterator[Rows]):
 
     def _resume(self, retries: Retries, error: LokiClientError) -> None:
         """Ask for what is missing. Raises: `error`, where trying again does not help."""
-        if self._cancelled or error.code is not grpc.StatusCode.UNAVAILABLE:
-            raise error from None
         if self._progress.rows and self._progress.rows == self._request.limit:
             raise StopIteration
+        away = error.code is grpc.StatusCode.UNAVAILABLE and not self._cancelled
+        if not (away and self._progress.has_rest(self._request)):
+            raise error from None
         # Where there was a server it may come back; where none ever answered, waiting is no use.
         pause_s = retries.pause_s(error, RECONNECT_S if self._progress.rows else None)
         if not self._away:

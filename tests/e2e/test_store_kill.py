@@ -293,3 +293,4 @@ def test_s_8_3_2_nothing_acknowledged_is_lost_however_often_loki_is_killed(world
     world.wait_for_windows()
     world.server.stop()
     assert not list(world.state_dir.rglob("*.partial"))
+    assert not list(world.state_dir.glob("series/*/*~*")), "what a kill left was taken for newer"
