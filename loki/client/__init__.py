@@ -5,6 +5,7 @@
 """
 
 from loki.client.async_client import AsyncExecutionStream, AsyncLokiClient
+from loki.client.async_series import AsyncSeriesClient
 from loki.client.async_stream import AsyncEvents
 from loki.client.async_tools import AsyncTool, AsyncTools, AsyncToolStream
 from loki.client.backup import BackupContents, BackupStream, RestoreStream
@@ -41,6 +42,7 @@ __all__ = [
     "AsyncEvents",
     "AsyncExecutionStream",
     "AsyncLokiClient",
+    "AsyncSeriesClient",
     "AsyncTool",
     "AsyncToolStream",
     "AsyncTools",

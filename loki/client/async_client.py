@@ -7,15 +7,19 @@ from typing import Any
 
 import grpc
 
+from loki.client.async_series import AsyncSeriesClient
 from loki.client.async_stream import AsyncEvents
 from loki.client.async_tools import AsyncTools
 from loki.client.client import OPTIONS, Arguments, script_input
 from loki.client.credential import NONE, Credentials, open_async_channel, token_metadata
 from loki.client.error import LokiClientError, error_of
 from loki.client.event import Event, Execution, event_of, execution_of
+from loki.client.log import LogQuery, LogRecord, log_request
+from loki.client.log import record_of as log_record_of
 from loki.client.record import ExecutionRecord, record_of, state_name
 from loki.client.reflection import METHODS, Request, Response, older, one_answer
 from loki.client.retry import RETRY_PATIENCE_S, Retries
+from loki.client.revision import ScriptRevision, revision_of
 from loki.client.settings import (
     Settings,
     SettingsUpdate,
@@ -45,10 +49,11 @@ class AsyncExecutionStream(AsyncEvents[Event]):
 
 
 class AsyncLokiClient:
-    """As LokiClient: the calls of every day, for one event loop.
+    """As LokiClient, for one event loop.
 
-    Backups, schemas, series, logs and events that are followed over restarts are LokiClient's
-    alone; a thread can have one of its own.
+    What is long and done once is LokiClient's alone (backups, schemas, changes of settings), as is
+    what goes on by itself after a restart of the server (`follow_events`, `follow_logs`, rows of a
+    series); a thread can have one of its own.
     """
 
     def __init__(
@@ -71,6 +76,7 @@ class AsyncLokiClient:
         self._reflection = METHODS[0]
         self.tools = AsyncTools(self, self._typed_names)
         """The scripts as functions: `await client.tools.average(sensor="t1", n=5)`."""
+        self.series = AsyncSeriesClient(self._channel, self._call, self._metadata)
 
     async def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         """What the device is and offers. Raises: LokiClientError, as all methods here."""
@@ -83,6 +89,12 @@ class AsyncLokiClient:
         """How each child fares now."""
         request = service_pb2.GetChildrenStatusRequest()
         return list((await self._call(self._stub.GetChildrenStatus, request)).children)
+
+    async def reset_child(self, child: str) -> int:
+        """Put a child back to service that ended too often; its pid."""
+        request = service_pb2.ResetChildRequest(child=child)
+        pid: int = (await self._call(self._stub.ResetChild, request)).pid
+        return pid
 
     async def get_settings(self, version: int = 0) -> Settings:
         """The settings as they are, or an earlier version."""
@@ -115,6 +127,17 @@ class AsyncLokiClient:
         response: service_pb2.GetScriptResponse = await self._call(self._stub.GetScript, request)
         return response.script
 
+    async def list_script_revisions(self, name: str) -> AsyncIterator[ScriptRevision]:
+        """What a script was and is, the newest first; asks page by page."""
+        request = service_pb2.ListScriptRevisionsRequest(name=name)
+        while True:
+            page = await self._call(self._stub.ListScriptRevisions, request)
+            for revision in page.revisions:
+                yield revision_of(revision)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
+
     async def register_script(
         self,
         definition: script_pb2.ScriptDefinition,
@@ -128,6 +151,17 @@ class AsyncLokiClient:
         )
         response: service_pb2.RegisterScriptResponse
         response = await self._call(self._stub.RegisterScript, request)
+        return response.script
+
+    async def rollback_script(
+        self, name: str, revision: str, *, expected_revision: str = ""
+    ) -> script_pb2.Script:
+        """Make an earlier revision the current one again, also of a script that was removed."""
+        request = service_pb2.RollbackScriptRequest(
+            name=name, revision=revision, expected_revision=expected_revision
+        )
+        response: service_pb2.RollbackScriptResponse
+        response = await self._call(self._stub.RollbackScript, request)
         return response.script
 
     async def unregister_script(self, name: str, *, expected_revision: str = "") -> None:
@@ -217,6 +251,17 @@ class AsyncLokiClient:
         call = self._stub.WatchEvents(request, metadata=self._metadata)
         return AsyncEvents(call, _system_event)
 
+    def watch_logs(self, query: LogQuery | None = None) -> AsyncEvents[LogRecord]:
+        """What the server has logged, oldest first; with `follow` also what comes.
+
+        Raises: ValueError for an unknown level; iterating raises LokiClientError.
+        """
+        wanted = query or LogQuery()
+        timeout_s = None if wanted.follow else self._timeout_s
+        request = log_request(wanted)
+        call = self._stub.WatchLogs(request, timeout=timeout_s, metadata=self._metadata)
+        return AsyncEvents(call, _log_record)
+
     async def raw(self, path: str, request: bytes, timeout_s: float | None) -> bytes:
         """Send a request by a method of that path; for `tools`."""
         method = self._channel.unary_unary(path, AS_IT_IS, AS_IT_IS)
@@ -273,6 +318,10 @@ class AsyncLokiClient:
         _trace: TracebackType | None,
     ) -> None:
         await self.close()
+
+
+def _log_record(response: service_pb2.WatchLogsResponse) -> LogRecord:
+    return log_record_of(response.record)
 
 
 def _system_event(response: service_pb2.WatchEventsResponse) -> SystemEvent | None:

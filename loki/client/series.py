@@ -93,14 +93,7 @@ class SeriesClient:
         the last row, each row once, when that is back within `patience_s` seconds; None is the
         client's own. `report` is told of it.
         """
-        request = series_pb2.ReadSeriesRequest(
-            script=script,
-            name=name,
-            start_time=_stamp(query.start),
-            end_time=_stamp(query.end),
-            limit=query.limit,
-            newest=query.newest,
-        )
+        request = read_request(script, name, query)
         patient_s = self._patience_s if patience_s is None else patience_s
         return SeriesRows(self._stub.ReadSeries, request, patient_s, report or FollowReport())
 
@@ -118,15 +111,34 @@ class SeriesClient:
 
         `statistic` is "mean", "min", "max", "sum", "count", "first", "last", or such as "p95".
         """
-        request = series_pb2.AggregateSeriesRequest(
-            script=script,
-            name=name,
-            start_time=_stamp(start),
-            end_time=_stamp(end),
-            statistic=statistic,
-            every_s=every_s,
-        )
+        query = SeriesQuery(start=start, end=end)
+        request = aggregate_request(script, name, statistic, query, every_s)
         return windows_of(self._call(self._stub.AggregateSeries, request))
+
+
+def read_request(script: str, name: str, query: SeriesQuery) -> series_pb2.ReadSeriesRequest:
+    return series_pb2.ReadSeriesRequest(
+        script=script,
+        name=name,
+        start_time=_stamp(query.start),
+        end_time=_stamp(query.end),
+        limit=query.limit,
+        newest=query.newest,
+    )
+
+
+def aggregate_request(
+    script: str, name: str, statistic: str, query: SeriesQuery, every_s: float
+) -> series_pb2.AggregateSeriesRequest:
+    """Of all rows between the bounds of the query."""
+    return series_pb2.AggregateSeriesRequest(
+        script=script,
+        name=name,
+        start_time=_stamp(query.start),
+        end_time=_stamp(query.end),
+        statistic=statistic,
+        every_s=every_s,
+    )
 
 
 def series_of(found: series_pb2.Series) -> Series:

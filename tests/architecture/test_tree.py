@@ -47,6 +47,7 @@ COVERED_ELSEWHERE = {
     "loki/cli/page.py": "tests/unit/loki/cli/test_demo.py",
     "loki/cli/tls_folder.py": "tests/unit/loki/cli/test_init_tls.py",
     "loki/client/async_client.py": "tests/e2e/test_tools.py",
+    "loki/client/async_series.py": "tests/e2e/test_series.py",
     "loki/client/async_stream.py": "tests/e2e/test_tools.py",
     "loki/client/async_tools.py": "tests/e2e/test_tools.py",
     "loki/client/backup.py": "tests/unit/loki/grpc_gateway/test_backup.py",

@@ -1,5 +1,6 @@
 """Time series from a script to the command line and the client, through a whole Loki."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import pytest
 import xarray
 import zarr
 
-from loki.client import LokiClient, SeriesQuery, Value
+from loki.client import AsyncLokiClient, LokiClient, LokiClientError, SeriesQuery, Value
 from loki.testing import LokiServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -116,6 +117,25 @@ def test_a_client_reads_all_in_batches_and_the_last_ones(server: LokiServer) -> 
         with connected.series.read("log", "numbers", query) as batches:
             values = [list(batch.values) for batch in batches]
         assert [value for batch in values for value in batch] == list(range(ROWS - 50_000, ROWS))
+
+
+def test_a_program_in_asyncio_reads_the_same(server: LokiServer) -> None:
+    async def main() -> None:
+        async with AsyncLokiClient(server.address) as connected:
+            series = connected.series
+            assert [each.rows async for each in series.find("log")] == [ROWS]
+            async with series.read("log", "numbers") as batches:
+                values = [value async for batch in batches for value in batch.values]
+            assert values == list(range(ROWS))
+            query = SeriesQuery(limit=10, newest=True)
+            (last,) = [batch async for batch in series.read("log", "numbers", query)]
+            assert list(last.values) == list(range(ROWS - 10, ROWS))
+            (median,) = await series.aggregate("log", "numbers", "p50")
+            assert (median.value, median.count) == ((ROWS - 1) / 2, ROWS)
+            with pytest.raises(LokiClientError, match="nothing"):
+                _ = [batch async for batch in series.read("log", "nothing")]
+
+    asyncio.run(main())
 
 
 def test_windows_are_as_a_script_would_see_them(server: LokiServer) -> None:

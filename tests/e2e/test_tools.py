@@ -12,6 +12,7 @@ import pytest
 from loki.client import (
     AsyncLokiClient,
     AsyncToolStream,
+    LogQuery,
     LokiClient,
     LokiClientError,
     Output,
@@ -287,7 +288,23 @@ def test_the_asynchronous_client_does_what_the_other_does(server: LokiServer) ->
             assert running in found
             assert {child.name for child in await client.get_children_status()} >= {"hel"}
             assert len((await client.get_capabilities()).scripts) == 3
+            new = await client.register_script(
+                definition("return 2"), expected_revision=script.revision
+            )
+            await client.rollback_script(
+                "changing", script.revision, expected_revision=new.revision
+            )
+            revisions = [each.revision async for each in client.list_script_revisions("changing")]
+            assert set(revisions) >= {script.revision, new.revision}
+            assert (await client.execute("changing")).value == 1
             await client.unregister_script("changing")
+            with pytest.raises(LokiClientError, match="no_child"):
+                await client.reset_child("no_child")
+            with pytest.raises(ValueError, match="level 'loud'"):
+                client.watch_logs(LogQuery(level="loud"))
+            logged = [record async for record in client.watch_logs(LogQuery(lines=5))]
+            assert len(logged) == 5
+            assert logged == sorted(logged, key=lambda record: record.time)
 
     asyncio.run(main())
 
