@@ -11,7 +11,7 @@ from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
 from loki.core.manifest import limit_place, place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
-from loki.messages.backup import BackupContents
+from loki.messages.backup import BackupContents, BackupCounts
 from loki.messages.envelope import Failure, Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened
 from loki.messages.finding import Finding, Need
@@ -26,6 +26,7 @@ from loki.messages.lua_module import (
 
 __all__ = [
     "BackupContents",
+    "BackupCounts",
     "Child",
     "ChildRole",
     "Clock",

@@ -1,10 +1,13 @@
 """What the gateway asks for a backup: a picture is taken, and read piece by piece."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 
+from hel_actor import inventory
 from hel_actor.bundle import Manifest, Piece, pack
 from hel_actor.snapshot import Lender, Opened, Photographer, Picture
 from loki.child import ServiceHandler, Shell
@@ -74,7 +77,7 @@ class Backups:
             )
             reading.picture = picture
             reading.pieces = pack(picture.manifest, picture.ledger.read(), picture.folder)
-            return BackupBegun(contents=contents(picture.manifest))
+            return BackupBegun(contents=contents(picture.manifest, picture.folder))
 
         return self._worker.submit(taken)
 
@@ -128,7 +131,15 @@ def _answer(piece: Piece) -> BackupPiece:
     return BackupPiece(data=piece.data, sent_bytes=piece.sent_bytes, last=False)
 
 
-def contents(manifest: Manifest) -> BackupContents:
+def contents(manifest: Manifest, folder: Path) -> BackupContents:
+    """What is in an archive, by its manifest and by what is counted in `folder`.
+
+    Raises: IoError.
+    """
+    try:
+        counts = inventory.count(folder)
+    except (OSError, sqlite3.Error) as error:
+        raise IoError(f"the copy on the device cannot be counted: {error}") from error
     return BackupContents(
         entries=manifest.entries,
         size_bytes=manifest.size_bytes,
@@ -136,4 +147,5 @@ def contents(manifest: Manifest) -> BackupContents:
         schema=manifest.schema,
         time_ns=manifest.time_ns,
         device=manifest.device,
+        counts=counts,
     )

@@ -34,13 +34,13 @@ class Beginning:
         """A new file is about to be made; `damage` is why the old one was put aside, or ""."""
         with self._looking():
             scripts = [each for each in _folders(self._state / FILES) if any(each.iterdir())]
-            self._tell(lost(damage, _groups(self._state / SERIES), len(scripts)))
+            self._tell(lost(damage, groups(self._state / SERIES), len(scripts)))
 
     def opened(self, connection: sqlite3.Connection) -> None:
         """Look whether the files of series are all of this database."""
         known = set(connection.execute("SELECT namespace, name FROM series").fetchall())
         with self._looking():
-            found = _groups(self._state / SERIES, known)
+            found = groups(self._state / SERIES, known)
             if not self._trouble:
                 self._tell(strange(found))
 
@@ -98,7 +98,7 @@ def _some(series: Sequence[tuple[str, str]]) -> str:
     return named + (f" and {more} more" if more > 0 else "")
 
 
-def _groups(folder: Path, known: Collection[tuple[str, str]] = ()) -> list[tuple[str, str]]:
+def groups(folder: Path, known: Collection[tuple[str, str]] = ()) -> list[tuple[str, str]]:
     """Script and name of others than the known series that have files, and were not put aside."""
     return [
         place

@@ -15,11 +15,10 @@ from typing import IO
 
 from hel_actor import swap
 from hel_actor.backup import contents
-from hel_actor.bundle import Manifest
 from hel_actor.parcel import BadParcel, unpack
 from hel_actor.snapshot import DATABASE, FILES, SERIES, SPARE_BYTES
 from hel_actor.soundness import bring_forward
-from loki.child import Clock, ServiceHandler, Shell
+from loki.child import BackupContents, Clock, ServiceHandler, Shell
 from loki.errors import (
     ErrorCode,
     InvalidArgument,
@@ -86,8 +85,8 @@ class Receiver:
                 "nothing was changed"
             )
 
-    def check(self, wanted: Callable[[], None]) -> Manifest:
-        """Unpack and verify all; after that it is on the disk. Raises: LokiError; OSError."""
+    def check(self, wanted: Callable[[], None]) -> BackupContents:
+        """Unpack, verify and count all; then it is on the disk. Raises: LokiError; OSError."""
         new, archive = self._folder / swap.NEW, self._folder / ARCHIVE
         new.mkdir(mode=0o700)
         with archive.open("rb") as file:
@@ -98,7 +97,7 @@ class Receiver:
         self._require_one_disk()
         archive.unlink()
         _sync_all(self._folder)
-        return manifest
+        return contents(manifest, new)
 
     def decide(self, id_: str) -> None:
         """Raises: OSError."""
@@ -198,9 +197,9 @@ class Restores:
             incoming.file.close()
             incoming.file = None
             with naming():
-                manifest = self._receiver.check(lambda: _require_wanted(incoming.given_up))
+                found = self._receiver.check(lambda: _require_wanted(incoming.given_up))
             incoming.checked = True
-            return RestoreChecked(contents=contents(manifest))
+            return RestoreChecked(contents=found)
 
         return self._worker.submit(checked)
 

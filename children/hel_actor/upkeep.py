@@ -7,7 +7,6 @@ from typing import IO
 import msgspec
 
 from hel_actor import swap
-from hel_actor.backup import contents
 from hel_actor.bundle import BLOCK_BYTES
 from hel_actor.restore import Receiver, naming
 from loki.child import BackupContents, Clock
@@ -37,7 +36,7 @@ def restore(
     with naming():
         try:
             _receive(receiver, archive)
-            agreed(contents(receiver.check(lambda: None)))
+            agreed(receiver.check(lambda: None))
             receiver.decide(OFFLINE)
         finally:
             receiver.clear()

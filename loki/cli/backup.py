@@ -9,7 +9,9 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from loki.cli.connection import connect, fail
+from loki.cli.connection import complain, connect, fail
+from loki.cli.contents import as_json as counts_json
+from loki.cli.contents import counted, doubts, summary
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.progress import Line
 from loki.cli.view import Json, note, say, say_json
@@ -53,21 +55,15 @@ def backup(
         say_json(_json(file, size_bytes, contents))
     elif file != STDOUT:
         say(f"{file}: {size_bytes / MB:.1f} MB, {summary(contents)}")
+        say(f"in it: {counted(contents.counts)}")
+    for doubt in doubts(contents.counts):
+        complain(f"warning: {doubt}")
 
 
 def keep(file: str, *, force: bool) -> None:
     """Ends the command rather than replace a file unasked."""
     if file != STDOUT and Path(file).exists() and not force:
         fail(f"{file} is there already; choose another name, or replace it with --force")
-
-
-def summary(contents: "BackupContents") -> str:
-    """For people, such as "42 files and folders of lab at 2026-11-28 04:00:00, Loki 0.1.0"."""
-    time = contents.time.astimezone().isoformat(" ", "seconds")[:19]
-    return (
-        f"{contents.entries} files and folders of {contents.device} at {time}, "
-        f"Loki {contents.version}"
-    )
 
 
 def _json(file: str, size_bytes: int, contents: "BackupContents") -> Json:
@@ -80,6 +76,7 @@ def _json(file: str, size_bytes: int, contents: "BackupContents") -> Json:
         "schema": contents.schema,
         "time": contents.time.isoformat(),
         "device": contents.device,
+        "counts": counts_json(contents.counts),
     }
 
 

@@ -11,8 +11,10 @@ from typing import IO, TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from loki.cli.backup import STDOUT, Progress, summary
-from loki.cli.connection import connect, fail
+from loki.cli.backup import STDOUT, Progress
+from loki.cli.connection import complain, connect, fail
+from loki.cli.contents import as_json as counts_json
+from loki.cli.contents import counted, doubts, summary
 from loki.cli.option import DEFAULT_SERVER, AsJson, Config, Server
 from loki.cli.view import note, say, say_json
 
@@ -53,9 +55,17 @@ def restore(
     except OSError as error:
         fail(f"{file}: {error.strerror}; nothing was changed")
     if as_json:
-        say_json({"file": file, "kept_aside": kept_aside, "time": contents.time.isoformat()})
+        say_json(
+            {
+                "file": file,
+                "kept_aside": kept_aside,
+                "time": contents.time.isoformat(),
+                "counts": counts_json(contents.counts),
+            }
+        )
     else:
         say(f"restored {summary(contents)}")
+        say(f"in it: {counted(contents.counts)}")
         say(f"what was there before is in {kept_aside}/ of the state directory")
 
 
@@ -105,7 +115,9 @@ def _offline(config: Path | None) -> Act:
 
 
 def _public(told: "Announced") -> "BackupContents":
-    from loki.client import BackupContents
+    from msgspec.structs import asdict
+
+    from loki.client import BackupContents, BackupCounts
 
     return BackupContents(
         entries=told.entries,
@@ -114,6 +126,7 @@ def _public(told: "Announced") -> "BackupContents":
         schema=told.schema,
         time=datetime.fromtimestamp(told.time_ns / 1e9, UTC),
         device=told.device,
+        counts=BackupCounts(**asdict(told.counts)),
     )
 
 
@@ -159,13 +172,21 @@ def _show(stream: "RestoreStream", size_bytes: int, over: threading.Event) -> No
     progress.clear()
 
 
-def _everybody(_contents: "BackupContents") -> None:
+def _everybody(contents: "BackupContents") -> None:
     """Nobody is asked."""
+    _warn(contents)
+
+
+def _warn(contents: "BackupContents") -> None:
+    for doubt in doubts(contents.counts):
+        complain(f"warning: {doubt}")
 
 
 def _asking(file: str, where: str) -> Agreed:
     def ask(contents: "BackupContents") -> None:
         note(f"{file} is sound: {summary(contents)}")
+        note(f"In it: {counted(contents.counts)}.")
+        _warn(contents)
         note(
             f"It takes the place of all that {where} keeps: values, files, time series, registered "
             "scripts. Those stay there, in a folder of their own."

@@ -8,7 +8,7 @@ from loki.client.async_client import AsyncExecutionStream, AsyncLokiClient
 from loki.client.async_series import AsyncSeriesClient
 from loki.client.async_stream import AsyncEvents
 from loki.client.async_tools import AsyncTool, AsyncTools, AsyncToolStream
-from loki.client.backup import BackupContents, BackupStream, RestoreStream
+from loki.client.backup import BackupContents, BackupCounts, BackupStream, RestoreStream
 from loki.client.client import LokiClient
 from loki.client.credential import Credentials
 from loki.client.error import LokiClientError
@@ -47,6 +47,7 @@ __all__ = [
     "AsyncToolStream",
     "AsyncTools",
     "BackupContents",
+    "BackupCounts",
     "BackupStream",
     "BudgetWarned",
     "ChildChanged",

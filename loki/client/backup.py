@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import IO, Any
 
@@ -15,6 +15,21 @@ Request = backup_pb2.RestoreBackupRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BackupCounts:
+    """How much of each kind is in an archive, counted in the data itself."""
+
+    scripts: int  # That are registered.
+    revisions: int  # Of them, and of those that were removed.
+    values: int
+    executions: int
+    files: int  # Of scripts.
+    series: int
+    rows: int  # Of all series.
+    strange_series: int  # That have files, and that the database does not know.
+    missing_series: int  # That should have files, and have none.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupContents:
     """What an archive says of itself."""
 
@@ -24,6 +39,7 @@ class BackupContents:
     schema: int  # A Loki that knows only earlier ones cannot use it.
     time: datetime  # The moment that it shows, by the device's clock, UTC.
     device: str
+    counts: BackupCounts | None = None  # None where an earlier Loki answers.
 
 
 class BackupStream(ServerStream, Iterator[bytes]):
@@ -102,4 +118,9 @@ def contents_of(contents: backup_pb2.BackupContents) -> BackupContents:
         schema=contents.schema,
         time=contents.time.ToDatetime(UTC),
         device=contents.device,
+        counts=_counts_of(contents.counts) if contents.HasField("counts") else None,
     )
+
+
+def _counts_of(counts: backup_pb2.BackupCounts) -> BackupCounts:
+    return BackupCounts(**{each.name: getattr(counts, each.name) for each in fields(BackupCounts)})

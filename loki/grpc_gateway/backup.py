@@ -5,6 +5,8 @@ import secrets
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
+import msgspec
+
 from loki.actors.role import Shell
 from loki.errors import ErrorCode, InvalidArgument, LokiError, ServiceUnavailable
 from loki.grpc_gateway.guard import Call, needs
@@ -160,6 +162,7 @@ def contents_to_proto(contents: BackupContents) -> backup_pb2.BackupContents:
         version=contents.version,
         schema=contents.schema,
         device=contents.device,
+        counts=backup_pb2.BackupCounts(**msgspec.structs.asdict(contents.counts)),
     )
     made.time.FromNanoseconds(contents.time_ns)
     return made

@@ -5,6 +5,20 @@ import msgspec
 from loki.messages.envelope import Done, Message, Request
 
 
+class BackupCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of each kind is in it."""
+
+    scripts: int  # That are registered.
+    revisions: int  # Of them, and of those that were removed.
+    values: int
+    executions: int
+    files: int  # Of scripts.
+    series: int
+    rows: int  # Of all series.
+    strange_series: int  # That have files, and that the database does not know.
+    missing_series: int  # That should have files, and have none.
+
+
 class BackupContents(msgspec.Struct, frozen=True, kw_only=True):
     """What an archive says of itself."""
 
@@ -14,6 +28,7 @@ class BackupContents(msgspec.Struct, frozen=True, kw_only=True):
     schema: int
     time_ns: int  # Since 1970, by the device's clock.
     device: str
+    counts: BackupCounts
 
 
 class BackupBegun(Message):

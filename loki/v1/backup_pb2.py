@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/backup.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n\x13\x43reateBackupRequest\"r\n\x14\x43reateBackupResponse\x12+\n\x08\x63ontents\x18\x01 \x01(\x0b\x32\x17.loki.v1.BackupContentsH\x00\x12%\n\x05piece\x18\x02 \x01(\x0b\x32\x14.loki.v1.BackupPieceH\x00\x42\x06\n\x04kind\"\x90\x01\n\x0e\x42\x61\x63kupContents\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\x05\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\"/\n\x0b\x42\x61\x63kupPiece\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nsent_bytes\x18\x02 \x01(\x03\"\xaa\x01\n\x14RestoreBackupRequest\x12&\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x15.loki.v1.RestoreBeginH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12&\n\x05\x63heck\x18\x03 \x01(\x0b\x32\x15.loki.v1.RestoreCheckH\x00\x12*\n\x07\x63onfirm\x18\x04 \x01(\x0b\x32\x17.loki.v1.RestoreConfirmH\x00\x42\x06\n\x04kind\"\x0e\n\x0cRestoreBegin\"\x0e\n\x0cRestoreCheck\"\x10\n\x0eRestoreConfirm\"u\n\x15RestoreBackupResponse\x12*\n\x07\x63hecked\x18\x01 \x01(\x0b\x32\x17.loki.v1.BackupContentsH\x00\x12(\n\x08restored\x18\x02 \x01(\x0b\x32\x14.loki.v1.RestoreDoneH\x00\x42\x06\n\x04kind\"!\n\x0bRestoreDone\x12\x12\n\nkept_aside\x18\x01 \x01(\t2\xb2\x01\n\rBackupService\x12M\n\x0c\x43reateBackup\x12\x1c.loki.v1.CreateBackupRequest\x1a\x1d.loki.v1.CreateBackupResponse0\x01\x12R\n\rRestoreBackup\x12\x1d.loki.v1.RestoreBackupRequest\x1a\x1e.loki.v1.RestoreBackupResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14loki/v1/backup.proto\x12\x07loki.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n\x13\x43reateBackupRequest\"r\n\x14\x43reateBackupResponse\x12+\n\x08\x63ontents\x18\x01 \x01(\x0b\x32\x17.loki.v1.BackupContentsH\x00\x12%\n\x05piece\x18\x02 \x01(\x0b\x32\x14.loki.v1.BackupPieceH\x00\x42\x06\n\x04kind\"\xb7\x01\n\x0e\x42\x61\x63kupContents\x12\x0f\n\x07\x65ntries\x18\x01 \x01(\x03\x12\x12\n\nsize_bytes\x18\x02 \x01(\x03\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x0e\n\x06schema\x18\x04 \x01(\x05\x12(\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65vice\x18\x06 \x01(\t\x12%\n\x06\x63ounts\x18\x07 \x01(\x0b\x32\x15.loki.v1.BackupCounts\"\xb3\x01\n\x0c\x42\x61\x63kupCounts\x12\x0f\n\x07scripts\x18\x01 \x01(\x03\x12\x11\n\trevisions\x18\x02 \x01(\x03\x12\x0e\n\x06values\x18\x03 \x01(\x03\x12\x12\n\nexecutions\x18\x04 \x01(\x03\x12\r\n\x05\x66iles\x18\x05 \x01(\x03\x12\x0e\n\x06series\x18\x06 \x01(\x03\x12\x0c\n\x04rows\x18\x07 \x01(\x03\x12\x16\n\x0estrange_series\x18\x08 \x01(\x03\x12\x16\n\x0emissing_series\x18\t \x01(\x03\"/\n\x0b\x42\x61\x63kupPiece\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\nsent_bytes\x18\x02 \x01(\x03\"\xaa\x01\n\x14RestoreBackupRequest\x12&\n\x05\x62\x65gin\x18\x01 \x01(\x0b\x32\x15.loki.v1.RestoreBeginH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x12&\n\x05\x63heck\x18\x03 \x01(\x0b\x32\x15.loki.v1.RestoreCheckH\x00\x12*\n\x07\x63onfirm\x18\x04 \x01(\x0b\x32\x17.loki.v1.RestoreConfirmH\x00\x42\x06\n\x04kind\"\x0e\n\x0cRestoreBegin\"\x0e\n\x0cRestoreCheck\"\x10\n\x0eRestoreConfirm\"u\n\x15RestoreBackupResponse\x12*\n\x07\x63hecked\x18\x01 \x01(\x0b\x32\x17.loki.v1.BackupContentsH\x00\x12(\n\x08restored\x18\x02 \x01(\x0b\x32\x14.loki.v1.RestoreDoneH\x00\x42\x06\n\x04kind\"!\n\x0bRestoreDone\x12\x12\n\nkept_aside\x18\x01 \x01(\t2\xb2\x01\n\rBackupService\x12M\n\x0c\x43reateBackup\x12\x1c.loki.v1.CreateBackupRequest\x1a\x1d.loki.v1.CreateBackupResponse0\x01\x12R\n\rRestoreBackup\x12\x1d.loki.v1.RestoreBackupRequest\x1a\x1e.loki.v1.RestoreBackupResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATEBACKUPRESPONSE']._serialized_start=89
   _globals['_CREATEBACKUPRESPONSE']._serialized_end=203
   _globals['_BACKUPCONTENTS']._serialized_start=206
-  _globals['_BACKUPCONTENTS']._serialized_end=350
-  _globals['_BACKUPPIECE']._serialized_start=352
-  _globals['_BACKUPPIECE']._serialized_end=399
-  _globals['_RESTOREBACKUPREQUEST']._serialized_start=402
-  _globals['_RESTOREBACKUPREQUEST']._serialized_end=572
-  _globals['_RESTOREBEGIN']._serialized_start=574
-  _globals['_RESTOREBEGIN']._serialized_end=588
-  _globals['_RESTORECHECK']._serialized_start=590
-  _globals['_RESTORECHECK']._serialized_end=604
-  _globals['_RESTORECONFIRM']._serialized_start=606
-  _globals['_RESTORECONFIRM']._serialized_end=622
-  _globals['_RESTOREBACKUPRESPONSE']._serialized_start=624
-  _globals['_RESTOREBACKUPRESPONSE']._serialized_end=741
-  _globals['_RESTOREDONE']._serialized_start=743
-  _globals['_RESTOREDONE']._serialized_end=776
-  _globals['_BACKUPSERVICE']._serialized_start=779
-  _globals['_BACKUPSERVICE']._serialized_end=957
+  _globals['_BACKUPCONTENTS']._serialized_end=389
+  _globals['_BACKUPCOUNTS']._serialized_start=392
+  _globals['_BACKUPCOUNTS']._serialized_end=571
+  _globals['_BACKUPPIECE']._serialized_start=573
+  _globals['_BACKUPPIECE']._serialized_end=620
+  _globals['_RESTOREBACKUPREQUEST']._serialized_start=623
+  _globals['_RESTOREBACKUPREQUEST']._serialized_end=793
+  _globals['_RESTOREBEGIN']._serialized_start=795
+  _globals['_RESTOREBEGIN']._serialized_end=809
+  _globals['_RESTORECHECK']._serialized_start=811
+  _globals['_RESTORECHECK']._serialized_end=825
+  _globals['_RESTORECONFIRM']._serialized_start=827
+  _globals['_RESTORECONFIRM']._serialized_end=843
+  _globals['_RESTOREBACKUPRESPONSE']._serialized_start=845
+  _globals['_RESTOREBACKUPRESPONSE']._serialized_end=962
+  _globals['_RESTOREDONE']._serialized_start=964
+  _globals['_RESTOREDONE']._serialized_end=997
+  _globals['_BACKUPSERVICE']._serialized_start=1000
+  _globals['_BACKUPSERVICE']._serialized_end=1178
 # @@protoc_insertion_point(module_scope)

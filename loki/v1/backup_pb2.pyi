@@ -21,20 +21,44 @@ class CreateBackupResponse(_message.Message):
     def __init__(self, contents: _Optional[_Union[BackupContents, _Mapping]] = ..., piece: _Optional[_Union[BackupPiece, _Mapping]] = ...) -> None: ...
 
 class BackupContents(_message.Message):
-    __slots__ = ("entries", "size_bytes", "version", "schema", "time", "device")
+    __slots__ = ("entries", "size_bytes", "version", "schema", "time", "device", "counts")
     ENTRIES_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SCHEMA_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     entries: int
     size_bytes: int
     version: str
     schema: int
     time: _timestamp_pb2.Timestamp
     device: str
-    def __init__(self, entries: _Optional[int] = ..., size_bytes: _Optional[int] = ..., version: _Optional[str] = ..., schema: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[str] = ...) -> None: ...
+    counts: BackupCounts
+    def __init__(self, entries: _Optional[int] = ..., size_bytes: _Optional[int] = ..., version: _Optional[str] = ..., schema: _Optional[int] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device: _Optional[str] = ..., counts: _Optional[_Union[BackupCounts, _Mapping]] = ...) -> None: ...
+
+class BackupCounts(_message.Message):
+    __slots__ = ("scripts", "revisions", "values", "executions", "files", "series", "rows", "strange_series", "missing_series")
+    SCRIPTS_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    EXECUTIONS_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    STRANGE_SERIES_FIELD_NUMBER: _ClassVar[int]
+    MISSING_SERIES_FIELD_NUMBER: _ClassVar[int]
+    scripts: int
+    revisions: int
+    values: int
+    executions: int
+    files: int
+    series: int
+    rows: int
+    strange_series: int
+    missing_series: int
+    def __init__(self, scripts: _Optional[int] = ..., revisions: _Optional[int] = ..., values: _Optional[int] = ..., executions: _Optional[int] = ..., files: _Optional[int] = ..., series: _Optional[int] = ..., rows: _Optional[int] = ..., strange_series: _Optional[int] = ..., missing_series: _Optional[int] = ...) -> None: ...
 
 class BackupPiece(_message.Message):
     __slots__ = ("data", "sent_bytes")

@@ -112,7 +112,7 @@ def test_an_unreadable_folder_keeps_no_database_from_opening(
     def failing(folder: Path, known: object = ()) -> None:
         raise OSError(5, "Input/output error", str(folder))
 
-    monkeypatch.setattr("hel_actor.beginning._groups", failing)
+    monkeypatch.setattr("hel_actor.beginning.groups", failing)
     bench = opened(start(**SMALL))
     fill(bench)
     assert bench.hel.trouble == ""

@@ -11,8 +11,19 @@ from typing import IO, Any
 import pytest
 
 from loki.cli.backup import Progress, written
-from loki.client import BackupContents
+from loki.client import BackupContents, BackupCounts
 
+COUNTS = BackupCounts(
+    scripts=1,
+    revisions=2,
+    values=3,
+    executions=4,
+    files=5,
+    series=6,
+    rows=7,
+    strange_series=8,
+    missing_series=0,
+)
 CONTENTS = BackupContents(
     entries=3,
     size_bytes=2_000_000,
@@ -20,6 +31,7 @@ CONTENTS = BackupContents(
     schema=4,
     time=datetime(2026, 1, 2, tzinfo=UTC),
     device="lab",
+    counts=COUNTS,
 )
 
 
@@ -80,6 +92,7 @@ def test_json_tells_the_contents(client: Any, loki: Callable[..., Any], file: Pa
     serve(client, b"abc")
     told = json.loads(loki("backup", "--json", str(file)).stdout)
     assert (told["size_bytes"], told["content_bytes"], told["schema"]) == (3, 2_000_000, 4)
+    assert told["counts"]["rows"] == 7
     assert (told["time"], told["file"]) == ("2026-01-02T00:00:00+00:00", str(file))
 
 

@@ -2,14 +2,26 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
 
-from loki.client import BackupContents, LokiClientError
+from loki.client import BackupContents, BackupCounts, LokiClientError
 
+COUNTS = BackupCounts(
+    scripts=1,
+    revisions=2,
+    values=3,
+    executions=4,
+    files=5,
+    series=6,
+    rows=7,
+    strange_series=8,
+    missing_series=0,
+)
 CONTENTS = BackupContents(
     entries=3,
     size_bytes=2_000_000,
@@ -17,6 +29,7 @@ CONTENTS = BackupContents(
     schema=4,
     time=datetime(2026, 1, 2, tzinfo=UTC),
     device="lab",
+    counts=COUNTS,
 )
 
 
@@ -79,6 +92,8 @@ def test_with_yes_it_is_done_and_says_where_the_old_data_is(
     result = loki("restore", str(file), "--yes")
     assert result.exit_code == 0
     assert "restored 3 files and folders of lab" in result.stdout
+    assert "in it: 1 registered script (2 revisions), 3 values" in result.stdout
+    assert "warning: its database does not know 8 time series" in result.stderr
     assert "is in before-restore-1/ of the state directory" in result.stdout
     assert [(each.archive, each.restored) for each in restores] == [(b"archive", True)]
 
@@ -91,6 +106,7 @@ def test_json_tells_the_same(
         "file": str(file),
         "kept_aside": "before-restore-1",
         "time": "2026-01-02T00:00:00+00:00",
+        "counts": asdict(COUNTS),
     }
 
 
@@ -110,6 +126,8 @@ def test_who_is_asked_is_told_what_is_replaced(
     result = loki("restore", str(file), stdin=answer)
     assert result.exit_code == code
     assert "is sound: 3 files and folders of lab at 2026-01-0" in result.stderr
+    assert "In it: 1 registered script (2 revisions), 3 values" in result.stderr
+    assert result.stderr.count("warning: its database does not know 8 time series") == 1
     assert "takes the place of all that 127.0.0.1:50070 keeps" in result.stderr
     assert [each.restored for each in restores] == [code == 0]
     assert ("nothing was changed" in result.stderr) is (code == 1)

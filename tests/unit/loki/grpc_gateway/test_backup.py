@@ -2,9 +2,11 @@
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 
 from loki.client import LokiClient, LokiClientError
@@ -15,6 +17,7 @@ from loki.messages.access import ClientRole
 from loki.messages.backup import (
     BackupBegun,
     BackupContents,
+    BackupCounts,
     BackupPiece,
     BeginBackup,
     EndBackup,
@@ -33,8 +36,25 @@ from loki.messages.restore import (
 )
 from loki.v1 import backup_pb2, backup_pb2_grpc
 
+COUNTS = BackupCounts(
+    scripts=1,
+    revisions=2,
+    values=3,
+    executions=4,
+    files=5,
+    series=6,
+    rows=7,
+    strange_series=8,
+    missing_series=9,
+)
 CONTENTS = BackupContents(
-    entries=3, size_bytes=10, version="9.9", schema=4, time_ns=1_500_000_000, device="lab"
+    entries=3,
+    size_bytes=10,
+    version="9.9",
+    schema=4,
+    time_ns=1_500_000_000,
+    device="lab",
+    counts=COUNTS,
 )
 PIECES = {0: b"abc", 3: b"defg", 7: b""}
 
@@ -65,6 +85,8 @@ def test_contents_come_first_then_all_bytes_in_order(shell: Any, client: LokiCli
         contents = stream.contents()
         assert (contents.entries, contents.schema, contents.device) == (3, 4, "lab")
         assert contents.time.timestamp() == 1.5
+        assert contents.counts is not None
+        assert asdict(contents.counts) == msgspec.structs.asdict(COUNTS)
         assert list(stream) == [b"abc", b"defg"]
         assert stream.sent_bytes == 3
     ended = shell.wait_for(EndBackup)
