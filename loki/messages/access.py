@@ -8,10 +8,10 @@ EVERY_SCRIPT = ("*",)
 
 
 class ClientRole(Enum):
-    """What a caller may do."""
+    """What a caller may do; called as in the settings, whose words refusals give."""
 
-    VIEW = "view"  # See scripts, children and executions.
-    EXECUTE = "execute"  # Run scripts that the device holds, and cancel executions.
+    VIEW = "read"  # See scripts, children and executions.
+    EXECUTE = "run"  # Run scripts that the device holds, and cancel executions.
     ADHOC = "adhoc"  # Run source text that comes with the call.
     DATA = "data"  # Read what scripts keep, such as time series.
     REGISTER = "register"  # Add, change and remove scripts.

@@ -69,7 +69,7 @@ class SeriesServiceServicer:
     """
 
     def ListSeries(self, request, context):
-        """Lists the series of all scripts, by script and name, a page at a time. Needs the role "view".
+        """Lists the series of all scripts, by script and name, a page at a time. Needs the role "read".
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -174,3 +174,9 @@ def test_one_principal_does_not_get_every_runner() -> None:
     """Another's run would wait for the end of its longest."""
     held = settings("")
     assert 2 * held.security.quotas.runs_in_flight <= held.queue.max_runners
+
+
+def test_a_role_is_called_as_in_the_settings() -> None:
+    """A refusal names the one that is missing."""
+    assert {role.value for role in ClientRole} == ROLES.keys()
+    assert all(ClientRole(word) in held for word, held in ROLES.items())
