@@ -302,9 +302,15 @@ def test_the_asynchronous_client_does_what_the_other_does(server: LokiServer) ->
                 await client.reset_child("no_child")
             with pytest.raises(ValueError, match="level 'loud'"):
                 client.watch_logs(LogQuery(level="loud"))
-            logged = [record async for record in client.watch_logs(LogQuery(lines=5))]
-            assert len(logged) == 5
-            assert logged == sorted(logged, key=lambda record: record.time)
+            async with client.watch_logs(LogQuery(follow=True)) as records:
+                logs = definition("loki.log('warning', 'it is here') return 1")
+                await client.register_script(logs)
+                done = await client.execute("changing")
+                async for record in records:
+                    if "it is here" in record.message:
+                        break
+            assert (record.level, record.execution_id) == ("warning", done.id)
+            await client.unregister_script("changing")
 
     asyncio.run(main())
 
