@@ -13,7 +13,8 @@ Only the worker thread of the series imports this: it brings numpy and zarr alon
 import json
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -74,14 +75,25 @@ class Archive:
         group = self.path(place)
         if partial(group).exists():
             self._storage.remove_tree(partial(group))
-        reports = [*self._keep_strangers_aside(place), *self._keep_newer_aside(place)]
+        reports = self._keep_strangers_aside(place)
         self._make_directories(place)
-        self._forget_dropped(place)
-        for name in ARRAYS:
-            self._remove_leftovers(place, group / name / "c")
-        if self._described(place) != _descriptions(place):
-            self.publish(place)
+        first = self._require_not_newer(place)
+        as_they_are = replace(place, dropped=first)
+        reports += self._keep_newer_aside(as_they_are)
+        self._cut(as_they_are)
+        if first != place.dropped:
+            self._forget_dropped(place, first)
         return reports
+
+    def _cut(self, place: Place) -> None:
+        """Let the files end where the database does: first for those who look, then on the disk."""
+        if not self._is_described(place):
+            with suppress(OSError):  # A full disk takes it when the chunks have made room.
+                self.publish(place)
+        for name in ARRAYS:
+            self._remove_leftovers(place, self.path(place) / name / "c")
+        if not self._is_described(place):
+            self.publish(place)
 
     def write(self, place: Place, rows: Columns) -> tuple[int, ...]:
         """Put whole chunks behind the last one, and say how many bytes each takes.
@@ -98,13 +110,10 @@ class Archive:
             self._storage.sync_directory(folder)
         return tuple(sum(len(encoded[f"{name}/c/{index}"]) for name in ARRAYS) for index in indices)
 
-    def publish(self, place: Place) -> None:
-        """Let everybody see the chunks that `place` speaks of."""
-        self._describe(place, self.path(place))
-
-    def _describe(self, place: Place, group: Path) -> None:
+    def publish(self, place: Place, group: Path | None = None) -> None:
+        """Let everybody see the chunks that `place` speaks of, where it is or in `group`."""
         for path, content in _descriptions(place).items():
-            file = group / path
+            file = (group or self.path(place)) / path
             replace_file(self._storage, file, content)
             self._storage.sync_directory(file.parent)
 
@@ -116,7 +125,7 @@ class Archive:
         Raises: DamagedChunk for the first file that is missing, damaged or not ours; IoError.
         """
         try:
-            if self._described(place) != _descriptions(place):  # Somebody edited it just now.
+            if not self._is_described(place):  # Somebody edited it just now.
                 self.publish(place)
             found = {name: self._column(place, name, first, count) for name in arrays}
         except UNREADABLE as error:
@@ -145,13 +154,11 @@ class Archive:
         for number in range(first, first + count):
             _check_file(self._file(place, name, number), place.chunk_rows)
         start = (first - place.dropped) * place.chunk_rows
-        return np.asarray(self._open(place, name)[start : start + count * place.chunk_rows])
+        array = zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
+        return np.asarray(array[start : start + count * place.chunk_rows])
 
     def _file(self, place: Place, name: str, number: int) -> Path:
         return self.path(place) / name / "c" / str(number - place.dropped)
-
-    def _open(self, place: Place, name: str) -> "zarr.Array[Any]":
-        return zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
 
     def _make_directories(self, place: Place) -> None:
         """A new group needs the ones above it, for whoever opens them all at once."""
@@ -170,21 +177,23 @@ class Archive:
         for above in dict.fromkeys(folder.parent for folder in folders):
             self._storage.sync_directory(above)
 
-    def _forget_dropped(self, place: Place) -> None:
+    def _require_not_newer(self, place: Place) -> int:
+        """The chunk that the files begin with. Raises: IoError, if the database is older."""
+        first = self._first(place)
+        if first > place.dropped:
+            raise IoError(
+                f"the files of '{place.name}' begin at chunk {first}; the database, which knows of "
+                f"chunk {place.dropped}, is older"
+            )
+        return first
+
+    def _forget_dropped(self, place: Place, first: int) -> None:
         """Let the files begin at chunk `dropped`: in a new group, which takes the old one's place.
 
         Zarr counts from zero. So each chunk gets a second name with its new number, and no reader
         sees a group that is half counted anew.
         """
         group, new = self.path(place), partial(self.path(place))
-        first = self._first(place)
-        if first == place.dropped:
-            return
-        if first > place.dropped:
-            raise IoError(
-                f"the files of '{place.name}' begin at chunk {first}; the database, which knows of "
-                f"chunk {place.dropped}, is older"
-            )
         self._make_missing(_folders(new))
         for name in ARRAYS:
             for number in range(place.dropped, place.chunks):
@@ -192,7 +201,7 @@ class Archive:
                 if file.exists():  # Where somebody removed it, reading will say so.
                     self._storage.link(file, new / name / "c" / str(number - place.dropped))
             self._storage.sync_directory(new / name / "c")
-        self._describe(place, new)
+        self.publish(place, new)
         self._storage.exchange(new, group)
         self._storage.sync_directory(group.parent)
         self._storage.remove_tree(new)
@@ -221,18 +230,12 @@ class Archive:
         Those that a kill left have all their rows in the database still, and are no loss.
         """
         group = self.path(place)
-        first = self._first(place)
-        newer = {
-            name: [n for n in _numbers(group / name / "c") if n >= place.chunks - first]
-            for name in ARRAYS
-        }
-        count = min(map(len, newer.values()))
-        if first > place.dropped or count * place.chunk_rows <= place.waiting:
+        end = place.chunks - place.dropped
+        beyond = (sum(n >= end for n in _numbers(group / name / "c")) for name in ARRAYS)
+        count = min(beyond)
+        if count * place.chunk_rows <= place.waiting:
             return []
         aside = self._linked_aside(group)
-        for name, numbers in newer.items():  # Now, lest a failure further on does this again.
-            for number in numbers:
-                self._storage.remove(group / name / "c" / str(number))
         return [f"{group} has {count} chunks of a newer database: all is kept as {aside.name}"]
 
     def _linked_aside(self, group: Path) -> Path:
@@ -268,13 +271,11 @@ class Archive:
             if is_partial(file) or (set(file.name) <= DIGITS and int(file.name) >= count):
                 self._storage.remove(file)
 
-    def _described(self, place: Place) -> dict[str, bytes]:
-        group = self.path(place)
-        return {
-            path: file.read_bytes()
-            for path in _descriptions(place)
-            if (file := group / path).is_file()
-        }
+    def _is_described(self, place: Place) -> bool:
+        """Whether the files say what the database does."""
+        group, wanted = self.path(place), _descriptions(place)
+        found = {path: (group / path).read_bytes() for path in wanted if (group / path).is_file()}
+        return found == wanted
 
 
 def decoded(file: Path, array: str, chunk_rows: int) -> npt.NDArray[Any]:

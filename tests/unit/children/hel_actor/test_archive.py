@@ -1,5 +1,6 @@
 """The files: what others see of them, and what is found of them after anything."""
 
+import errno
 import json
 import shutil
 from dataclasses import replace
@@ -123,6 +124,42 @@ def test_a_length_that_the_database_does_not_know_is_taken_back(
     archive.write(TWO, rows(16, first=32))
     archive.publish(replace(EMPTY, chunks=3))
     assert archive.recover(replace(TWO, waiting=16)) == []
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("waiting", [32, 0], ids=["left by a kill", "of a newer database"])
+def test_who_opens_it_while_chunks_go_sees_no_hole(
+    archive: Archive, tmp_path: Path, waiting: int
+) -> None:
+    archive.write(TWO, rows(32, first=32))
+    archive.publish(replace(EMPTY, chunks=4))
+    seen = []
+
+    class Looking(Disk):
+        def remove(self, path: Path) -> None:
+            super().remove(path)
+            with xarray.open_zarr(tmp_path / "tool/t", decode_times=False) as dataset:
+                assert not np.isnan(dataset.value.values).any()
+                seen.append(dataset.time.size)
+
+    Archive(tmp_path, Looking()).recover(replace(TWO, waiting=waiting))
+    assert seen == [32] * 6
+
+
+def test_on_a_full_disk_chunks_that_go_make_room_for_their_description(
+    archive: Archive, tmp_path: Path
+) -> None:
+    before = everything(tmp_path)
+    archive.write(TWO, rows(16, first=32))
+    archive.publish(replace(EMPTY, chunks=3))
+
+    class Full(Disk):
+        def write(self, path: Path, content: bytes) -> None:
+            if (tmp_path / "tool/t/quality/c/2").exists():
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().write(path, content)
+
+    assert Archive(tmp_path, Full()).recover(replace(TWO, waiting=16)) == []
     assert everything(tmp_path) == before
 
 
