@@ -14,7 +14,6 @@ from loki.messages.configuration import (
     ChangeSettings,
     Setting,
     SettingEdit,
-    SettingEffect,
     SettingsDescribed,
     SettingsEdited,
     SettingSource,
@@ -27,6 +26,8 @@ from loki.setup import Setup, require_sound, setup_of
 
 WINS = (SettingSource.ENVIRONMENT, SettingSource.OPTION)
 MOST_EDITS = 1000
+HELD_BACK = ((), ("security",), ("children_config",), ("security", "children_config"))
+"""Tables that refer to others: to TLS, and to the children that there are."""
 
 
 class Configuration:
@@ -68,7 +69,7 @@ class Configuration:
         self._as_if(path, before)  # What is wrong with it already is for its owner to mend.
         after = edited(before, edits, as_json=path.suffix == ".json")
         wanted = self._sound(path, after)
-        require_admin(request.principal, wanted.settings.model_dump(mode="json"))
+        require_admin(request.principal, plain(wanted))
         changed = self._changed(wanted)
         if not request.validate_only:
             if after != before:
@@ -111,7 +112,7 @@ class Configuration:
 
     def _changed(self, wanted: LoadedSettings) -> tuple[Setting, ...]:
         """What differs from the settings before, as they would be shown."""
-        before, after = (each.settings.model_dump(mode="json") for each in (self._wanted, wanted))
+        before, after = plain(self._wanted), plain(wanted)
         keys = {change.key for change in changes(before, after)}
         entries = view(wanted, self.setup.loaded.settings)
         return tuple(entry for entry in entries if entry.key in keys)
@@ -119,21 +120,33 @@ class Configuration:
     def reread(self) -> Reread:
         """Raises: ConfigurationError. A file that was there may not be missing."""
         wanted = load_settings(self._wanted.path, self._tools, options=self._wanted.options)
-        held = self.setup.loaded.settings.model_dump(mode="json")
-        new = wanted.settings.model_dump(mode="json")
-        differences = changes(held, new)
-        settings = validated(merged(held, new), wanted.where)
-        setup = setup_of(replace(wanted, settings=settings))
-        waits = SettingEffect.RESTART
+        require_sound(wanted)
+        setup = self._as_far_as_can_be(wanted)
+        before, now, then = map(plain, (self.setup.loaded, setup.loaded, wanted))
         return Reread(
             plan=self._plan(setup),
-            changed=tuple(change.key for change in differences if change.effect is not waits),
-            waiting=tuple(change.key for change in differences if change.effect is waits),
+            changed=tuple(change.key for change in changes(before, now)),
+            waiting=tuple(change.key for change in changes(now, then)),
             hold=lambda: self._hold(setup, wanted),
         )
+
+    def _as_far_as_can_be(self, wanted: LoadedSettings) -> Setup:
+        """What holds without a restart: where a part cannot without what waits, it waits too."""
+        held, new = plain(self.setup.loaded), plain(wanted)
+        for back in HELD_BACK:
+            try:
+                settings = validated(merged(held, new, back), wanted.where)
+                return setup_of(replace(wanted, settings=settings))
+            except ConfigurationError:
+                continue
+        return setup_of(replace(wanted, settings=self.setup.loaded.settings))
 
     def _hold(self, setup: Setup, wanted: LoadedSettings) -> None:
         self.setup, self._wanted, self._problem = setup, wanted, ""
 
     def refuse(self, problem: str) -> None:
         self._problem = problem
+
+
+def plain(loaded: LoadedSettings) -> dict[str, object]:
+    return loaded.settings.model_dump(mode="json")

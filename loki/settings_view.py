@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from loki.config import LoadedSettings, Settings
 from loki.core.settings_change import MISSING, Keys, effect_of, found_at, key_text, leaves
-from loki.messages.configuration import Setting, SettingEffect, SettingSource
+from loki.messages.configuration import Setting, SettingSource
 from loki.tool.redaction import redacted
 
 
@@ -39,7 +39,7 @@ def _entries(loaded: LoadedSettings, running: Settings) -> Iterator[Setting]:
                 key=key_text(at),
                 value="null",
                 source=SettingSource.DEFAULT,
-                effect=SettingEffect.RESTART,
+                effect=effect_of(at),
                 running=as_json(value),
             )
 

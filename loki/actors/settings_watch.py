@@ -110,7 +110,7 @@ class SettingsWatch:
             return
         self._told = problem
         self._shell.log.warning("the settings stay as they were: %s", problem)
-        problems = [self._rejected(line) for line in lines]
+        problems = [self._rejected(line) for line in few(lines)]
         for fact in bounded(problems, MOST_TOLD):
             self._announcer.tell(fact)
 

@@ -155,7 +155,7 @@ def _update(
         say_json({"version": done.version, "changed": [asdict(each) for each in done.changed]})
         return
     for each in done.changed:
-        say(f"{each.key} = {text(each.value) or 'nothing'}, {holds(each, check=check)}")
+        say(f"{each.key} = {text(each.value) or 'not set'}, {holds(each, check=check)}")
     if not done.changed:
         say("nothing changes")
     note(f"version {done.version}")

@@ -3,7 +3,7 @@
 import copy
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -102,12 +102,16 @@ def changes(old: Mapping[str, object], new: Mapping[str, object]) -> tuple[Chang
     )
 
 
-def merged(running: Mapping[str, object], wanted: Mapping[str, object]) -> dict[str, object]:
-    """What holds without a restart: `wanted`, but for what waits for one."""
+def merged(
+    running: Mapping[str, object], wanted: Mapping[str, object], back: Collection[str] = ()
+) -> dict[str, object]:
+    """What holds without a restart: `wanted`, but for what waits for one, and the tables `back`."""
     result = copy.deepcopy(dict(wanted))
     for change in changes(running, wanted):
         if change.effect is SettingEffect.RESTART:
             _put(result, change.at, found_at(running, change.at))
+    for table in back:
+        _put(result, (table,), found_at(running, (table,)))
     return result
 
 

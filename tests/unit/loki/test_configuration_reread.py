@@ -8,6 +8,7 @@ import pytest
 from loki.bootstrap import load, plan
 from loki.configuration import Configuration
 from loki.errors import ConfigurationError
+from loki.messages.configuration import ChangeSettings, SettingEdit, SettingEffect
 
 START = """
 grpc_port = 7
@@ -90,3 +91,65 @@ def test_what_is_told_and_kept_of_them_hides_secrets(tmp_path: Path) -> None:
     kept = Configuration(load(path, None), plan).record
     assert "hunter2" not in kept
     assert json.loads(kept)["tools"] == "store://(hidden)@host/tools.toml"
+
+
+CERTIFICATES = """
+[security]
+tls_certificate = "c"
+tls_key = "k"
+tls_client_ca = "a"
+[security.principals.pump]
+certificate = "pump"
+"""
+
+
+def test_what_cannot_hold_without_what_waits_waits_too(
+    configuration: Configuration, file: Path
+) -> None:
+    """Client certificates need an authority, which the running server does not ask for one."""
+    file.write_text(START.replace("10", "20") + CERTIFICATES)
+    found = configuration.reread()
+    assert found.changed == ("queue.max_length",)
+    assert "security.principals.pump.certificate" in found.waiting
+    assert "security.tls_client_ca" in found.waiting
+    found.hold()
+    assert configuration.setup.gateway.access.principals == ()
+    assert configuration.setup.dispatcher.longest_queue == 20
+
+
+def test_children_and_their_settings_wait_together(
+    configuration: Configuration, file: Path
+) -> None:
+    file.write_text('children = ["fenrir_actor"]\n' + START + "[children_config.fenrir]\n")
+    configuration.reread().hold()
+    assert [part.child.name for part in configuration.setup.parts][-1] == "hel"
+    assert shown(configuration, "children")[0] == '["fenrir_actor"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('children = ["no_such_actor"]\n', "'no_such_actor' is no child"),
+        ("children = []\n[children_config.hel]\nquota_mb = 1\n", "is no child"),
+        ("[children_config.hel]\nquota_mb = -1\n", "must be at least"),
+        ("[security]\ndefault_permissions = {gpi = [1]}\n", "no child has such a permission"),
+    ],
+)
+def test_what_would_fail_at_the_next_start_is_refused_now(
+    configuration: Configuration, file: Path, text: str, problem: str
+) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=problem):
+        configuration.reread()
+
+
+def test_a_key_of_a_child_that_goes_is_told_with_its_effect(
+    configuration: Configuration, file: Path
+) -> None:
+    file.write_text(START + "[children_config.hel]\nquota_mb = 99\n")
+    configuration.reread().hold()
+    edit = SettingEdit(key="children_config.hel", value=None)
+    done = configuration.change(ChangeSettings(edits=(edit,), principal="local"))
+    (gone,) = done.changed
+    assert (gone.key, gone.value) == ("children_config.hel.quota_mb", "null")
+    assert gone.effect is SettingEffect.NOW

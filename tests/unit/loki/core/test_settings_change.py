@@ -153,3 +153,11 @@ def test_of_many_names_the_first_are_told() -> None:
     assert few(names[:20]) == tuple(names[:20])
     assert few(names) == (*names[:19], "and 81 more")
     assert few([]) == ()
+
+
+def test_tables_may_be_held_back_as_a_whole() -> None:
+    running = {"security": {"principals": {}}, "queue": {"runners": 1}}
+    wanted = {"security": {"principals": {"a": {"roles": []}}}, "queue": {"runners": 2}}
+    assert merged(running, wanted) == wanted
+    assert merged(running, wanted, ("security",)) == running | {"queue": {"runners": 2}}
+    assert merged({}, wanted, ("security",)) == {"queue": {"runners": 2}}
