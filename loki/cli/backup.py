@@ -14,6 +14,7 @@ from loki.cli.contents import as_json as counts_json
 from loki.cli.contents import counted, doubts, summary
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.progress import Line
+from loki.cli.termination import in_order
 from loki.cli.view import Json, note, say, say_json
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class Progress(Line):
 def written(file: str) -> Iterator[IO[bytes]]:
     """A file that is there wholly and durably after the block, or not at all.
 
+    SIGTERM and SIGHUP leave nothing of it, as Ctrl-C does.
+
     Raises: OSError.
     """
     if file == STDOUT:
@@ -119,7 +122,7 @@ def written(file: str) -> Iterator[IO[bytes]]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(partial, flags, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as target:
+        with in_order(), os.fdopen(descriptor, "wb") as target:
             os.fchmod(descriptor, 0o600)  # One that a kill left behind has the mode that it had.
             yield target
             target.flush()

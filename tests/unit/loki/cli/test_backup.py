@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -149,3 +150,15 @@ def test_progress_is_shown_once_for_each_change() -> None:
     progress.clear()
     assert shown[:3] == ["\r0.0 of 2.0 MB", "\r1.0 of 2.0 MB", "\r2.0 of 2.0 MB"]
     assert shown[3:] == [f"\r{' ' * 13}\r"]
+
+
+def test_a_command_that_is_told_to_end_leaves_nothing(file: Path) -> None:
+    def write_until_told() -> None:
+        with written(str(file)) as target:
+            target.write(b"half")
+            assert os.listdir(file.parent) == [f"{file.name}.partial"]
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit) as raised:
+        write_until_told()
+    assert (raised.value.code, os.listdir(file.parent)) == (143, [])
