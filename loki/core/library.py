@@ -40,10 +40,20 @@ def look_up(scripts: Mapping[str, Script], name: str, revision: str = "", *, who
     Raises: ScriptNotFound; ServiceUnavailable for one that may still come.
     """
     if not whole and name not in scripts:
-        raise ServiceUnavailable(
-            f"the library has not sent '{name}' yet; try again", details={"child": "library"}
-        )
+        raise unread(name)
     return find(scripts, name, revision)
+
+
+def unread(name: str) -> ServiceUnavailable:
+    """What is said of a script or method while there may be more of them than is known.
+
+    Loki starts, or, for as long as that takes, what keeps registered scripts cannot be read.
+    """
+    return ServiceUnavailable(
+        f"'{name}' is not among the scripts that are known, and registered ones are not read yet; "
+        "try again. If that stays so, `loki status` and `loki doctor` say what is in the way",
+        details={"child": "library"},
+    )
 
 
 def check_addition(catalogue: Catalogue, new: Script, expected_revision: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from loki.core.library import unread
 from loki.core.principal import Principal, may_run
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway import codec, schema
@@ -100,9 +101,7 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
 async def _refuse(snapshot: Snapshot, method: str, _request: bytes, _call: Call) -> None:
     """Raises: LokiError (UNSUPPORTED); ServiceUnavailable for what the Library may still send."""
     if not snapshot.whole:
-        raise ServiceUnavailable(
-            f"the library has not sent '{method}' yet; try again", details={"child": "library"}
-        )
+        raise unread(method)
     raise absent(method)
 
 
