@@ -1,6 +1,7 @@
 """Replaces a settings' file at once and wholly, as the one that it was."""
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -48,7 +49,10 @@ def read_raw(path: Path, max_bytes: int) -> str:
     Raises: LokiError (CONFIGURATION).
     """
     try:
-        with path.open("rb") as file:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # A pipe would wait.
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise LokiError(f"{path}: is no regular file", code=ErrorCode.CONFIGURATION)
             data = file.read(max_bytes + 1)
         if len(data) > max_bytes:
             raise LokiError(

@@ -67,8 +67,13 @@ def test_a_file_that_is_gone_is_told(tmp_path: Path) -> None:
         read_raw(tmp_path / "none.toml", 10)
 
 
-def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LokiError, match="cannot be read: Is a directory"):
+def test_what_is_no_file_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(LokiError, match="is no regular file"):
+            read_raw(path, 10)
+    with pytest.raises(LokiError, match=r"Is a directory|is no regular file"):
         read_raw(tmp_path, 10)
 
 
