@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True):
     series_keep_rows: int
     series_keep_mb: int
     revisions_per_script: int
+    removed_revisions: int
     history_rows: int
     history_days: int
     history_mb: int
@@ -80,7 +81,9 @@ class Hel(ChildRole):
         self._database = _database(shell, state / DATABASE, tally, self._beginning)
         self._stored = Stored(self._database, tally, max_value_bytes)
         self._watched = Watched(shell, self._database, watchers)
-        self._registered = Registered(self._database, settings.revisions_per_script)
+        self._registered = Registered(
+            self._database, settings.revisions_per_script, settings.removed_revisions
+        )
         self._configured = Configured(self._database)
         self._historian = Historian(shell, self._database, _bounds(settings))
         quota = journal.Quota(settings.series_per_script, settings.series_chunk_rows)

@@ -27,6 +27,8 @@ class HelConfig(BaseModel):
     series_keep_mb: int = Field(default=1024, ge=1, le=1_048_576)  # MiB of files of each series.
     revisions_per_script: int = Field(default=100, ge=1, le=10_000)
     """Of each registered script; the current one stays in any case."""
+    removed_revisions: int = Field(default=1000, ge=1, le=100_000)
+    """Of all scripts together that were removed; those go first whose removal is the oldest."""
     history_rows: int = Field(default=100_000, ge=1, le=10_000_000)  # Executions.
     history_days: int = Field(default=30, ge=1, le=36_500)  # Older executions go.
     history_mb: int = Field(default=64, ge=1, le=65_536)

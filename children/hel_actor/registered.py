@@ -24,8 +24,9 @@ from loki.messages.registry import (
 class Registered:
     """What is answered is on the disk."""
 
-    def __init__(self, database: Database, most_revisions: int) -> None:
-        """`most_revisions` of each script are kept."""
+    def __init__(self, database: Database, most_revisions: int, most_removed: int) -> None:
+        """`most_revisions` of each script are kept, and `most_removed` of all removed ones."""
+        self._most_removed = most_removed
         self._database = database
         self._most_revisions = most_revisions
 
@@ -50,7 +51,10 @@ class Registered:
         )
 
     def _drop(self, request: DropScript) -> "Future[Done | Failure]":
-        return self._database.submit(lambda database: revision.drop(database, request) or Done())
+        most = self._most_removed
+        return self._database.submit(
+            lambda database: revision.drop(database, request, most) or Done()
+        )
 
     def _list(self, request: ReadRevisions) -> "Future[RevisionsRead]":
         before = revision.checked_page(request.page)

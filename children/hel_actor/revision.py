@@ -57,11 +57,25 @@ def keep(connection: sqlite3.Connection, new: KeepScript, most: int) -> Failure 
     return None
 
 
-def drop(connection: sqlite3.Connection, gone: DropScript) -> Failure | None:
-    """The script has no current revision from now on; all that there were stay."""
+def drop(connection: sqlite3.Connection, gone: DropScript, most: int) -> Failure | None:
+    """The script has no current revision from now on; those that there were stay for a rollback.
+
+    Of all removed scripts together the newest `most` stay, those of the last removal first: else
+    whoever registers and removes again and again would fill the disk, whatever the quota.
+    """
     if refusal := _conflict(connection, gone.name, gone.expected):
         return refusal
     _point(connection, gone.name, None, gone.principal, gone.time_ns)
+    connection.execute(
+        "DELETE FROM script_revision WHERE id IN ("
+        "SELECT r.id FROM script_revision AS r JOIN script AS s ON s.name = r.name "
+        "WHERE s.current IS NULL ORDER BY s.changed_ns DESC, r.id DESC LIMIT -1 OFFSET ?)",
+        (most,),
+    )
+    connection.execute(
+        "DELETE FROM script WHERE current IS NULL "
+        "AND name NOT IN (SELECT name FROM script_revision)"
+    )
     return None
 
 

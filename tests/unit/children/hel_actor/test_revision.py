@@ -43,9 +43,16 @@ def keep(
     return revision.keep(tables, request, most)
 
 
-def drop(tables: sqlite3.Connection, expected: str, name: str = "mine") -> Failure | None:
-    request = DropScript(name=name, expected=expected, principal="ann", time_ns=2)
-    return revision.drop(tables, request)
+def drop(
+    tables: sqlite3.Connection,
+    expected: str,
+    name: str = "mine",
+    *,
+    time_ns: int = 2,
+    most: int = 100,
+) -> Failure | None:
+    request = DropScript(name=name, expected=expected, principal="ann", time_ns=time_ns)
+    return revision.drop(tables, request, most)
 
 
 def test_a_principal_has_so_many_scripts_and_no_more(tables: sqlite3.Connection) -> None:
@@ -194,3 +201,18 @@ def test_a_revision_that_is_not_kept_is_named(tables: sqlite3.Connection) -> Non
         assert isinstance(missing, Failure)
         assert missing.code is ErrorCode.SCRIPT_NOT_FOUND
         assert f"no revision {wanted} of a script '{name}'" in missing.message
+
+
+def test_of_removed_scripts_the_newest_revisions_stay(tables: sqlite3.Connection) -> None:
+    def kept() -> list[tuple[str, str]]:
+        return tables.execute("SELECT name, revision FROM script_revision ORDER BY id").fetchall()
+
+    keep(tables, "1", name="used")
+    for name, removed_ns in (("a", 30), ("b", 20), ("c", 40)):
+        keep(tables, "1", name=name)
+        keep(tables, "2", "1", name=name)
+        assert drop(tables, "2", name, time_ns=removed_ns, most=3) is None
+    assert kept() == [("used", "1"), ("a", "2"), ("c", "1"), ("c", "2")]
+    names = [name for (name,) in tables.execute("SELECT name FROM script ORDER BY name")]
+    assert names == ["a", "c", "used"]
+    assert keep(tables, "1", name="b") is None  # As one that was never there.
