@@ -58,7 +58,7 @@ class Keeper:
         return {
             ReadScripts: lambda r: revision.read_all(self._there(), r.page),
             KeepScript: lambda r: revision.keep(self._there(), r, self.most_revisions) or Done(),
-            DropScript: lambda r: revision.drop(self._there(), r) or Done(),
+            DropScript: lambda r: revision.drop(self._there(), r, 100) or Done(),
             ReadRevisions: self._page,
             ReadRevision: self._one,
             KeepNumbers: lambda r: number.keep(self._there(), r) or Done(),
