@@ -22,7 +22,7 @@ from loki.messages.tree import SupervisorConfig
 from loki.settings_edit import Edit, edited, read_key, read_value
 from loki.settings_file import read_raw, replace_text
 from loki.settings_view import shown, source_of, view
-from loki.setup import Setup, require_sound, setup_of
+from loki.setup import Setup, complete, require_sound, setup_of
 
 WINS = (SettingSource.ENVIRONMENT, SettingSource.OPTION)
 MOST_EDITS = 1000
@@ -56,7 +56,7 @@ class Configuration:
         return SettingsDescribed(
             version=version,
             file=str(self.file) if self._wanted.path else "",
-            settings=view(self._wanted, self.setup.loaded.settings),
+            settings=self._view(self._wanted),
             problem=self._problem,
         )
 
@@ -112,17 +112,19 @@ class Configuration:
 
     def _changed(self, wanted: LoadedSettings) -> tuple[Setting, ...]:
         """What differs from the settings before, as they would be shown."""
-        before, after = plain(self._wanted), plain(wanted)
+        before, after = complete(self._wanted), complete(wanted)
         keys = {change.key for change in changes(before, after)}
-        entries = view(wanted, self.setup.loaded.settings)
-        return tuple(entry for entry in entries if entry.key in keys)
+        return tuple(entry for entry in self._view(wanted) if entry.key in keys)
+
+    def _view(self, wanted: LoadedSettings) -> tuple[Setting, ...]:
+        return view(wanted, complete(wanted), complete(self.setup.loaded))
 
     def reread(self) -> Reread:
         """Raises: ConfigurationError. A file that was there may not be missing."""
         wanted = load_settings(self._wanted.path, self._tools, options=self._wanted.options)
         require_sound(wanted)
         setup = self._as_far_as_can_be(wanted)
-        before, now, then = map(plain, (self.setup.loaded, setup.loaded, wanted))
+        before, now, then = map(complete, (self.setup.loaded, setup.loaded, wanted))
         return Reread(
             plan=self._plan(setup),
             changed=tuple(change.key for change in changes(before, now)),

@@ -11,17 +11,25 @@ from loki.tool.redaction import redacted
 
 def shown(settings: Settings) -> dict[str, object]:
     """As plain data, without secrets."""
-    return {key: redacted(value, key) for key, value in settings.model_dump(mode="json").items()}
+    return hidden(settings.model_dump(mode="json"))
 
 
-def view(loaded: LoadedSettings, running: Settings) -> tuple[Setting, ...]:
-    """Every key that there is, in order; `running` are the settings that hold now."""
-    return tuple(sorted(_entries(loaded, running), key=lambda setting: setting.key))
+def hidden(data: Mapping[str, object]) -> dict[str, object]:
+    """Without secrets."""
+    return {key: redacted(value, key) for key, value in data.items()}
 
 
-def _entries(loaded: LoadedSettings, running: Settings) -> Iterator[Setting]:
-    wanted, held = loaded.settings.model_dump(mode="json"), running.model_dump(mode="json")
-    visible, visibly_held = shown(loaded.settings), shown(running)
+def view(
+    loaded: LoadedSettings, wanted: Mapping[str, object], held: Mapping[str, object]
+) -> tuple[Setting, ...]:
+    """Every key that there is, in order: what `loaded` comes to, and what holds now."""
+    return tuple(sorted(_entries(loaded, wanted, held), key=lambda setting: setting.key))
+
+
+def _entries(
+    loaded: LoadedSettings, wanted: Mapping[str, object], held: Mapping[str, object]
+) -> Iterator[Setting]:
+    visible, visibly_held = hidden(wanted), hidden(held)
     for at, value in leaves(visible):
         source, origin = source_of(loaded, at)
         differs = found_at(wanted, at) != found_at(held, at)

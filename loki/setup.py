@@ -106,6 +106,27 @@ def require_sound(loaded: LoadedSettings) -> None:
     _gateway(loaded, parts, _keeper(loaded, parts))
 
 
+def complete(loaded: LoadedSettings) -> dict[str, object]:
+    """All settings as plain data, those of children that nothing sets too. They must be sound."""
+    data: dict[str, Any] = loaded.settings.model_dump(mode="json")
+    sections = dict(data["children_config"])
+    for name in loaded.settings.children:
+        child = child_of(name)
+        own = loaded.child(child.name, named(child.config)).own.model_dump(mode="json")
+        given = sections.get(child.name, {})
+        sections[child.name] = {"enabled": True, **given, **_without_none(own)}
+    return data | {"children_config": sections}
+
+
+def _without_none(table: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no word for what is not there."""
+    return {
+        key: _without_none(value) if isinstance(value, dict) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
 def _gateway(loaded: LoadedSettings, parts: Sequence[Part], keeper: str) -> GatewayConfig:
     return GatewayConfig(
         host=_host(loaded),

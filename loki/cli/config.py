@@ -36,7 +36,7 @@ def show(
 ) -> None:
     """Show the settings of a server; what waits for its next start is marked.
 
-    Secrets are hidden. What the children have that nothing sets is in docs/reference/settings.md.
+    Secrets are hidden.
     """
     with connect(server, as_json=as_json) as client:
         found = client.settings.get(version or 0)

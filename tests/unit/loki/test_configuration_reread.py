@@ -143,7 +143,7 @@ def test_what_would_fail_at_the_next_start_is_refused_now(
         configuration.reread()
 
 
-def test_a_key_of_a_child_that_goes_is_told_with_its_effect(
+def test_a_key_of_a_child_that_goes_has_its_default_again(
     configuration: Configuration, file: Path
 ) -> None:
     file.write_text(START + "[children_config.hel]\nquota_mb = 99\n")
@@ -151,5 +151,11 @@ def test_a_key_of_a_child_that_goes_is_told_with_its_effect(
     edit = SettingEdit(key="children_config.hel", value=None)
     done = configuration.change(ChangeSettings(edits=(edit,), principal="local"))
     (gone,) = done.changed
-    assert (gone.key, gone.value) == ("children_config.hel.quota_mb", "null")
+    assert (gone.key, gone.running) == ("children_config.hel.quota_mb", "99")
     assert gone.effect is SettingEffect.NOW
+    assert int(gone.value) != 99
+    default = int(gone.value)
+    file.write_text(START + f"[children_config.hel]\nquota_mb = {default}\n")
+    configuration.reread().hold()
+    file.write_text(START)
+    assert configuration.reread().changed == ()  # No child is restarted for that.

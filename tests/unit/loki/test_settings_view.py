@@ -39,15 +39,18 @@ def load(tmp_path: Path) -> Load:
 
 
 def entry(loaded: LoadedSettings, key: str, running: Settings | None = None) -> Setting:
-    (found,) = (s for s in view(loaded, running or loaded.settings) if s.key == key)
+    held = (running or loaded.settings).model_dump(mode="json")
+    wanted = loaded.settings.model_dump(mode="json")
+    (found,) = (s for s in view(loaded, wanted, held) if s.key == key)
     return found
 
 
 def test_every_key_is_there_once_and_in_order(load: Load) -> None:
     loaded = load()
-    keys = [setting.key for setting in view(loaded, loaded.settings)]
+    data = loaded.settings.model_dump(mode="json")
+    keys = [setting.key for setting in view(loaded, data, data)]
     assert keys == sorted(set(keys))
-    assert len(keys) == len(list(leaves(loaded.settings.model_dump(mode="json"))))
+    assert len(keys) == len(list(leaves(data)))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """What follows from the settings for each actor."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loki.core.settings_change import leaves
 from loki.errors import ConfigurationError
 from loki.messages.script import Limits
-from loki.setup import Setup, load
+from loki.setup import Setup, complete, load
 
 
 def made(folder: Path, text: str) -> Setup:
@@ -52,3 +54,14 @@ def test_one_child_at_most_keeps_data(tmp_path: Path) -> None:
 def test_strange_settings_are_refused_in_words(tmp_path: Path, text: str, problem: str) -> None:
     with pytest.raises(ConfigurationError, match=problem):
         made(tmp_path, text)
+
+
+def test_what_children_have_that_nothing_sets_is_there_too(tmp_path: Path) -> None:
+    loaded = made(tmp_path, "[children_config.hel]\nquota_mb = 7\nenabled = false").loaded
+    children: Any = complete(loaded)["children_config"]
+    assert children["hel"]["quota_mb"] == 7
+    assert children["hel"]["enabled"] is False
+    assert children["fenrir"]["enabled"] is True
+    assert children["jormungandr"].keys() > {"enabled", "timeout_s"}
+    assert None not in [value for _, value in leaves(children)]
+    assert {"queue", "security"} < complete(loaded).keys()
