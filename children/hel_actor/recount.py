@@ -6,6 +6,8 @@ only ever added to stays wrong. So each opening of the file looks at what there 
 """
 
 import sqlite3
+from collections import Counter as Counted
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -42,18 +44,6 @@ _SERIES = f"""
     (SELECT ifnull(sum({_ROWS} * {ROW_BYTES} + {_CHUNKS}), 0) FROM series
      WHERE series.namespace = usage.namespace)
 """  # noqa: S608  # Our own words.
-_ALL = """
-    (SELECT namespace, keyvalue_bytes, series_bytes FROM usage
-     UNION ALL
-     SELECT namespace, 0, 0 FROM (SELECT namespace FROM keyvalue UNION SELECT namespace FROM series)
-     WHERE namespace NOT IN (SELECT namespace FROM usage)) AS usage
-"""
-_LOOKS = (
-    (Counter.VALUES, "namespace", "''", "keyvalue_bytes", _VALUES, _ALL),
-    (Counter.SERIES, "namespace", "''", "series_bytes", _SERIES, _ALL),
-    (Counter.CHUNKS, "namespace", "name", "size_bytes", _CHUNKS, "series"),
-    (Counter.WAITING, "namespace", "name", "waiting", _ROWS, "series"),
-)
 # The triggers of the first change what the last sets, whatever they made of it.
 _MEND = (
     f"UPDATE series SET size_bytes = {_CHUNKS}, waiting = {_ROWS}",  # noqa: S608  # Our own words.
@@ -63,18 +53,37 @@ _MEND = (
 )
 
 
+# In the order of the table: by the index each value would be looked up somewhere else in the file.
+_ALL_VALUES = f"""
+    SELECT namespace, sum(length(key) + length(value) + {KEY_BYTES})
+    FROM keyvalue NOT INDEXED GROUP BY namespace
+"""  # noqa: S608  # Our own words.
+_ALL_ROWS = "SELECT series, count(*) FROM series_row GROUP BY series"
+_ALL_CHUNKS = "SELECT series, sum(size_bytes) FROM series_chunk GROUP BY series"
+
+
 def look(connection: sqlite3.Connection) -> tuple[Miscount, ...]:
     """Every count that is not what there is; of all of them in one transaction of the caller."""
-    return tuple(
-        Miscount(namespace, series, counter, counted, found)
-        for counter, *words in _LOOKS
-        for namespace, series, counted, found in connection.execute(_select(*words))
-        if counted != found
-    )
+    return tuple(each for each in _compared(connection) if each.counted != each.found)
 
 
-def _select(namespace: str, name: str, counted: str, found: str, table: str) -> str:
-    return f"SELECT {namespace}, {name}, {counted}, {found} FROM {table} ORDER BY 1, 2"  # noqa: S608
+def _compared(connection: sqlite3.Connection) -> Iterator[Miscount]:
+    values = dict(connection.execute(_ALL_VALUES).fetchall())
+    rows = dict(connection.execute(_ALL_ROWS).fetchall())
+    chunks = dict(connection.execute(_ALL_CHUNKS).fetchall())
+    kept: Counted[str] = Counted()
+    known = connection.execute("SELECT id, namespace, name, size_bytes, waiting FROM series")
+    for id_, namespace, name, size_bytes, waiting in known.fetchall():
+        there, waits = chunks.get(id_, 0), rows.get(id_, 0)
+        kept[namespace] += there + waits * ROW_BYTES
+        yield Miscount(namespace, name, Counter.CHUNKS, size_bytes, there)
+        yield Miscount(namespace, name, Counter.WAITING, waiting, waits)
+    counted = connection.execute("SELECT namespace, keyvalue_bytes, series_bytes FROM usage")
+    used = {namespace: sizes for namespace, *sizes in counted.fetchall()}
+    for namespace in sorted({*used, *values, *kept}):
+        of_values, of_series = used.get(namespace, (0, 0))
+        yield Miscount(namespace, "", Counter.VALUES, of_values, values.get(namespace, 0))
+        yield Miscount(namespace, "", Counter.SERIES, of_series, kept[namespace])
 
 
 def mend(connection: sqlite3.Connection) -> tuple[Miscount, ...]:
