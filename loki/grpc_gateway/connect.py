@@ -5,6 +5,7 @@ Source: https://connectrpc.com/docs/protocol.
 
 import base64
 import json
+import math
 import re
 import struct
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any
 
 from google.protobuf import json_format
 from google.protobuf.any_pb2 import Any as AnyMessage
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ships no marker.
 
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.grpc_gateway.json_problem import problem
@@ -87,6 +89,17 @@ def error(status: Any) -> dict[str, object]:
     if status.details:
         told["details"] = [detail(each) for each in status.details]
     return told
+
+
+def retry_after(status: Any) -> dict[str, str]:
+    """The header that says when to try again, where the error does.
+
+    Source: RFC 9110, 10.2.3: whole seconds.
+    """
+    retry = error_details_pb2.RetryInfo()
+    if not any(each.Unpack(retry) for each in status.details):
+        return {}
+    return {"Retry-After": str(math.ceil(retry.retry_delay.ToNanoseconds() / 1e9))}
 
 
 def detail(packed: AnyMessage) -> dict[str, object]:

@@ -48,7 +48,7 @@ PREFLIGHT = {
 }
 FORM = "application/x-www-form-urlencoded"
 """What `curl -d` says of JSON unless it is told better."""
-READABLE = "Trailer-Loki-Execution-Id"
+READABLE = "Retry-After, Trailer-Loki-Execution-Id"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 USAGE = (
     "Loki answers POST /loki.tools.v1.<Name>Service/Call with Content-Type: application/json and "
@@ -293,4 +293,5 @@ def failed(status: Any, *, there: bool = True) -> web.Response:
     """The error as the protocol has it; `there` is whether the caller may know of the method."""
     http = connect.http_status(status, there=there)
     body = json.dumps(connect.error(status), ensure_ascii=False).encode()
-    return web.Response(status=http, body=body, content_type=Codec.JSON.value)
+    headers = connect.retry_after(status)
+    return web.Response(status=http, body=body, content_type=Codec.JSON.value, headers=headers)

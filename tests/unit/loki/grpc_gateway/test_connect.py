@@ -93,6 +93,22 @@ def test_an_error_has_details_for_programs_and_for_people() -> None:
     assert second["debug"]["fieldViolations"][0]["field"] == "n"
 
 
+@pytest.mark.parametrize(
+    ("retry_after_s", "headers"),
+    [
+        (None, {}),
+        (0.0, {"Retry-After": "0"}),
+        (0.2, {"Retry-After": "1"}),
+        (3, {"Retry-After": "3"}),
+    ],
+)
+def test_an_error_says_when_to_try_again(
+    retry_after_s: float | None, headers: dict[str, str]
+) -> None:
+    told = Failure(code=ErrorCode.QUOTA, message="slowly", retry_after_s=retry_after_s)
+    assert connect.retry_after(rich_status(told)) == headers
+
+
 def test_a_stream_that_fails_at_once_is_its_end() -> None:
     sent = connect.end_of_stream({"code": "unimplemented"})
     flags, length = struct.unpack(">BI", sent[:5])
