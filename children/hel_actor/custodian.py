@@ -81,14 +81,23 @@ class Custodian:
         answer.add_done_callback(lambda done: self._coarsened(source, done))
 
     def _coarsened(self, source: int, done: "Future[None]") -> None:
-        error = done.exception()
-        damaged = isinstance(error, LokiError) and error.code is ErrorCode.DATA_LOSS
         with self._lock:
             self._coarsening.discard(source)
-            if damaged:  # The store has told it, and all other series are well.
-                self._damaged[source] = self._clock.monotonic_s() + DAMAGED_AFTER_S
-        if not damaged:
-            self._logged(done.result)
+        self._unless_damaged(source, done.result)
+
+    def _unless_damaged(self, source: int, act: Callable[[], None]) -> None:
+        """A source whose rows are damaged, which the store has told, is let be for a while."""
+
+        def spare() -> None:
+            try:
+                act()
+            except LokiError as error:
+                if error.code is not ErrorCode.DATA_LOSS:
+                    raise
+                with self._lock:
+                    self._damaged[source] = self._clock.monotonic_s() + DAMAGED_AFTER_S
+
+        self._logged(spare)
 
     def _look(self, series_id: int) -> None:
         """Let its rows become files, if they may."""
@@ -101,8 +110,19 @@ class Custodian:
     def _checkpoint(self, series_id: int) -> None:
         with self._lock:
             self._files_due.discard(series_id)  # Rows that come from now on may not be seen.
-        if self._logged(lambda: self._store.checkpoint(series_id)):
+        if self._logged(
+            lambda: self._store.checkpoint(series_id, lambda: self._catch_up(series_id))
+        ):
             self._look(series_id)  # Behind all who wait.
+
+    def _catch_up(self, source: int) -> None:
+        """At once, as rows are about to go; where that fails, they go without."""
+
+        def coarsen() -> None:
+            for _ in self._coarsener.coarsen(source, self.appended):
+                pass
+
+        self._unless_damaged(source, coarsen)
 
     def _logged(self, act: Callable[[], T]) -> T | None:
         """None where it failed."""

@@ -304,6 +304,11 @@ def droppable(
     return max(done, superfluous(chunks, chunk_rows, waiting, now_ns, stretched))
 
 
+def overtaken(chunks: Sequence[Chunk], count: int, done_ns: int) -> bool:
+    """Whether the first `count` have rows that coarser series do not have yet."""
+    return any(chunk.newest_ns >= done_ns for chunk in chunks[:count])
+
+
 def needed(chunks: Iterable[Chunk], within: Span) -> tuple[Chunk, ...]:
     """Those that may have a row in this span, by number."""
     return tuple(

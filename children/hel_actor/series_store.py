@@ -119,11 +119,12 @@ class SeriesStore:
         """Let a long query give up. Any thread may call it."""
         self._stopping = True
 
-    def checkpoint(self, series_id: int) -> int:
+    def checkpoint(self, series_id: int, catch_up: Callable[[], None] = lambda: None) -> int:
         """Put rows that are settled into files, and say how many; then forget old ones.
 
         To be called until there are none: each call takes a while only, so that others wait for
-        some chunks at most.
+        some chunks at most. `catch_up` is called before rows are forgotten that coarser series do
+        not have: when many came at once, it was not their turn yet.
 
         Raises: IoError. No row is lost then, and the next call begins anew.
         """
@@ -133,7 +134,7 @@ class SeriesStore:
         if settled.rows:
             with self._named(f"the rows of '{settled.series.name}' stay in the journal"):
                 self._write(settled)
-            self._retain(series_id)
+            self._retain(series_id, catch_up)
         return len(settled.rows)
 
     def _settled(self, reader: sqlite3.Connection, series_id: int) -> Settled:
@@ -142,20 +143,30 @@ class SeriesStore:
         count = series.ready(known.waiting, settled, known.chunk_rows)
         return Settled(known, list(journal.waiting(reader, known, EVERYTHING.within, count)))
 
-    def _retain(self, series_id: int) -> None:
+    def _retain(self, series_id: int, catch_up: Callable[[], None]) -> None:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
         if self._stopping or self._held:
             return
         now_ns, keep = self._clock.now_ns(), self._keeping.retention
         if not self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
             return
-        known, chunks, done_ns = self._chunks(series_id)
-        count = series.droppable(chunks, known.chunk_rows, known.waiting, now_ns, keep, done_ns)
+        known, count, overtaken = self._droppable(series_id, now_ns)
+        if overtaken:
+            catch_up()
+            known, count, _ = self._droppable(series_id, now_ns)
         if count:
             self._recovered.pop(series_id, None)
             first = known.dropped + count
             self._submit(lambda database: journal.drop(database, known, first)).result()
             self._place(replace(known, dropped=first))
+
+    def _droppable(self, series_id: int, now_ns: int) -> tuple[journal.Series, int, bool]:
+        """A series, how many of its chunks are to go, and whether coarser series lack some."""
+        known, chunks, done_ns = self._chunks(series_id)
+        count = series.droppable(
+            chunks, known.chunk_rows, known.waiting, now_ns, self._keeping.retention, done_ns
+        )
+        return known, count, series.overtaken(chunks, count, done_ns)
 
     def trim(self, namespace: str, name: str, before_ns: int) -> int:
         """Let rows from before that time go, those in files whole chunks at a time: how many.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_failed_checkpoint_is_logged_and_tried_again(
 def test_a_bug_in_a_checkpoint_is_in_the_log(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(self: object, series_id: int) -> int:
+    def broken(self: object, series_id: int, catch_up: object) -> int:
         raise RuntimeError("3 rows left")
 
     monkeypatch.setattr("hel_actor.series_store.SeriesStore.checkpoint", broken)
@@ -128,7 +129,7 @@ def test_damaged_rows_hold_up_only_the_coarser_series_of_their_own(
 def test_work_that_a_stop_cut_off_is_no_failure(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def stopped(self: object, series_id: int) -> int:
+    def stopped(self: object, series_id: int, catch_up: object) -> int:
         raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
 
     monkeypatch.setattr("hel_actor.series_store.SeriesStore.checkpoint", stopped)
@@ -137,3 +138,24 @@ def test_work_that_a_stop_cut_off_is_no_failure(
         bench.call(append_all(40), run())
         settled(bench)
     assert caplog.text == ""
+
+
+def test_rows_that_come_faster_than_files_are_in_coarser_series_before_they_go(
+    start: Start,
+) -> None:
+    """Many of them wait when the thread has its turn, and most are too old at once."""
+    bench = start(series_chunk_rows=16, series_late_s=1, series_keep_rows=160)
+    go_on = Event()
+    bench.call(DownsampleSeries(name="t", into="sums", every_s=20.0, statistic="sum"), run())
+    settled(bench)
+    bench.shell.workers["series"].submit(go_on.wait)
+    for first in range(0, 2000, 250):
+        bench.call(append_all(250, first=first), run())
+    go_on.set()
+    settled(bench)
+    bench.call(append_all(50, first=2000), run())
+    settled(bench)
+    assert len(values(bench)) < 400, "old rows go"
+    sums = values(bench, "sums")
+    assert sums == [400.0 * n + 190 for n in range(len(sums))]
+    assert len(sums) >= 100
