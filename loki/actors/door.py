@@ -361,6 +361,8 @@ class Door:
         """Run code of the role that nobody waits for."""
         try:
             action(*given)
+        except asyncio.CancelledError:
+            return  # Of a task that is minded: whoever cancelled it knows.
         except LokiError as error:
             self.log.warning("%s: %s", self.name, error)
         except Exception as error:  # noqa: BLE001  # The shell's other catch-all.
@@ -384,8 +386,9 @@ class Door:
         finally:
             self._crashed(error, incident)
 
-    def close(self) -> None:
-        """Stop taking messages; blocking work that has begun is finished, the rest dropped.
+    def close(self, *, wait: bool = False) -> None:
+        """Stop taking messages; blocking work that has begun is finished, also before this returns
+        if it is to `wait`, and the rest dropped.
 
         Whoever waits for a reply is told that none will come.
         """
@@ -393,5 +396,5 @@ class Door:
             task.cancel()
         self.exchange.close()
         for worker in self._workers:
-            worker.shutdown(wait=False, cancel_futures=True)
+            worker.shutdown(wait=wait, cancel_futures=True)
         self._requests.close(self.name)

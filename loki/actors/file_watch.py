@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from watchdog.observers.inotify_c import CallbackId, InotifyEvent, Mask, WatchDescriptor
 
 POLL_S = 0.4
+CLOSING_S = 1.0
 POLL_SHARE = 25
 """After a look that took a second, so many seconds without one."""
 
@@ -46,6 +47,7 @@ class FileWatch:
         self._log = log
         self._watch: Watch | None = None
         self._folders: frozenset[str] = frozenset()
+        self._closed = False
 
     def look_at(self, places: Places) -> frozenset[str]:
         """At these, and no others, from now on; which folders were not looked at before.
@@ -58,14 +60,21 @@ class FileWatch:
                 _require_told(places)
             self._watch.look_at(places)
         except (OSError, ImportError) as error:
+            if self._closed:
+                return frozenset()
             self._log.warning("files are looked at every %.1f s for changes: %s", POLL_S, error)
-            self.close()
+            if self._watch is not None:
+                self._watch.close()
             self._watch = Polled(self._touched)
             self._watch.look_at(places)
         before, self._folders = self._folders, frozenset(places)
+        if self._closed:  # Meanwhile, by another thread, which did not know of this watch.
+            self._watch.close()
         return self._folders - before
 
     def close(self) -> None:
+        """See nothing any more, whoever is looking just now."""
+        self._closed = True
         if self._watch is not None:
             self._watch.close()
 
@@ -138,6 +147,7 @@ class Notified:
 
     def close(self) -> None:
         self._inotify.stop()
+        self._inotify.join(CLOSING_S)
 
 
 class Folder:

@@ -102,10 +102,13 @@ class Reloader(Generic[T]):
 
     async def _reload(self) -> None:
         waiting, self._waiting = self._waiting, []
-        await self._took(await self._look())
-        for done in waiting:
-            done.set_result(None)
-        self.begin()
+        try:
+            await self._took(await self._look())
+        finally:
+            for done in waiting:
+                if not done.done():
+                    done.set_result(None)
+            self.begin()
 
     async def _look(self) -> T:
         loop = asyncio.get_running_loop()

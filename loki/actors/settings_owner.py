@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Protocol
@@ -9,7 +10,7 @@ from typing import Protocol
 import msgspec
 import tomlkit
 
-from loki.actors.role import Context, Handler, Shell
+from loki.actors.role import Context, Handler, Shell, Timer
 from loki.actors.settings_watch import Rereadable, SettingsWatch
 from loki.core.settings_guard import require_version
 from loki.errors import ErrorCode, LokiError, PermissionRefused
@@ -24,6 +25,7 @@ from loki.messages.envelope import Message
 
 ROOT = "loki"
 RECORD_TIMEOUT_S = 2.0
+RETRY_S = 5.0
 
 
 class Configuration(Rereadable, Protocol):
@@ -60,6 +62,7 @@ class SettingsOwner:
         self._watch: SettingsWatch | None = None
         self._worker: Executor | None = None  # A thread, which is there when somebody needs it.
         self._changing = asyncio.Lock()
+        self._keeping: Timer | None = None
 
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {DescribeSettings: self._describe, ChangeSettings: self._change}
@@ -71,6 +74,8 @@ class SettingsOwner:
         await self._watch.begin()
 
     def close(self) -> None:
+        if self._keeping is not None:
+            self._keeping.cancel()
         if self._watch is not None:
             self._watch.close()
 
@@ -109,9 +114,21 @@ class SettingsOwner:
         try:
             kept = await self._shell.ask(ROOT, record, timeout_s=RECORD_TIMEOUT_S)
         except LokiError as error:
-            self._shell.log.warning("this version of the settings is not kept: %s", error.message)
+            self._keep_later(error)
             return 0
         return kept.version.number
+
+    def _keep_later(self, error: LokiError) -> None:
+        """A keeper that is away comes back, and what held meanwhile is kept then."""
+        if self._keeping is not None:
+            return
+        level = logging.INFO if error.code is ErrorCode.CHILD_DOWN else logging.WARNING
+        self._shell.log.log(level, "this version of the settings is not kept: %s", error.message)
+        self._keeping = self._shell.later(RETRY_S, self._keep_again)
+
+    def _keep_again(self) -> None:
+        self._keeping = None
+        self._shell.mind(asyncio.ensure_future(self._version()))
 
     def _require_family(self, context: Context) -> None:
         if not self._is_family(context):

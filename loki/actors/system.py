@@ -187,7 +187,9 @@ class System:
         if self._starter is not None:
             self._starter.close()
         if self._door is not None:
-            self._door.close()
+            self._door.close(
+                wait=True
+            )  # A thread's locks would stay locked in what is forked next.
         self._lifeline.close()
         if self._thespian is not None:
             self._thespian._systemBase.transport.close()

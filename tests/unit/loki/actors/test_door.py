@@ -154,6 +154,38 @@ async def test_s_10_1_2_a_bug_in_work_that_nobody_waits_for_ends_the_actor(house
 
 
 @in_house
+async def test_work_that_was_cancelled_is_no_bug(house: House) -> None:
+    client, _ = house.open("client")
+    server, _ = house.open("server", total)
+    task = asyncio.ensure_future(asyncio.Event().wait())
+    server.mind(task)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await house.reply(client)
+    assert house.crashes == []
+
+
+@in_house
+async def test_a_door_that_waits_leaves_no_thread_behind(house: House) -> None:
+    """Else what is forked next would inherit the locks that it holds."""
+    server, _ = house.open("server", total)
+    begun, done = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        done.wait(0.05)
+        done.set()
+
+    server.worker("files").submit(work)
+    assert begun.wait(30)
+    house.doors.remove(server)
+    server.close(wait=True)
+    assert done.is_set()
+    assert not [t for t in threading.enumerate() if t.name.startswith("server-files")]
+
+
+@in_house
 async def test_a_promise_broken_by_a_named_error(house: House) -> None:
     answer: Future[Message] = Future()
     answer.set_exception(PermissionRefused("no"))

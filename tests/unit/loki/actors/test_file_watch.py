@@ -169,3 +169,14 @@ def test_a_folder_that_goes_meanwhile_is_no_reason_to_give_up(
     signs = watch.signs  # type: ignore[attr-defined]
     watch.look_at({str(tmp_path): frozenset({"a"}), str(tmp_path / "gone"): frozenset({"b"})})
     signs.awaits(lambda: os.mkfifo(tmp_path / "a"))
+
+
+def test_a_look_that_ends_after_the_close_watches_nothing(tmp_path: Path) -> None:
+    """Another thread was about to look."""
+    made = FileWatch(Signs(), LOG)
+    made.close()
+    made.look_at({str(tmp_path): frozenset({"a"})})
+    for thread in threading.enumerate():
+        if thread.name == "files":
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive()

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from loki.actors.role import Context
-from loki.actors.settings_owner import ROOT, SettingsOwner, as_toml
+from loki.actors.settings_owner import RETRY_S, ROOT, SettingsOwner, as_toml
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.configuration import (
     ChangeSettings,
@@ -75,16 +77,48 @@ def test_without_a_keeper_there_is_no_version(shell: FakeShell) -> None:
     assert shell.sent(RecordSettings) == []
 
 
-def test_a_keeper_that_is_away_keeps_nobody_from_the_settings(
-    shell: FakeShell, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away(_request: Any) -> Any:
-        raise LokiError("hel is not there", code=ErrorCode.CHILD_DOWN)
+class Slow(FakeShell):
+    """Whose timers a test fires."""
 
-    shell.answers[RecordSettings] = away
-    with caplog.at_level(logging.WARNING):
-        assert describe(owner(shell, Configuration())).version == 0
-    assert caplog.messages == ["this version of the settings is not kept: hel is not there"]
+    def __init__(self) -> None:
+        super().__init__()
+        self.timers: list[tuple[float, Callable[[], None]]] = []
+
+    def later(self, delay_s: float, action: Callable[[], None]) -> Any:
+        self.timers.append((delay_s, action))
+        return SimpleNamespace(cancel=lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("code", "level"), [(ErrorCode.CHILD_DOWN, "INFO"), (ErrorCode.IO, "WARNING")]
+)
+def test_a_keeper_that_cannot_is_asked_again_later(
+    caplog: pytest.LogCaptureFixture, code: ErrorCode, level: str
+) -> None:
+    shell, replies = Slow(), [LokiError("not now", code=code)]
+
+    def keep(_request: RecordSettings) -> SettingsKept:
+        if replies:
+            raise replies[0]
+        return SettingsKept(version=SettingsVersion(number=3, time_ns=5))
+
+    async def live() -> None:
+        shell.answers[RecordSettings] = keep
+        handler: Any = owner(shell, Configuration()).handlers()[DescribeSettings]
+        for _ in range(2):
+            assert (await handler(DescribeSettings(), context(GATEWAY))).version == 0
+        ((delay_s, again),) = shell.timers
+        assert delay_s == RETRY_S
+        replies.clear()
+        again()
+        await asyncio.sleep(0)
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(live())
+    ((_, logged, text),) = caplog.record_tuples
+    assert logged == getattr(logging, level)
+    assert text == "this version of the settings is not kept: not now"
+    assert len(shell.sent(RecordSettings)) == 3
 
 
 def test_strangers_are_told_nothing(shell: FakeShell) -> None:
