@@ -77,13 +77,16 @@ class Archive:
             self._storage.remove_tree(partial(group))
         reports = self._keep_strangers_aside(place)
         self._make_directories(place)
-        first = self._require_not_newer(place)
-        as_they_are = replace(place, dropped=first)
+        as_they_are = replace(place, dropped=(first := self._require_not_newer(place)))
         reports += self._keep_newer_aside(as_they_are)
         self._cut(as_they_are)
         if first != place.dropped:
             self._forget_dropped(place, first)
         return reports
+
+    def cut(self, place: Place) -> None:
+        """Let the files of a group end where `place` does, wherever they begin."""
+        self._cut(replace(place, dropped=self._first(place)))
 
     def _cut(self, place: Place) -> None:
         """Let the files end where the database does: first for those who look, then on the disk."""

@@ -1,7 +1,7 @@
 """Second names for the files of series, a few at a time, so that nobody waits for long.
 
 Chunks never change, and none is forgotten meanwhile (see `SeriesStore.hold`). What a checkpoint
-adds between two steps is beyond what the database of the picture knows, and is harmless. Only a
+adds between two steps is beyond what the database of the picture knows (see `snapshot`). Only a
 group that changes places with another one, whose chunks are counted anew, is begun again: that
 happens when an earlier forgetting is brought to its end just then.
 """

@@ -355,6 +355,12 @@ def _place(known: journal.Series, chunks: int) -> "Place":
     )
 
 
+def places(reader: sqlite3.Connection) -> "list[Place]":
+    """Of all series that have files, as a database says."""
+    found = reader.execute("SELECT id FROM series WHERE chunks > dropped").fetchall()
+    return [_place(known, known.chunks) for known in (journal.by_id(reader, *row) for row in found)]
+
+
 def existing(connection: sqlite3.Connection, namespace: str, name: str) -> journal.Series:
     """Raises: IoError (NOT_FOUND), which tells which there are."""
     found = journal.find(connection, namespace, name)

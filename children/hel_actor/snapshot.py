@@ -4,9 +4,10 @@ Theory of operation. The database says which chunks of a series there are, and o
 the series changes their files: it adds chunks, and forgets the oldest. So that thread is told to
 forget nothing for a while, a read transaction begins, and each file of a series gets a second name,
 some at a time (see `links`). No file is ever changed, only replaced: what the names hold stays as
-it is, whatever checkpoints do next. Then the database is copied at leisure: the transaction shows
-the moment at which it began, and holds up nobody who writes. Files of scripts are copied, for the
-jail refuses those with a second name; each is read whole, since they too are only replaced.
+it is, whatever checkpoints do next; what these add is taken out of the picture. Then the database
+is copied at leisure: the transaction shows the moment at which it began, and holds up nobody who
+writes. Files of scripts are copied, for the jail refuses those with a second name; each is read
+whole, since they too are only replaced.
 """
 
 import logging
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from typing import Protocol, TypeVar
@@ -27,6 +29,7 @@ from hel_actor.bundle import FORMAT, Entry, Ledger, Manifest, checksum
 from hel_actor.jail import UNFINISHED
 from hel_actor.links import Links
 from hel_actor.migration import version_of
+from hel_actor.series_store import places
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import ErrorCode, IoError, ServiceUnavailable
@@ -146,7 +149,7 @@ class Photographer:
 
     def _freeze(self, lender: Lender, given_up: Event) -> sqlite3.Connection:
         """What the database shows from now on, with the files that belong to it."""
-        links = Links(self._storage, self._skipped)
+        links, tidy = Links(self._storage, self._skipped), self._tidy_series
         source = sqlite3.connect(
             f"{(self._state / DATABASE).absolute().as_uri()}?mode=ro",
             uri=True,
@@ -158,7 +161,7 @@ class Photographer:
             lender.hold(True)
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return links.of_all(self._state / SERIES, self.folder / SERIES)
+            return chain(links.of_all(self._state / SERIES, self.folder / SERIES), tidy(source))
 
         try:
             steps = lender.alone(begin).result()
@@ -170,6 +173,16 @@ class Photographer:
         finally:
             lender.alone(lambda: lender.hold(False)).result()
         return source
+
+    def _tidy_series(self, source: sqlite3.Connection) -> Iterator[None]:
+        """Chunks that came while names were made are not in the picture's database: they go."""
+        for place in places(source):
+            from hel_actor.archive import Archive
+
+            archive = Archive(self.folder / SERIES, self._storage)
+            if archive.path(place).exists():
+                archive.cut(place)
+                yield
 
     def _copy_files(self, given_up: Event) -> None:
         """Each as it is now; one that a script removes meanwhile is not there."""
