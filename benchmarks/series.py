@@ -23,16 +23,16 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 import zarr
-from hel_actor import journal
-from hel_actor.archive import Archive, Place
-from hel_actor.column import Columns
-from hel_actor.database import Database
-from hel_actor.migration import MIGRATIONS
-from hel_actor.query import Cursor, Queries, Steps
-from hel_actor.series import DAY_NS, S_NS, Retention, Span
-from hel_actor.series_store import Keeping, Reading, SeriesStore
+from hel_actor.database.database import Database
+from hel_actor.database.migration import MIGRATIONS
+from hel_actor.series import journal
+from hel_actor.series.archive import Archive, Place
+from hel_actor.series.column import Columns
+from hel_actor.series.query import Cursor, Queries, Steps
+from hel_actor.series.series import DAY_NS, S_NS, Retention, Span
+from hel_actor.series.store import Keeping, Reading, SeriesStore
+from hel_actor.series.turns import Turns
 from hel_actor.storage import Disk
-from hel_actor.turns import Turns
 
 from benchmarks.result import Figure, percentile
 from loki.clock import SystemClock

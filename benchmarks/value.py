@@ -15,9 +15,9 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from hel_actor import keyvalue
-from hel_actor.database import Database
-from hel_actor.migration import MIGRATIONS, migrate
+from hel_actor.database.database import Database
+from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.value import keyvalue
 
 from benchmarks.result import Figure
 from loki.clock import SystemClock

@@ -9,6 +9,6 @@ CHILD = Child(
     config="hel_actor.config:HelConfig",
     vital=True,
     keeps=True,
-    restore="hel_actor.upkeep:restore",
-    doctor="hel_actor.doctor:examine",
+    restore="hel_actor.backup.upkeep:restore",
+    doctor="hel_actor.doctor.doctor:examine",
 )

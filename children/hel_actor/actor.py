@@ -5,29 +5,30 @@ from pathlib import Path
 
 import msgspec
 
-from hel_actor import journal, swap
-from hel_actor.backup import Backups
-from hel_actor.beginning import Beginning
-from hel_actor.cache import Cache
-from hel_actor.cached import Cached
-from hel_actor.configured import Configured
-from hel_actor.database import Database
-from hel_actor.files import Files
-from hel_actor.historian import Historian
-from hel_actor.history import Bounds
-from hel_actor.jail import Jail
-from hel_actor.ledger import Ledger
-from hel_actor.migration import MIGRATIONS
-from hel_actor.registered import Registered
-from hel_actor.restore import Receiver, Restores
-from hel_actor.series import DAY_NS, S_NS, Retention
-from hel_actor.series_parts import SeriesParts
-from hel_actor.series_store import Keeping
-from hel_actor.snapshot import DATABASE, Photographer
-from hel_actor.stored import Stored
+from hel_actor.backup import swap
+from hel_actor.backup.backup import Backups
+from hel_actor.backup.beginning import Beginning
+from hel_actor.backup.restore import Receiver, Restores
+from hel_actor.backup.snapshot import DATABASE, Photographer
+from hel_actor.database.database import Database
+from hel_actor.database.migration import MIGRATIONS
+from hel_actor.file.files import Files
+from hel_actor.file.jail import Jail
+from hel_actor.quota.ledger import Ledger
+from hel_actor.series import journal
+from hel_actor.series.parts import SeriesParts
+from hel_actor.series.series import DAY_NS, S_NS, Retention
+from hel_actor.series.store import Keeping
+from hel_actor.system.configured import Configured
+from hel_actor.system.historian import Historian
+from hel_actor.system.history import Bounds
+from hel_actor.system.registered import Registered
 from hel_actor.tally import Tally
-from hel_actor.watched import Watched
-from hel_actor.watchers import Watchers
+from hel_actor.value.cache import Cache
+from hel_actor.value.cached import Cached
+from hel_actor.value.stored import Stored
+from hel_actor.value.watched import Watched
+from hel_actor.value.watchers import Watchers
 from loki.child import ChildRole, Run, RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 

@@ -3,10 +3,10 @@
 import re
 from importlib.util import find_spec
 
-from hel_actor.keyvalue import checked_key
 from hel_actor.lua_api import SHARE, STORAGE
-from hel_actor.series import checked_name
+from hel_actor.series.series import checked_name
 from hel_actor.series_api import SERIES
+from hel_actor.value.keyvalue import checked_key
 from loki.child import Run
 from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable, pip_install
 

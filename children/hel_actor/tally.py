@@ -5,11 +5,11 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from hel_actor import recount, usage
-from hel_actor.ledger import Ledger, Part
-from hel_actor.quota import account_of
-from hel_actor.usage import Usage
-from hel_actor.watchers import Changed, Watchers
+from hel_actor.quota import recount, usage
+from hel_actor.quota.ledger import Ledger, Part
+from hel_actor.quota.quota import account_of
+from hel_actor.quota.usage import Usage
+from hel_actor.value.watchers import Changed, Watchers
 from loki.child import Run
 from loki.errors import LokiError
 

@@ -22,7 +22,7 @@ CODE = {".py", ".lua", ".js", ".proto", ".sh", ".toml", ".md"}
 COVERED_ELSEWHERE = {
     "children/fenrir_actor/page.py": "tests/unit/children/fenrir_actor/simulated/test_memory.py",
     "children/fenrir_actor/simulated/board.py": "tests/contract/test_hardware.py",
-    "children/hel_actor/links.py": "tests/unit/children/hel_actor/test_snapshot.py",
+    "children/hel_actor/backup/links.py": "tests/unit/children/hel_actor/backup/test_snapshot.py",
     "loki/__main__.py": "tests/e2e/test_cli.py",
     "loki/actors/admission.py": "tests/e2e/test_settings_change.py",
     "loki/actors/dispatcher.py": "tests/e2e/test_kill.py",

@@ -8,9 +8,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hel_actor import keyvalue
-from hel_actor.database import LONGEST_PAUSE_S, Database
-from hel_actor.migration import MIGRATIONS
+from hel_actor.database.database import LONGEST_PAUSE_S, Database
+from hel_actor.database.migration import MIGRATIONS
+from hel_actor.value import keyvalue
 
 from loki.clock import FakeClock
 from loki.errors import ErrorCode, IoError

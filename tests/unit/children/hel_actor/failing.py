@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from hel_actor.file.syscall import Kernel
 from hel_actor.storage import Disk
-from hel_actor.syscall import Kernel
 
 T = TypeVar("T")
 

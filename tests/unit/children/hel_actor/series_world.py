@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from hel_actor import journal
-from hel_actor.database import Database
-from hel_actor.journal import Appended, Batch, Quota
-from hel_actor.migration import MIGRATIONS
-from hel_actor.query import Queries, Steps
-from hel_actor.series import MAX_NS, MIN_NS, S_NS, Retention, Span
-from hel_actor.series_store import Keeping, Reading, SeriesStore
+from hel_actor.database.database import Database
+from hel_actor.database.migration import MIGRATIONS
+from hel_actor.series import journal
+from hel_actor.series.journal import Appended, Batch, Quota
+from hel_actor.series.query import Queries, Steps
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, Retention, Span
+from hel_actor.series.store import Keeping, Reading, SeriesStore
 from hel_actor.storage import Disk, Storage
 
 from loki.clock import FakeClock
@@ -20,7 +20,7 @@ from loki.errors import IoError
 from tests.unit.children.hel_actor.failing import FailingDisk
 
 if TYPE_CHECKING:  # It brings numpy, which tests of a Hel without it must not import.
-    from hel_actor.aggregation import Result
+    from hel_actor.series.aggregation import Result
 
 T = TypeVar("T")
 

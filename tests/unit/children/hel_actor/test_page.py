@@ -1,8 +1,10 @@
 """Limits of what is listed at once."""
 
 import pytest
-from hel_actor import jail, keyvalue, page
-from hel_actor.resolver import MAX_NAME_BYTES
+from hel_actor import page
+from hel_actor.file import jail
+from hel_actor.file.resolver import MAX_NAME_BYTES
+from hel_actor.value import keyvalue
 
 from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded
 

@@ -8,13 +8,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hel_actor import keyvalue, usage
-from hel_actor.database import Database
-from hel_actor.ledger import Ledger, Part
-from hel_actor.migration import MIGRATIONS, migrate
-from hel_actor.quota import account_of
+from hel_actor.database.database import Database
+from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.quota import usage
+from hel_actor.quota.ledger import Ledger, Part
+from hel_actor.quota.quota import account_of
 from hel_actor.tally import Tally
-from hel_actor.watchers import Watchers
+from hel_actor.value import keyvalue
+from hel_actor.value.watchers import Watchers
 
 from loki.child import Run
 from loki.clock import FakeClock

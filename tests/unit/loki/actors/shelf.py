@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hel_actor import number, revision
-from hel_actor.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.system import number, revision
 
 from loki.actors.library import Library
 from loki.actors.role import Context

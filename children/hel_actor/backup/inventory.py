@@ -1,0 +1,46 @@
+"""Counts what is in a copy of Hel's data, from the copy itself: so of an older Loki's too."""
+
+import os
+from pathlib import Path
+
+from hel_actor.backup.beginning import groups
+from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
+from hel_actor.database.soundness import untrusted
+from loki.child import BackupCounts
+
+# The newest rows of a series wait in the database; a chunk of its files is always full.
+_COUNTS = """
+    SELECT
+        (SELECT count(*) FROM script WHERE current IS NOT NULL),
+        (SELECT count(*) FROM script_revision),
+        (SELECT count(*) FROM keyvalue),
+        (SELECT count(*) FROM execution),
+        (SELECT count(*) FROM series_row) + (
+            SELECT ifnull(sum(chunk_rows), 0) FROM series_chunk AS c JOIN series ON id = c.series)
+"""
+
+
+def count(folder: Path) -> BackupCounts:
+    """`folder` has a database that nobody uses, of the newest schema.
+
+    Raises: OSError; sqlite3.Error.
+    """
+    with untrusted(folder / DATABASE, "mode=ro") as connection:
+        scripts, revisions, values, executions, rows = connection.execute(_COUNTS).fetchone()
+        known = set(connection.execute("SELECT namespace, name FROM series").fetchall())
+        filed = connection.execute(
+            "SELECT DISTINCT namespace, name FROM series_chunk AS c JOIN series ON id = c.series"
+        ).fetchall()
+    return BackupCounts(
+        scripts=scripts,
+        revisions=revisions,
+        values=values,
+        executions=executions,
+        files=sum(len(names) for _, _, names in os.walk(folder / FILES)),
+        series=len(known),
+        rows=rows,
+        strange_series=len(groups(folder / SERIES, known)),
+        missing_series=sum(
+            not (folder / SERIES / script / name).is_dir() for script, name in filed
+        ),
+    )

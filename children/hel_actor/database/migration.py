@@ -1,0 +1,195 @@
+"""The tables of Hel's database, and how an older file gets them.
+
+A file says in `user_version` how many migrations it has had. One that has had all is opened as it
+is, an older one gets the missing ones in one transaction, and one of a newer Loki is left alone.
+A migration that was ever released is never changed: what is to be different goes into a new one.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from hel_actor.quota.usage import USAGE
+from loki.errors import IoError
+
+Migration: TypeAlias = tuple[str, ...]
+"""SQL statements, one each."""
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many migrations a file has had."""
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def require_known(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> int:
+    """The version of a file. Raises: IoError for one of a newer Loki."""
+    version = version_of(connection)
+    if version > len(migrations):
+        raise IoError(
+            f"the database was written by a newer Loki: it has schema {version}, and this version "
+            f"knows {len(migrations)}; install that version again, or restore an older backup"
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> None:
+    """Bring a file forward, wholly or not at all.
+
+    Raises: IoError for one of a newer Loki, which is not touched.
+    """
+    version = require_known(connection, migrations)
+    if version == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in migrations[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except sqlite3.Error:
+        connection.execute("ROLLBACK")
+        raise
+
+
+MIGRATIONS: tuple[Migration, ...] = (
+    (  # Files from before migrations were counted have some of these already.
+        """
+        CREATE TABLE IF NOT EXISTS keyvalue (
+            namespace TEXT NOT NULL,
+            key BLOB NOT NULL,  -- UTF-8; as bytes, so that order and prefixes are exact.
+            value BLOB NOT NULL,
+            PRIMARY KEY (namespace, key)
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series (
+            id INTEGER PRIMARY KEY,
+            namespace TEXT NOT NULL,
+            name TEXT NOT NULL,
+            mark TEXT NOT NULL,  -- Also in its files: those of another series are never touched.
+            chunk_rows INTEGER NOT NULL,
+            next_row INTEGER NOT NULL DEFAULT 0,
+            waiting INTEGER NOT NULL DEFAULT 0,  -- Rows in series_row.
+            dropped INTEGER NOT NULL DEFAULT 0,  -- The first chunk that there still is.
+            chunks INTEGER NOT NULL DEFAULT 0,  -- The number of the next one.
+            sequence_floor INTEGER,  -- Which client sequences up to here there were is forgotten.
+            UNIQUE (namespace, name)
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_row (
+            series INTEGER NOT NULL,
+            row INTEGER NOT NULL,
+            time_ns INTEGER NOT NULL,
+            value REAL NOT NULL,
+            quality INTEGER NOT NULL,
+            PRIMARY KEY (series, row)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_chunk (
+            series INTEGER NOT NULL,
+            number INTEGER NOT NULL,
+            oldest_ns INTEGER NOT NULL,
+            newest_ns INTEGER NOT NULL,
+            size_bytes INTEGER NOT NULL,
+            PRIMARY KEY (series, number)
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_attributes (
+            series INTEGER PRIMARY KEY,
+            attributes TEXT NOT NULL  -- An object as JSON.
+        )
+        """,
+        """
+        CREATE TABLE IF NOT EXISTS series_sequence (
+            series INTEGER NOT NULL,
+            sequence INTEGER NOT NULL,
+            PRIMARY KEY (series, sequence)
+        ) WITHOUT ROWID
+        """,
+    ),
+    (  # Scripts that were registered, and the settings that Loki ran with.
+        """
+        CREATE TABLE script (
+            name TEXT PRIMARY KEY,
+            current TEXT,  -- A revision; NULL when it was removed.
+            changed_by TEXT NOT NULL,
+            changed_ns INTEGER NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE script_revision (
+            id INTEGER PRIMARY KEY,  -- In the order in which they were registered first.
+            name TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            registered_ns INTEGER NOT NULL,
+            content BLOB NOT NULL,  -- A script, as the Library packs it.
+            UNIQUE (name, revision)
+        )
+        """,
+        """
+        CREATE TABLE settings_version (
+            number INTEGER PRIMARY KEY,
+            time_ns INTEGER NOT NULL,
+            text TEXT NOT NULL
+        )
+        """,
+    ),
+    USAGE,
+    (
+        """
+        CREATE TABLE execution (
+            number INTEGER PRIMARY KEY,  -- Grows with each submission, over all sessions.
+            id TEXT NOT NULL UNIQUE,
+            script TEXT NOT NULL,
+            principal TEXT NOT NULL,
+            revision TEXT NOT NULL,
+            submitted_ns INTEGER NOT NULL,
+            started_ns INTEGER NOT NULL,
+            ended_ns INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            runner_pid INTEGER NOT NULL,
+            cause TEXT NOT NULL,  -- Empty until it has ended.
+            complete INTEGER NOT NULL,
+            told BLOB NOT NULL  -- Its end as its caller was told it; a short one if it was long.
+        )
+        """,
+        "CREATE INDEX execution_live ON execution (number) WHERE cause = ''",
+        """
+        CREATE TABLE execution_result (
+            number INTEGER PRIMARY KEY,
+            size_bytes INTEGER NOT NULL,
+            told BLOB NOT NULL  -- A long end.
+        )
+        """,
+    ),
+    (
+        """
+        CREATE TABLE series_downsampling (
+            source INTEGER NOT NULL,
+            target INTEGER NOT NULL UNIQUE,  -- Rows of two sources would be mixed up.
+            every_ns INTEGER NOT NULL,
+            statistic TEXT NOT NULL,
+            done_ns INTEGER NOT NULL,  -- The windows that end here or before are in the target.
+            PRIMARY KEY (source, target)
+        ) WITHOUT ROWID
+        """,
+    ),
+    (  # Field numbers of typed methods: a row is never changed nor deleted.
+        """
+        CREATE TABLE field_number (
+            service TEXT NOT NULL,
+            parameter TEXT NOT NULL,
+            type TEXT NOT NULL,
+            number INTEGER NOT NULL,
+            PRIMARY KEY (service, parameter, type),
+            UNIQUE (service, number)
+        ) WITHOUT ROWID
+        """,
+    ),
+)

@@ -1,0 +1,251 @@
+"""Looks at Hel's data without changing anything, beside a running Hel too: facts, no opinions."""
+
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from hel_actor.backup.snapshot import STAGING
+from hel_actor.backup.swap import ASIDE, DECIDED, UNDECIDED, time_of
+from hel_actor.database.migration import MIGRATIONS, version_of
+from hel_actor.database.soundness import shape, untrusted
+from hel_actor.doctor.diagnosis import (
+    ARRAYS,
+    Aside,
+    DatabaseFacts,
+    GroupFacts,
+    HistoryFacts,
+    JailFacts,
+    Leftovers,
+    RegisteredScript,
+    SeriesFacts,
+)
+from hel_actor.file.jail import UNFINISHED
+from hel_actor.quota import recount, usage
+from hel_actor.series import journal
+from hel_actor.series.series import MAX_NS, MIN_NS, Span
+from hel_actor.storage import PARTIAL
+from hel_actor.system import history
+from hel_actor.system.history import Bounds
+
+EVERYTHING = Span(MIN_NS, MAX_NS)
+MOST_ODD = 100
+KINDS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+def database(
+    path: Path, bounds: Bounds, *, deep: bool
+) -> tuple[DatabaseFacts, tuple[SeriesFacts, ...]]:
+    """The file, and the series that it knows."""
+    if not path.exists():
+        return DatabaseFacts(exists=False), ()
+    size_bytes = path.stat().st_size
+    log = path.with_name(f"{path.name}-wal")
+    has_log = log.exists() and log.stat().st_size > 0
+    try:
+        # Without a log nobody writes, and SQLite must not make the files that go with one.
+        with untrusted(path, "mode=ro" if has_log else "immutable=1") as connection:
+            connection.execute("BEGIN")
+            return _database(connection, size_bytes, bounds, deep)
+    except sqlite3.Error as error:
+        return DatabaseFacts(size_bytes, error=str(error)), ()
+
+
+def _database(
+    connection: sqlite3.Connection, size_bytes: int, bounds: Bounds, deep: bool
+) -> tuple[DatabaseFacts, tuple[SeriesFacts, ...]]:
+    version = version_of(connection)
+    problems = _problems(connection, deep)
+    if problems or version != len(MIGRATIONS):
+        found = DatabaseFacts(
+            size_bytes, problems=problems, version=version, known_version=len(MIGRATIONS)
+        )
+        return found, ()
+    kept, used = history.stock(connection), usage.of_all(connection)
+    facts = DatabaseFacts(
+        size_bytes,
+        version=version,
+        known_version=len(MIGRATIONS),
+        strange_tables=shape(connection) != shape(),
+        undecodable=tuple(_undecodable(connection)),
+        scripts=_scripts(connection),
+        usage_bytes=tuple((name, each.size_bytes) for name, each in used.items()),
+        miscounts=recount.look(connection),
+        history=HistoryFacts(kept.rows, bounds.rows, kept.result_bytes, bounds.result_bytes),
+    )
+    return facts, tuple(_series(connection))
+
+
+def _problems(connection: sqlite3.Connection, deep: bool) -> tuple[str, ...]:
+    check = "integrity_check" if deep else "quick_check"
+    rows = connection.execute(f"PRAGMA {check}(10)").fetchall()
+    return tuple(text for (text,) in rows if text != "ok")
+
+
+def _undecodable(connection: sqlite3.Connection) -> Iterator[str]:
+    """Rows whose content is no packed value any more."""
+    values = connection.execute("SELECT namespace, key, value FROM keyvalue")
+    yield from (f"value {key!r} of {name}" for name, key, value in values if not _decodes(value))
+    revisions = connection.execute("SELECT name, revision, content FROM script_revision")
+    yield from (f"script {name} {each}" for name, each, text in revisions if not _decodes(text))
+    ends = connection.execute("SELECT id, told FROM execution WHERE told <> x''")
+    yield from (f"execution {each}" for each, told in ends if not _decodes(told))
+
+
+def _decodes(packed: bytes) -> bool:
+    try:
+        msgspec.msgpack.decode(packed, type=msgspec.Raw)
+    except (msgspec.MsgspecError, TypeError):
+        return False
+    return True
+
+
+def _scripts(connection: sqlite3.Connection) -> tuple[RegisteredScript, ...]:
+    rows = connection.execute(
+        "SELECT name, coalesce(current, ''), (SELECT count(*) FROM script_revision AS r "
+        "WHERE r.name = script.name), EXISTS (SELECT 1 FROM script_revision AS r "
+        "WHERE r.name = script.name AND r.revision = script.current) FROM script ORDER BY name"
+    )
+    return tuple(
+        RegisteredScript(name, current, revisions, bool(there))
+        for name, current, revisions, there in rows
+    )
+
+
+def _series(connection: sqlite3.Connection) -> Iterator[SeriesFacts]:
+    names = connection.execute("SELECT namespace, name FROM series ORDER BY 1, 2").fetchall()
+    for namespace, name in names:
+        known = journal.find(connection, namespace, name)
+        if known is not None:
+            chunks = journal.chunks(connection, known, EVERYTHING)
+            yield SeriesFacts(
+                namespace,
+                name,
+                known.mark,
+                known.dropped,
+                known.chunks,
+                {each.number: each.size_bytes for each in chunks},
+                known.chunk_rows,
+                {each.number: (each.oldest_ns, each.newest_ns) for each in chunks},
+                known.waiting,
+            )
+
+
+def groups(folder: Path) -> Mapping[tuple[str, str], GroupFacts]:
+    """Every group of files beneath the folder of the series, by namespace and name."""
+    return {
+        (namespace.name, group.name): _group(group)
+        for namespace in _folders(folder)
+        for group in _folders(namespace)
+    }
+
+
+def _folders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
+
+
+def _group(folder: Path) -> GroupFacts:
+    mark, first = _description(folder / "zarr.json")
+    partials = sum(name.endswith(PARTIAL) for _, _, names in os.walk(folder) for name in names)
+    partials += folder.with_name(f".{folder.name}{PARTIAL}").exists()
+    sizes = {array: dict(_numbered(folder / array / "c")) for array in ARRAYS}
+    return GroupFacts(mark, first, sizes, partials)
+
+
+def _description(path: Path) -> tuple[str | None, int | None]:
+    try:
+        found = json.loads(path.read_bytes())["attributes"]
+        return str(found["loki_series"]), int(found["loki_dropped_chunks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, None
+
+
+def _numbered(folder: Path) -> Iterator[tuple[int, int]]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.isascii() and path.name.isdigit():
+            with suppress(FileNotFoundError):
+                yield int(path.name), path.lstat().st_size
+
+
+def jail(folder: Path) -> JailFacts:
+    sizes: dict[str, int] = {}
+    odd: list[tuple[str, str]] = []
+    for path, status in _entries(folder):
+        relative = path.relative_to(folder)
+        kind = _kind(status, top=len(relative.parts) == 1)
+        if kind:
+            odd.append((ascii(str(relative))[1:-1], kind))
+        else:
+            script = relative.parts[0]
+            size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            sizes[script] = sizes.get(script, 0) + size_bytes
+    unfinished = folder / UNFINISHED
+    names = sorted(map(ascii, os.listdir(unfinished))) if unfinished.is_dir() else []
+    return JailFacts(sizes, tuple(odd[:MOST_ODD]), tuple(names))
+
+
+def _kind(status: os.stat_result, *, top: bool) -> str:
+    """What it is that no script can use; "" for a file or folder of a script."""
+    if stat.S_ISDIR(status.st_mode):
+        return ""
+    if stat.S_ISREG(status.st_mode):
+        if top:
+            return "a file outside of every script's folder"
+        return "a file with more than one hard link" if status.st_nlink != 1 else ""
+    return KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """All beneath the jail, links unfollowed, without what is unfinished."""
+    for here, folders, names in os.walk(folder):
+        if Path(here) == folder:
+            folders[:] = [name for name in folders if name != UNFINISHED]
+        for name in (*folders, *names):
+            path = Path(here) / name
+            with suppress(FileNotFoundError):
+                yield path, path.lstat()
+
+
+def leftovers(state: Path) -> Leftovers:
+    names = {path.name: path for path in state.iterdir()}
+    return Leftovers(
+        damaged={
+            name: path.stat().st_size
+            for name, path in names.items()
+            if name.startswith("hel.sqlite.damaged-") and not name.endswith(("-wal", "-shm"))
+        },
+        before_restore=tuple(
+            Aside(name, str(path), _size_bytes(path), _age_days(name))
+            for name, path in sorted(names.items())
+            if name.startswith(ASIDE)
+        ),
+        restore_decided=DECIDED in names,
+        restore_undecided=UNDECIDED in names,
+        backup=STAGING in names,
+        copy="hel.sqlite.copy" in names,
+    )
+
+
+def _age_days(aside: str) -> int | None:
+    time = time_of(aside)
+    return None if time is None else max(0, (datetime.now(UTC) - time).days)
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum(
+        (Path(here) / name).lstat().st_size for here, _, names in os.walk(folder) for name in names
+    )

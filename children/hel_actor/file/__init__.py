@@ -1,0 +1,1 @@
+"""Files of scripts, each namespace in a directory that no path leaves."""

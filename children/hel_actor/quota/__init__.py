@@ -1,0 +1,1 @@
+"""How many bytes each namespace takes, and how many it may."""

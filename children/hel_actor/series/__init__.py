@@ -1,0 +1,1 @@
+"""Time series: a journal in the database first, Zarr groups later."""

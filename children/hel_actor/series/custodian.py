@@ -1,0 +1,139 @@
+"""What time series need after rows came: files, fewer of them, and rows of coarser series."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from threading import Lock
+from typing import TypeVar
+
+from hel_actor.series import downsampling, series
+from hel_actor.series.coarsener import Coarsener
+from hel_actor.series.journal import Appended
+from hel_actor.series.store import SeriesStore
+from hel_actor.series.turns import Turns
+from loki.child import Clock
+from loki.errors import ErrorCode, LokiError
+
+T = TypeVar("T")
+
+RETRY_AFTER_S = 5.0
+"""A full disk is not asked, and complained of, with every row."""
+DAMAGED_AFTER_S = 600.0
+"""Windows of rows that are damaged wait until a person, or forgetting old rows, has seen to it."""
+
+
+class Custodian:
+    """Works in the series' thread; any thread may ask for it. Nobody waits for what it does."""
+
+    def __init__(
+        self,
+        store: SeriesStore,
+        coarsener: Coarsener,
+        worker: Executor,
+        turns: Turns,
+        window_ns: int,
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        """`worker` is the series' own thread, in which `turns` are taken."""
+        self._store = store
+        self._coarsener = coarsener
+        self._worker = worker
+        self._turns = turns
+        self._window_ns = window_ns
+        self._clock = clock
+        self._log = log
+        self._lock = Lock()
+        self._files_due: set[int] = set()  # Series that are looked at soon.
+        self._coarsening: set[int] = set()
+        self._damaged: dict[int, float] = {}  # Source -> when to look again, by the same clock.
+        self._again_s = 0.0  # When to try again, on the monotonic clock.
+
+    def begin(self) -> None:
+        """Go on with what the last process left."""
+        self._worker.submit(self._logged, self._resume)
+
+    def _resume(self) -> None:
+        for source in self._store.look(downsampling.sources):
+            self.coarsen(source)
+
+    def appended(self, result: Appended, newest_ns: int) -> None:
+        """A series got rows, the last one of that time."""
+        if self._clock.monotonic_s() < self._again_s:
+            return
+        if series.worth_a_look(result.before, result.after, result.chunk_rows):
+            self._look(result.series)
+        if result.due_ns is not None and newest_ns - self._window_ns >= result.due_ns:
+            self.coarsen(result.series)
+
+    def describe(self, series_id: int) -> None:
+        """Let the files have a series' attributes."""
+        self._worker.submit(self._logged, lambda: self._store.describe(series_id))
+
+    def coarsen(self, source: int) -> None:
+        """Let the coarser series of this one have what is complete."""
+        with self._lock:
+            damaged = self._clock.monotonic_s() < self._damaged.get(source, 0.0)
+            if damaged or source in self._coarsening:
+                return
+            self._coarsening.add(source)
+        answer = self._turns.ask(self._coarsener.coarsen(source, self.appended), lambda: None)
+        answer.add_done_callback(lambda done: self._coarsened(source, done))
+
+    def _coarsened(self, source: int, done: "Future[None]") -> None:
+        with self._lock:
+            self._coarsening.discard(source)
+        self._unless_damaged(source, done.result)
+
+    def _unless_damaged(self, source: int, act: Callable[[], None]) -> None:
+        """A source whose rows are damaged, which the store has told, is let be for a while."""
+
+        def spare() -> None:
+            try:
+                act()
+            except LokiError as error:
+                if error.code is not ErrorCode.DATA_LOSS:
+                    raise
+                with self._lock:
+                    self._damaged[source] = self._clock.monotonic_s() + DAMAGED_AFTER_S
+
+        self._logged(spare)
+
+    def _look(self, series_id: int) -> None:
+        """Let its rows become files, if they may."""
+        with self._lock:
+            due = series_id in self._files_due
+            self._files_due.add(series_id)
+        if not due:
+            self._worker.submit(self._checkpoint, series_id)
+
+    def _checkpoint(self, series_id: int) -> None:
+        with self._lock:
+            self._files_due.discard(series_id)  # Rows that come from now on may not be seen.
+        if self._logged(
+            lambda: self._store.checkpoint(series_id, lambda: self._catch_up(series_id))
+        ):
+            self._look(series_id)  # Behind all who wait.
+
+    def _catch_up(self, source: int) -> None:
+        """At once, as rows are about to go; where that fails, they go without."""
+
+        def coarsen() -> None:
+            for _ in self._coarsener.coarsen(source, self.appended):
+                pass
+
+        self._unless_damaged(source, coarsen)
+
+    def _logged(self, act: Callable[[], T]) -> T | None:
+        """None where it failed."""
+        try:
+            return act()
+        except LokiError as error:
+            if error.code is not ErrorCode.DRAINING:
+                self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
+                self._log.warning(
+                    "%s; rows that come in %g s or later try again", error, RETRY_AFTER_S
+                )
+        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
+            self._log.exception("the files of a time series could not be written")
+        return None

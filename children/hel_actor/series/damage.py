@@ -1,0 +1,74 @@
+"""What is said of a chunk whose files do not give what was written: which one, and what to do."""
+
+import errno
+from datetime import UTC, datetime, timedelta
+
+from hel_actor.series.series import US_NS, Chunk
+from loki.errors import ErrorCode, IoError
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_REASON = 120
+LOST = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.EIO,
+        errno.EBADMSG,
+        errno.EUCLEAN,
+    }
+)
+"""What asking again does not mend; too many open files, for one, it does."""
+
+
+class DamagedChunk(IoError):
+    """The file of one of a chunk's arrays is missing, or is not what was written."""
+
+    default = ErrorCode.DATA_LOSS
+
+    def __init__(self, number: int, file: str, reason: str) -> None:
+        """`number` counts from the first chunk ever; `file` is as scripts may see it."""
+        super().__init__(f"{file} {reason}")
+        self.number = number
+        self.file = file
+        self.reason = reason
+
+
+def is_lasting(error: Exception) -> bool:
+    """Whether what reading raised is the file's own fault."""
+    return not isinstance(error, OSError) or error.errno in LOST
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, in few words and without the host's paths."""
+    if isinstance(error, OSError):
+        return "is missing" if error.errno == errno.ENOENT else f"failed: {error.strerror}"
+    sentence = " ".join(str(error).split()).split(". ")[
+        0
+    ]  # Zarr goes on with bytes in hexadecimal.
+    return f"is damaged: {sentence[:MAX_REASON]}"
+
+
+def told(series: str, chunk: Chunk, found: DamagedChunk) -> IoError:
+    """For whoever asked: `series` is SCRIPT/NAME, and `chunk` what the database knows of it."""
+    first, last = utc(chunk.oldest_ns), utc(chunk.newest_ns)
+    return IoError(
+        f"rows of '{series}' from {first} to {last} cannot be read: {found.message} "
+        f"(chunk {found.number}); read before and after these times, or put a backup back "
+        "(`loki restore`); `loki doctor --deep` finds all such files",
+        code=ErrorCode.DATA_LOSS,
+        details={
+            "series": series,
+            "chunk": str(found.number),
+            "file": found.file,
+            "from": first,
+            "to": last,
+        },
+    )
+
+
+def utc(time_ns: int) -> str:
+    """As ISO 8601, to the microsecond, which no row's time is finer than."""
+    time = EPOCH + timedelta(microseconds=time_ns // US_NS)
+    return f"{time.replace(tzinfo=None).isoformat()}Z"

@@ -1,0 +1,374 @@
+"""Time series in their own thread: files are written, kept in order and read here.
+
+The database has its own thread, and only that one writes to it. This one reads through a
+connection of its own, so that nothing here keeps a small write waiting, and lets the other one
+commit.
+"""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+
+from hel_actor.series import damage, downsampling, journal, series
+from hel_actor.series.damage import DamagedChunk
+from hel_actor.series.series import Chunk, Retention, Span
+from hel_actor.storage import Disk, Storage
+from loki.child import Clock
+from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
+
+if TYPE_CHECKING:  # Both bring numpy and zarr, which only the thread itself may import.
+    from hel_actor.series.archive import Archive, Place
+    from hel_actor.series.column import Columns, Ranks
+
+T = TypeVar("T")
+
+
+class Submit(Protocol):
+    """How the database's thread is asked."""
+
+    def __call__(self, perform: Callable[[sqlite3.Connection], T], /) -> "Future[T]": ...
+
+
+ReadingJournal: TypeAlias = "Callable[[], AbstractContextManager[sqlite3.Connection]]"
+"""How to read the database without it: see `Database.reading`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A series at one moment: its files' chunks, and the rows that wait, of the asked span."""
+
+    series: journal.Series
+    within: Span
+    chunks: tuple[Chunk, ...]
+    waiting: "Columns"
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The rows of a series that become files now: (row, time in ns, value, quality)."""
+
+    series: journal.Series
+    rows: list[tuple[int, int, float, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some rows of a snapshot; later parts have none that is older than `left_ns`."""
+
+    ranks: "Ranks"
+    rows: "Columns"
+    left_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Which rows are wanted: all of a span, or its first or last `limit`."""
+
+    within: Span
+    limit: int | None = None
+    newest: bool = False
+
+
+EVERYTHING = Reading(Span(series.MIN_NS, series.MAX_NS))
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long rows wait to be sorted, and how much is kept."""
+
+    window_ns: int
+    retention: Retention
+
+
+class SeriesStore:
+    """Only one thread may call it, but for `stop`."""
+
+    def __init__(
+        self,
+        reading: ReadingJournal,
+        submit: Submit,
+        folder: Path,
+        keeping: Keeping,
+        clock: Clock,
+        log: logging.Logger,
+        storage: Storage | None = None,
+    ) -> None:
+        self._reading = reading
+        self._submit = submit
+        self._folder = folder
+        self._keeping = keeping
+        self._clock = clock
+        self._log = log
+        self._storage = storage or Disk()
+        self._opened: Archive | None = None
+        self._recovered: dict[int, str] = {}  # By mark: a database that begins anew counts anew.
+        self._damaged: set[tuple[str, int]] = set()  # Mark and chunk of which the log has told.
+        self._stopping = False
+        self._held = False
+
+    def hold(self, held: bool) -> None:
+        """While it is held, chunks that are too old stay; later checkpoints forget them."""
+        self._held = held
+
+    def stop(self) -> None:
+        """Let a long query give up. Any thread may call it."""
+        self._stopping = True
+
+    def checkpoint(self, series_id: int, catch_up: Callable[[], None] = lambda: None) -> int:
+        """Put rows that are settled into files, and say how many; then forget old ones.
+
+        To be called until there are none: each call takes a while only, so that others wait for
+        some chunks at most. `catch_up` is called before rows are forgotten that coarser series do
+        not have: when many came at once, it was not their turn yet.
+
+        Raises: IoError. No row is lost then, and the next call begins anew.
+        """
+        if self._stopping:
+            return 0
+        settled = self.look(lambda reader: self._settled(reader, series_id))
+        if settled.rows:
+            with self._named(f"the rows of '{settled.series.name}' stay in the journal"):
+                self._write(settled)
+            self._retain(series_id, catch_up)
+        return len(settled.rows)
+
+    def _settled(self, reader: sqlite3.Connection, series_id: int) -> Settled:
+        known = journal.by_id(reader, series_id)
+        settled = journal.settled(reader, known, self._keeping.window_ns)
+        count = series.ready(known.waiting, settled, known.chunk_rows)
+        return Settled(known, list(journal.waiting(reader, known, EVERYTHING.within, count)))
+
+    def _retain(self, series_id: int, catch_up: Callable[[], None]) -> None:
+        """The database forgets first. Should the files not follow, `recover` sees to it."""
+        if self._stopping or self._held:
+            return
+        now_ns, keep = self._clock.now_ns(), self._keeping.retention
+        if not self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
+            return
+        known, count, overtaken = self._droppable(series_id, now_ns)
+        if overtaken:
+            catch_up()
+            known, count, _ = self._droppable(series_id, now_ns)
+        if count:
+            self._recovered.pop(series_id, None)
+            first = known.dropped + count
+            self._submit(lambda database: journal.drop(database, known, first)).result()
+            self._place(replace(known, dropped=first))
+
+    def _droppable(self, series_id: int, now_ns: int) -> tuple[journal.Series, int, bool]:
+        """A series, how many of its chunks are to go, and whether coarser series lack some."""
+        known, chunks, done_ns = self._chunks(series_id)
+        count = series.droppable(
+            chunks, known.chunk_rows, known.waiting, now_ns, self._keeping.retention, done_ns
+        )
+        return known, count, series.overtaken(chunks, count, done_ns)
+
+    def trim(self, namespace: str, name: str, before_ns: int) -> int:
+        """Let rows from before that time go, those in files whole chunks at a time: how many.
+
+        Raises: IoError, also NOT_FOUND; ServiceUnavailable while a backup is made.
+        """
+        if self._held:
+            raise ServiceUnavailable("a backup is being made of all series; try again later")
+        known, chunks, _ = self._chunks(
+            self.look(lambda reader: existing(reader, namespace, name)).id
+        )
+        count = series.before(chunks, before_ns)
+        first = known.dropped + count
+        self._recovered.pop(known.id, None)
+        gone = self._submit(lambda database: journal.trim(database, known, first, before_ns))
+        rows = count * known.chunk_rows + gone.result()
+        if count:
+            self._place(replace(known, dropped=first))
+        return rows
+
+    def _chunks(self, series_id: int) -> tuple[journal.Series, tuple[Chunk, ...], int]:
+        """A series, its chunks, and how far its coarser series have come."""
+
+        def found(reader: sqlite3.Connection) -> tuple[journal.Series, tuple[Chunk, ...], int]:
+            known = journal.by_id(reader, series_id)
+            chunks = journal.chunks(reader, known, EVERYTHING.within)
+            return known, chunks, downsampling.done_ns(reader, series_id)
+
+        return self.look(found)
+
+    def _write(self, settled: Settled) -> None:
+        from hel_actor.series.column import columns
+
+        known, rows = settled.series, settled.rows
+        place = self._place(known)
+        self._recovered.pop(known.id, None)  # Until all is done, files are beyond what is known.
+        archive = self._archive()
+        sizes = archive.write(place, columns([row[1:] for row in rows]))
+        chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows, sizes)
+        archive.publish(_place(known, known.chunks + len(chunks)))
+        last = rows[-1][1], rows[-1][0]
+        newest_row = known.next_row - 1
+        self._submit(
+            lambda database: journal.commit(database, known, chunks, last, newest_row)
+        ).result()
+        self._recovered[known.id] = known.mark
+
+    def describe(self, series_id: int) -> None:
+        """Let the files have the attributes that the database has. Raises: IoError."""
+        self._recovered.pop(series_id, None)
+        if self._stopping:
+            return
+        known = self.look(lambda reader: journal.by_id(reader, series_id))
+        if known.chunks > known.dropped:  # Else they get them with their first chunk.
+            self._place(known)
+
+    def find(self, namespace: str, name: str, reading: Reading) -> Snapshot:
+        """What is there now, as far as it may have the wanted rows.
+
+        Raises: IoError, also NOT_FOUND.
+        """
+        return self._snapshot(lambda reader: existing(reader, namespace, name), reading)
+
+    def look(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What `read` finds in the database, all of one moment.
+
+        Raises: IoError; ServiceUnavailable after `stop`.
+        """
+        if self._stopping:
+            raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
+        with self._named("the series cannot be read"), self._reading() as reader:
+            reader.execute("BEGIN")
+            try:
+                return read(reader)
+            finally:
+                reader.execute("ROLLBACK")
+
+    def parts(self, snapshot: Snapshot, *arrays: str) -> Iterator[Part]:
+        """The rows of a snapshot that are in files, in blocks; without `arrays`, whole.
+
+        Whatever happens between two blocks is allowed for; what was forgotten meanwhile is left
+        out.
+
+        Raises: IoError, also DATA_LOSS; ServiceUnavailable after `stop`.
+        """
+        if not snapshot.chunks:
+            return
+        import numpy as np
+
+        from hel_actor.series.archive import ARRAYS
+
+        numbers = [chunk.number for chunk in snapshot.chunks]
+        left = series.left_after(snapshot.chunks)
+        within, chunk_rows = snapshot.within, snapshot.series.chunk_rows
+        for start, count in series.runs(numbers, chunk_rows):
+            known = self.look(lambda reader: journal.by_id(reader, snapshot.series.id))
+            first = max(start, known.dropped)
+            if first >= start + count:
+                continue
+            place = self._place(known)
+            try:
+                rows = self._archive().read(place, first, start + count - first, arrays or ARRAYS)
+            except DamagedChunk as found:
+                raise self._told(snapshot, found) from found
+            inside = np.flatnonzero((rows.times >= within.start_ns) & (rows.times < within.end_ns))
+            yield Part(inside + first * chunk_rows, rows.only(inside), left[start + count - 1])
+
+    def _told(self, snapshot: Snapshot, found: DamagedChunk) -> IoError:
+        """What its caller is told, and the log, but that only once."""
+        known = snapshot.series
+        chunk = next(each for each in snapshot.chunks if each.number == found.number)
+        error = damage.told(f"{known.namespace}/{known.name}", chunk, found)
+        if (known.mark, chunk.number) not in self._damaged:
+            self._damaged.add((known.mark, chunk.number))
+            self._log.error("%s", error)
+        return error
+
+    def _snapshot(
+        self, find: Callable[[sqlite3.Connection], journal.Series], reading: Reading
+    ) -> Snapshot:
+        from hel_actor.series.column import gathered
+
+        limit, newest = reading.limit, reading.newest
+
+        def taken(reader: sqlite3.Connection) -> Snapshot:
+            found, within = find(reader), reading.within
+            chunks = journal.chunks(reader, found, within)
+            if limit is not None:
+                within = series.narrowed(chunks, within, limit, newest, found.chunk_rows)
+                chunks = series.needed(chunks, within)
+            waiting = gathered(journal.waiting(reader, found, within, limit, newest=newest))
+            order = slice(None, None, -1 if newest else 1)
+            return Snapshot(found, within, chunks, waiting.only(order))
+
+        return self.look(taken)
+
+    def _place(self, known: journal.Series) -> "Place":
+        """Where its files are, which are in order after this."""
+        place = _place(known, known.chunks)
+        if self._recovered.get(known.id) != known.mark:
+            with self._named(f"the files of '{known.name}' cannot be put in order"):
+                for report in self._archive().recover(place):
+                    self._log.error("%s", report)
+            self._recovered[known.id] = known.mark
+        return place
+
+    def _archive(self) -> "Archive":
+        if self._opened is None:
+            from hel_actor.series.archive import Archive
+
+            self._opened = Archive(self._folder, self._storage)
+        return self._opened
+
+    @contextmanager
+    def _named(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            self._log.error("%s: %s", what, error)
+            raise IoError(f"{what}: {reason}") from error
+        except LokiError as error:
+            if error.code is not ErrorCode.NOT_FOUND:
+                self._log.error("%s: %s", what, error)
+            raise
+
+
+def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Retention) -> bool:
+    known = journal.by_id(reader, series_id)
+    stock = journal.stock(reader, known)
+    return series.exceeds(stock, known.chunk_rows, known.waiting, now_ns, keep)
+
+
+def _place(known: journal.Series, chunks: int) -> "Place":
+    from hel_actor.series.archive import Place
+
+    return Place(
+        known.namespace,
+        known.name,
+        known.mark,
+        known.chunk_rows,
+        known.dropped,
+        chunks,
+        known.attributes or "{}",
+        known.waiting,
+    )
+
+
+def places(reader: sqlite3.Connection) -> "list[Place]":
+    """Of all series that have files, as a database says."""
+    found = reader.execute("SELECT id FROM series WHERE chunks > dropped").fetchall()
+    return [_place(known, known.chunks) for known in (journal.by_id(reader, *row) for row in found)]
+
+
+def existing(connection: sqlite3.Connection, namespace: str, name: str) -> journal.Series:
+    """Raises: IoError (NOT_FOUND), which tells which there are."""
+    found = journal.find(connection, namespace, name)
+    if found is None:
+        there = ", ".join(journal.names(connection, namespace)[:10])
+        raise IoError(
+            f"there is no series '{name}'; "
+            + (f"this script has {there}" if there else "this script has none"),
+            code=ErrorCode.NOT_FOUND,
+        )
+    return found

@@ -1,0 +1,87 @@
+"""What is decided about numbers of time series: which windows there are, and which statistics."""
+
+import math
+import re
+from dataclasses import dataclass
+
+from hel_actor.series.series import MAX_NS, MIN_NS, US_NS, Span, nanoseconds
+from loki.errors import InvalidArgument
+
+MAX_WINDOWS = 100_000
+STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last")
+"""And percentiles: see `percentile_of`."""
+
+_PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?|100(?:\.0{1,3})?)")
+_ENDS = {0.0: "min", 1.0: "max"}
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """`count` windows side by side, each `every_ns` long; the first begins at `start_ns`."""
+
+    start_ns: int
+    every_ns: int
+    count: int
+
+
+def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int) -> Windows:
+    """The windows of `every_s` seconds that hold rows from `oldest_ns` to `newest_ns`.
+
+    They begin at `within.start_ns`; where that is no bound, at multiples of `every_s` since 1970.
+    Without `every_s` there is one, of the whole span.
+
+    Raises: InvalidArgument for a length that is no length, or makes too many windows.
+    """
+    if every_s is None:
+        start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
+        return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
+    every_ns = checked_every_ns(every_s)
+    origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
+    start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
+    count = (newest_ns - start_ns) // every_ns + 1
+    if count > MAX_WINDOWS:
+        raise InvalidArgument(
+            f"every_s is {every_s:g}, which makes {count} windows of what is there; "
+            f"{MAX_WINDOWS} are allowed",
+            details={"field": "every_s"},
+        )
+    return Windows(start_ns, every_ns, count)
+
+
+def checked_every_ns(every_s: float) -> int:
+    """The length of a window. Raises: InvalidArgument for what is none."""
+    every_ns = nanoseconds(every_s) if math.isfinite(every_s) else 0
+    if not US_NS <= every_ns < MAX_NS // 2:
+        raise InvalidArgument(
+            f"every_s is {every_s:g}; it is a number of seconds above 0",
+            details={"field": "every_s"},
+        )
+    return every_ns
+
+
+def window_of(time_ns: int, every_ns: int) -> int:
+    """Where the window begins that this time is in; windows begin at multiples since 1970."""
+    return time_ns // every_ns * every_ns
+
+
+def checked_statistic(statistic: str) -> str:
+    """Raises: InvalidArgument for an aggregation that there is not."""
+    if statistic not in STATISTICS and percentile_of(statistic) is None:
+        raise InvalidArgument(
+            f"statistic is '{statistic[:40]}'; there are {', '.join(STATISTICS)}, and percentiles "
+            "from p0 to p100, such as p95 or p99.9",
+            details={"field": "statistic"},
+        )
+    return statistic
+
+
+def percentile_of(statistic: str) -> float | None:
+    """0.95 for "p95", from 0 to 1; None for what is no percentile."""
+    match = _PERCENTILE.fullmatch(statistic)
+    return float(match[1]) / 100 if match else None
+
+
+def computed(statistic: str) -> str:
+    """How it is computed: the ends of all percentiles are "min" and "max", which need no memory."""
+    part = percentile_of(statistic)
+    return statistic if part is None else _ENDS.get(part, statistic)

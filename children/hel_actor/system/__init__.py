@@ -1,0 +1,1 @@
+"""What Loki itself keeps: scripts and their revisions, history, field numbers, settings."""

@@ -1,0 +1,1 @@
+"""Stored values of scripts, those who wait for changes, and the cache."""

@@ -1,0 +1,161 @@
+"""What happens to time series after rows came, and what is said where it fails."""
+
+import logging
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import pytest
+from hel_actor.messages import (
+    AppendSamples,
+    DownsampleSeries,
+    ReadSeries,
+)
+
+from loki.child import Run
+from loki.errors import ErrorCode, IoError, ServiceUnavailable
+
+Start = Callable[..., Any]
+NOW_S = 1_700_000_000.0  # Of the bench's clock.
+
+
+def run() -> Run:
+    return Run("r1", "tool", "local", 1, "tools.toml", {"series": ("*",)})
+
+
+def append_all(count: int, first: int = 0) -> AppendSamples:
+    numbers = range(first, first + count)
+    values, times = tuple(float(n) for n in numbers), tuple(NOW_S - 1000 + n for n in numbers)
+    return AppendSamples(name="t", values=values, times=times)
+
+
+def values(bench: Any, name: str = "t") -> list[float]:
+    return [sample.value for sample in bench.call(ReadSeries(name=name), run()).samples]
+
+
+def settled(bench: Any) -> None:
+    """Until the threads have done what they were given so far, and what that gave them."""
+    for _ in range(10):
+        for name in ("database", "series"):
+            bench.shell.workers[name].submit(lambda: None).result(timeout=20)
+
+
+def test_a_failed_checkpoint_is_logged_and_tried_again(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    blocker = bench.state_dir / "series"
+    blocker.write_bytes(b"")  # No directory can be made there.
+    bench.call(append_all(40), run())
+    settled(bench)
+    assert "stay in the journal" in caplog.text or "cannot be put in order" in caplog.text
+    assert values(bench) == [float(n) for n in range(40)]
+    blocker.unlink()
+    bench.call(append_all(10, first=40), run())
+    settled(bench)
+    assert not blocker.exists(), "it tries again at once, and with every row of a full disk"
+    bench.shell.clock.advance(5.0)
+    bench.call(append_all(10, first=50), run())
+    settled(bench)
+    assert (bench.state_dir / "series/tool/t/time/c/1").exists()
+    assert values(bench) == [float(n) for n in range(60)]
+
+
+def test_a_bug_in_a_checkpoint_is_in_the_log(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(self: object, series_id: int, catch_up: object) -> int:
+        raise RuntimeError("3 rows left")
+
+    monkeypatch.setattr("hel_actor.series.store.SeriesStore.checkpoint", broken)
+    bench = start(series_chunk_rows=16)
+    with caplog.at_level(logging.ERROR):
+        bench.call(append_all(40), run())
+        settled(bench)
+    assert "3 rows left" in caplog.text
+
+
+def test_coarser_series_that_failed_are_tried_again_after_a_while(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(series_late_s=1)
+    request = DownsampleSeries(name="t", into="tens", every_s=10.0, statistic="count")
+    bench.call(request, run())
+    settled(bench)
+    with monkeypatch.context() as patched:
+
+        def full(*_: object) -> None:
+            raise IoError("the disk is full")
+
+        patched.setattr("hel_actor.series.downsampling.rules", full)
+        bench.call(append_all(25), run())
+        settled(bench)
+    assert "the disk is full; rows that come in 5 s or later try again" in caplog.text
+    bench.call(append_all(1, first=25), run())
+    settled(bench)
+    assert values(bench, "tens") == []
+    bench.shell.clock.advance(5.0)
+    bench.call(append_all(1, first=26), run())
+    settled(bench)
+    assert values(bench, "tens") == [10.0, 10.0]
+
+
+def test_damaged_rows_hold_up_only_the_coarser_series_of_their_own(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    bench.call(append_all(40), run())
+    settled(bench)
+    damaged = bench.state_dir / "series/tool/t/value/c/1"
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:20])
+    caplog.clear()
+    bench.call(DownsampleSeries(name="t", into="tens", every_s=10.0, statistic="count"), run())
+    settled(bench)
+    for n in range(40, 80):
+        bench.call(append_all(1, first=n), run())
+    settled(bench)
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "told once"
+    assert "t/value/c/1 is damaged" in caplog.text
+    assert values(bench, "tens") == []
+    assert (bench.state_dir / "series/tool/t/time/c/3").exists(), "rows become files meanwhile"
+    damaged.write_bytes(content)
+    bench.shell.clock.advance(600.0)
+    bench.call(append_all(1, first=80), run())
+    settled(bench)
+    assert values(bench, "tens") == [10.0] * 7
+
+
+def test_work_that_a_stop_cut_off_is_no_failure(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stopped(self: object, series_id: int, catch_up: object) -> int:
+        raise ServiceUnavailable("Hel is stopping", code=ErrorCode.DRAINING)
+
+    monkeypatch.setattr("hel_actor.series.store.SeriesStore.checkpoint", stopped)
+    bench = start(series_chunk_rows=16)
+    with caplog.at_level(logging.WARNING):
+        bench.call(append_all(40), run())
+        settled(bench)
+    assert caplog.text == ""
+
+
+def test_rows_that_come_faster_than_files_are_in_coarser_series_before_they_go(
+    start: Start,
+) -> None:
+    """Many of them wait when the thread has its turn, and most are too old at once."""
+    bench = start(series_chunk_rows=16, series_late_s=1, series_keep_rows=160)
+    go_on = Event()
+    bench.call(DownsampleSeries(name="t", into="sums", every_s=20.0, statistic="sum"), run())
+    settled(bench)
+    bench.shell.workers["series"].submit(go_on.wait)
+    for first in range(0, 2000, 250):
+        bench.call(append_all(250, first=first), run())
+    go_on.set()
+    settled(bench)
+    bench.call(append_all(50, first=2000), run())
+    settled(bench)
+    assert len(values(bench)) < 400, "old rows go"
+    sums = values(bench, "sums")
+    assert sums == [400.0 * n + 190 for n in range(len(sums))]
+    assert len(sums) >= 100

@@ -1,0 +1,85 @@
+"""Windows and statistics of time series."""
+
+import math
+
+import pytest
+from hel_actor.series import window
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, Span
+from hel_actor.series.window import Windows
+
+from loki.errors import InvalidArgument
+
+
+@pytest.mark.parametrize(
+    ("span", "every_s", "oldest_s", "newest_s", "windows"),
+    [
+        (Span(MIN_NS, MAX_NS), None, 5, 25, Windows(5 * S_NS, 20 * S_NS + 1, 1)),
+        (Span(0, 30 * S_NS), None, 5, 25, Windows(0, 25 * S_NS + 1, 1)),
+        (Span(MIN_NS, MAX_NS), 10.0, 5, 25, Windows(0, 10 * S_NS, 3)),
+        (Span(MIN_NS, MAX_NS), 10.0, -5, 5, Windows(-10 * S_NS, 10 * S_NS, 2)),
+        # From a bound on: 3, 13, 23; nothing is made where there are no rows.
+        (Span(3 * S_NS, MAX_NS), 10.0, 15, 25, Windows(13 * S_NS, 10 * S_NS, 2)),
+        (Span(3 * S_NS, MAX_NS), 10.0, 13, 13, Windows(13 * S_NS, 10 * S_NS, 1)),
+    ],
+)
+def test_windows(
+    span: Span, every_s: float | None, oldest_s: int, newest_s: int, windows: Windows
+) -> None:
+    assert window.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
+
+
+@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12])
+def test_a_window_has_a_length(every_s: float) -> None:
+    with pytest.raises(InvalidArgument, match="every_s"):
+        window.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
+
+
+@pytest.mark.parametrize(("time_ns", "start_ns"), [(0, 0), (9, 0), (10, 10), (-1, -10), (-10, -10)])
+def test_windows_begin_at_multiples_since_1970(time_ns: int, start_ns: int) -> None:
+    assert window.window_of(time_ns, 10) == start_ns
+
+
+def test_there_are_not_too_many_windows() -> None:
+    assert window.windows(Span(0, MAX_NS), 1.0, 0, 99_999 * S_NS).count == 100_000
+    with pytest.raises(InvalidArgument, match="100001 windows"):
+        window.windows(Span(0, MAX_NS), 1.0, 0, 100_000 * S_NS)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "part"),
+    [
+        ("p95", 0.95),
+        ("p5", 0.05),
+        ("p99.9", 0.999),
+        ("p0.5", 0.005),
+        ("p0", 0.0),
+        ("p0.0", 0.0),
+        ("p100", 1.0),
+        ("p100.0", 1.0),
+    ],
+)
+def test_percentiles_are_any(statistic: str, part: float) -> None:
+    assert window.percentile_of(statistic) == pytest.approx(part)
+    assert window.checked_statistic(statistic) == statistic
+
+
+@pytest.mark.parametrize(
+    "statistic", ["p101", "p100.1", "p999", "p", "p-5", "p5.", "q95", "p99.9999"]
+)
+def test_what_is_no_percentile_is_refused(statistic: str) -> None:
+    assert window.percentile_of(statistic) is None
+    with pytest.raises(InvalidArgument, match="percentiles from p0 to p100, such as p95"):
+        window.checked_statistic(statistic)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "how"),
+    [("p0", "min"), ("p0.000", "min"), ("p100", "max"), ("p99.999", "p99.999"), ("sum", "sum")],
+)
+def test_the_ends_of_percentiles_are_least_and_greatest(statistic: str, how: str) -> None:
+    assert window.computed(statistic) == how
+
+
+def test_functions() -> None:
+    with pytest.raises(InvalidArgument, match="there are mean, min"):
+        window.checked_statistic("average")
