@@ -16,7 +16,7 @@ from loki.core.credential import Credentials
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents
-from loki.messages.execution import SubmitRun
+from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.interface import PublishInterfaces, SendInterfaces
 from loki.messages.lifecycle import ChildState, ChildStatus
@@ -48,6 +48,7 @@ class FakeShell:
         self.answers: dict[type[Message], Callable[[Any], Message]] = {
             SubscribeEvents: lambda _request: recalled(),
             SendInterfaces: lambda _request: Done(),
+            CancelRun: lambda _request: Done(),
         }
         self.play: Callable[[SubmitRun], None] = lambda _submit: None
         """What the Dispatcher does with a run; called in the gateway's own loop."""

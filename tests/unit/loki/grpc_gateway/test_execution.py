@@ -6,7 +6,6 @@ import grpc
 import msgspec
 import pytest
 
-from loki.messages.envelope import Done
 from loki.messages.execution import (
     CancelRun,
     ChunkTaken,
@@ -43,7 +42,6 @@ def test_a_reader_that_is_slow_holds_the_acknowledgements_back(
 ) -> None:
     """A chunk beyond HTTP/2's window is taken only when the client reads."""
     fixed_window = (("grpc.http2.bdp_probe", 0),)  # Else it may grow to hold all of them.
-    shell.answers[CancelRun] = lambda _: Done()
     shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
     with grpc.insecure_channel(hosted.address, fixed_window) as channel:
         stub = service_pb2_grpc.LokiServiceStub(channel)
@@ -68,7 +66,6 @@ def test_a_reader_that_is_slow_holds_the_acknowledgements_back(
 def test_a_value_that_no_answer_can_hold_ends_the_run(
     hosted, shell, channel, path, request_bytes
 ) -> None:
-    shell.answers[CancelRun] = lambda _: Done()
     deep: list[Any] = []
     for _ in range(40):
         deep = [deep]

@@ -13,7 +13,6 @@ from loki.core.principal import Principal
 from loki.errors import ErrorCode
 from loki.grpc_gateway import http_call
 from loki.messages.access import ClientRole, Quota
-from loki.messages.envelope import Done
 from loki.messages.execution import CancelRun, Cause, RunFinished, SubmitRun
 from loki.messages.gateway import GrpcConfig, HttpConfig
 from loki.messages.interface import PublishInterfaces
@@ -37,7 +36,6 @@ def hosted(shell: FakeShell, host: Callable[..., Hosted]) -> Hosted:
     running = host(shell, http=HttpConfig(port=0, allowed_origins=(PAGE,)))
     running.publish(PublishInterfaces(changed=(interface(), every_type()), complete=True))
     shell.answers[GetScript] = lambda request: ScriptFound(script=SCRIPT)
-    shell.answers[CancelRun] = lambda _: Done()
     return running
 
 
