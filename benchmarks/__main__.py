@@ -18,6 +18,7 @@ from benchmarks import (
     runaway,
     series,
     state,
+    stream,
     typed,
     value,
 )
@@ -35,6 +36,7 @@ SCENARIOS: dict[str, ModuleType] = {
     "series": series,
     "value": value,
     "typed": typed,
+    "stream": stream,
     "library": library,
 }
 

@@ -1,6 +1,7 @@
-"""The peer: a bare grpc.aio server that gives back what it gets. Prints its port."""
+"""The peer: a bare grpc.aio server that gives back what it gets, once or often. Prints its port."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import grpc
 
@@ -9,11 +10,21 @@ async def echo(request: bytes, _context: grpc.aio.ServicerContext) -> bytes:
     return request
 
 
+async def repeat(request: bytes, _context: grpc.aio.ServicerContext) -> AsyncIterator[bytes]:
+    """The request's own bytes, so many times as its first four say."""
+    for _ in range(int.from_bytes(request[:4], "big")):
+        yield request
+
+
+METHODS = {
+    "/echo/Echo": grpc.unary_unary_rpc_method_handler(echo),
+    "/echo/Repeat": grpc.unary_stream_rpc_method_handler(repeat),
+}
+
+
 class Echo(grpc.GenericRpcHandler):
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler | None:
-        if details.method != "/echo/Echo":
-            return None
-        return grpc.unary_unary_rpc_method_handler(echo)
+        return METHODS.get(details.method)
 
 
 async def serve() -> None:
