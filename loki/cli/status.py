@@ -35,6 +35,8 @@ def status(
         f"loki {capabilities.version} at {server}, {len(capabilities.scripts)} scripts, "
         f"{device.cores} cores, {device.memory_bytes >> 20} MiB, {device.architecture}"
     )
+    if told := "; ".join(filter(None, (device.model, ", ".join(device.buses)))):
+        say(f"device: {told}")
     if tree:
         _show_children(tree_rows(children))
         return
@@ -135,6 +137,8 @@ def _status_json(
             "architecture": device.architecture,
             "python_version": device.python_version,
             "back_ends": dict(device.back_ends),
+            "model": device.model,
+            "buses": list(device.buses),
         },
         "children": [_child_json(child) for child in children],
         "engines": [_engine_json(engine) for engine in capabilities.engines],

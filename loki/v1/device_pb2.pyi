@@ -51,7 +51,7 @@ class ChildServiceInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., service: _Optional[bool] = ..., enabled: _Optional[bool] = ..., state: _Optional[_Union[ChildState, str]] = ..., node: _Optional[str] = ..., pid: _Optional[int] = ..., restarts: _Optional[int] = ..., last_error: _Optional[str] = ..., uptime_s: _Optional[float] = ..., heartbeat_age_s: _Optional[float] = ..., supervisor: _Optional[str] = ...) -> None: ...
 
 class DeviceInfo(_message.Message):
-    __slots__ = ("cores", "memory_bytes", "architecture", "python_version", "back_ends")
+    __slots__ = ("cores", "memory_bytes", "architecture", "python_version", "back_ends", "model", "buses")
     class BackEndsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -64,12 +64,16 @@ class DeviceInfo(_message.Message):
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
     PYTHON_VERSION_FIELD_NUMBER: _ClassVar[int]
     BACK_ENDS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    BUSES_FIELD_NUMBER: _ClassVar[int]
     cores: int
     memory_bytes: int
     architecture: str
     python_version: str
     back_ends: _containers.ScalarMap[str, str]
-    def __init__(self, cores: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., architecture: _Optional[str] = ..., python_version: _Optional[str] = ..., back_ends: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    model: str
+    buses: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, cores: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., architecture: _Optional[str] = ..., python_version: _Optional[str] = ..., back_ends: _Optional[_Mapping[str, str]] = ..., model: _Optional[str] = ..., buses: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Wall(_message.Message):
     __slots__ = ("name", "active", "detail")

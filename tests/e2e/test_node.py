@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from loki import __version__
+from loki.grpc_gateway.device import describe
 from loki.testing import LokiServer
 from tests.e2e.foreign import need_node, output_of
 
@@ -29,9 +30,10 @@ def learned(server: LokiServer) -> dict[str, dict[str, Any]]:
 
 
 def test_s_r_8_a_platform_learns_what_the_device_is(learned: dict[str, Any]) -> None:
-    facts = learned["capabilities"]
+    facts, here = learned["capabilities"], describe({})
     assert (facts["service"], facts["version"]) == ("loki", __version__)
     assert facts["cores"] >= 1
+    assert (facts.get("model", ""), facts.get("buses", [])) == (here.model, list(here.buses))
     assert {"fenrir", "hel", "jormungandr"} <= set(facts["children"])
 
 

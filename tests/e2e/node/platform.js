@@ -49,6 +49,8 @@ async function capabilities() {
     service: answer.service,
     version: answer.version,
     cores: answer.device.cores,
+    model: answer.device.model,
+    buses: answer.device.buses,
     children: answer.children.map((child) => child.name),
   });
 }

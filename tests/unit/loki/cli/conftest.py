@@ -274,7 +274,13 @@ class FakeClient:
 
     def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
         self._fail_if_told()
-        device = device_pb2.DeviceInfo(cores=4, memory_bytes=2 << 30, architecture="aarch64")
+        device = device_pb2.DeviceInfo(
+            cores=4,
+            memory_bytes=2 << 30,
+            architecture="aarch64",
+            model="Raspberry Pi 4",
+            buses=["i2c-1", "spidev0.0"],
+        )
         return service_pb2.GetCapabilitiesResponse(
             version="9.9.9", device=device, engines=self.engines, value_cache=self.value_cache
         )

@@ -69,6 +69,13 @@ def test_reset_says_that_the_child_is_up(client: Any, loki: Callable[..., Any]) 
     assert ("reset", "fenrir") in client.calls
 
 
+@pytest.mark.usefixtures("client")
+def test_s_r_8_status_shows_the_device_and_its_buses(loki: Callable[..., Any]) -> None:
+    assert "device: Raspberry Pi 4; i2c-1, spidev0.0\n" in loki("status").stdout
+    told = json.loads(loki("status", "--json").stdout)["device"]
+    assert (told["model"], told["buses"]) == ("Raspberry Pi 4", ["i2c-1", "spidev0.0"])
+
+
 def test_status_as_json(client: Any, loki: Callable[..., Any]) -> None:
     client.children = [HEL]
     plain = json.loads(loki("status", "--json").stdout)
