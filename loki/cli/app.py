@@ -22,6 +22,7 @@ from loki.cli import (
     status,
 )
 from loki.cli.credential import secure
+from loki.cli.flag import show_flags
 
 app = typer.Typer(
     name="loki",
@@ -58,3 +59,4 @@ for command in (
 app.add_typer(series.app, name="series")
 app.add_typer(config.app, name="config")
 secure(app)
+show_flags(app)

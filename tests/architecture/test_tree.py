@@ -44,6 +44,7 @@ COVERED_ELSEWHERE = {
     "loki/actors/system.py": "tests/integration/test_lane_kills.py",
     "loki/actors/walls.py": "tests/integration/test_walls.py",
     "loki/cli/connection.py": "tests/e2e/test_cli.py",
+    "loki/cli/flag.py": "tests/unit/loki/cli/test_app.py",
     "loki/cli/page.py": "tests/unit/loki/cli/test_demo.py",
     "loki/cli/tls_folder.py": "tests/unit/loki/cli/test_init_tls.py",
     "loki/client/async_client.py": "tests/e2e/test_tools.py",

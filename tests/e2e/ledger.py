@@ -56,7 +56,10 @@ end
 local function check_fives(last)
   local fives = hel:series_read('fives')
   for i, row in ipairs(fives) do
-    assert(i == 1 or row.time == fives[i - 1].time + 5, 'a window is missing, or there twice')
+    if i > 1 and row.time ~= fives[i - 1].time + 5 then
+      error(('window %d of %d is at %d and the one before at %d; the last row is at %d'):format(
+        i, #fives, row.time - START, fives[i - 1].time - START, last.time - START), 0)
+    end
     assert(row.value == 5 * (row.time - START) + 10, 'a window is wrong')
   end
   return #fives > 0 and fives[#fives].time >= last.time - 9

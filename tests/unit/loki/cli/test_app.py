@@ -38,9 +38,10 @@ def letters(text: str) -> str:
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
-def test_no_name_in_brackets_is_lost(names: tuple[str, ...]) -> None:
+def test_help_shows_flags_as_flags_and_loses_no_name_in_brackets(names: tuple[str, ...]) -> None:
     shown = CliRunner().invoke(app, [*names, "--help"], env={"COLUMNS": "300"})
     assert shown.exit_code == 0
+    assert "<bool>" not in shown.output, "a flag takes no value"
     told = letters(shown.output)
     for name in BRACKETED.findall(written(COMMANDS[names])):
         assert letters(name.removeprefix("\\")) in told, f"escape it: \\{name}"
