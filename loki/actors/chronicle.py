@@ -12,7 +12,6 @@ from loki.core.history import History, ended_already, unknown
 from loki.core.page import Page
 from loki.core.remembered import Remembered, described, listed, packed, recalled
 from loki.core.unwritten import Unwritten
-from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.archive import FindKept, KeptFound, KeptListed, ListKept
 from loki.messages.envelope import Message
 from loki.messages.execution import RunEnded, RunFinished, SubmitRun
@@ -162,5 +161,4 @@ def _listing(page: Page) -> ExecutionsListed:
 
 def require_gateway(context: Context) -> None:
     """A runner may not read what others ran, whatever runs in it. Raises: PermissionRefused."""
-    if not context.kin:
-        raise PermissionRefused("only the Gateway asks for executions", code=ErrorCode.ROLE)
+    context.require_kin("only the Gateway asks for executions")

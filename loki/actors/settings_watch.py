@@ -141,4 +141,5 @@ class SettingsWatch:
             version=await self._keep(),
         )
         self._announcer.tell(fact)
-        self._shell.log.warning("%s: %s", self._settings.file, summary(fact))
+        told = summary(changed=fact.changed, restarted=restarted, waiting=fact.waiting)
+        self._shell.log.warning("%s: %s", self._settings.file, told)

@@ -22,7 +22,7 @@ from loki.core import supervision
 from loki.core import supervisor_state as words
 from loki.core.child_status import status_of
 from loki.core.supervisor_spec import ChildSpec, SupervisorSpec
-from loki.errors import ErrorCode, LokiError, PermissionRefused, ResourceLimitExceeded
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.lifecycle import (
     Boot,
@@ -262,14 +262,12 @@ class Supervisor(ParentRole):
         )
 
     def _ask(self, request: Callable[[int], words.Request], context: Context) -> Future[Any]:
-        if not self._may_administer(context):
-            raise PermissionRefused("only Loki itself administers it", code=ErrorCode.ROLE)
+        self._require_administrator(context)
         return self._wait_for(request)
 
     def _change_plan(self, message: ChangePlan, context: Context) -> Future[PlanChanged]:
         """Other configurations for the same children, and other limits."""
-        if not self._may_administer(context):
-            raise PermissionRefused("only Loki itself administers it", code=ErrorCode.ROLE)
+        self._require_administrator(context)
         known = self._actors
         changed = [each for each in message.plan.actors if known.get(each.name, each) != each]
         self._actors = {**known, **{each.name: each for each in changed}}
@@ -281,10 +279,11 @@ class Supervisor(ParentRole):
         change.begin()
         return change.promise
 
-    def _may_administer(self, context: Context) -> bool:
-        """The family and the starter; no runner is of this family."""
+    def _require_administrator(self, context: Context) -> None:
+        """The family or the starter; no runner is of this family. Raises: PermissionRefused."""
         known = {lifeline.starter_pid(), *(child.pid for child in self._state.children)} - {0}
-        return context.kin or context.peer_pid in known
+        if context.peer_pid not in known:
+            context.require_kin("only Loki itself administers it")
 
     def _wait_for(self, request: Callable[[int], words.Request]) -> Future[Any]:
         self._last_asker += 1

@@ -104,14 +104,11 @@ def line_of(event: "SystemEvent") -> str:
 
 
 def _settings_line(event: "SettingsChanged") -> str:
-    parts = (
-        (event.changed, "changed"),
-        (event.restarted, "restarted"),
-        (event.waiting, "waiting for the next start"),
-    )
-    told = "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
+    from loki.core.settings_change import summary
+
+    told = summary(changed=event.changed, restarted=event.restarted, waiting=event.waiting)
     version = f", version {event.version}" if event.version else ""
-    return (told or "all of the file holds") + version
+    return told + version
 
 
 def _child_line(event: "ChildChanged") -> str:

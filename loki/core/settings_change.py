@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from loki.messages.configuration import SettingEffect
-from loki.messages.event import SettingsChanged
 
 Keys: TypeAlias = tuple[str, ...]
 """The tables and the key that lead to a value."""
@@ -126,12 +125,12 @@ def _put(table: dict[str, object], at: Keys, value: object) -> None:
         table[key] = copy.deepcopy(value)
 
 
-def summary(fact: SettingsChanged) -> str:
+def summary(*, changed: Sequence[str], restarted: Sequence[str], waiting: Sequence[str]) -> str:
     """One line for people."""
     parts = (
-        (fact.changed, "changed"),
-        (fact.restarted, "restarted"),
-        (fact.waiting, "waiting for the next start"),
+        (changed, "changed"),
+        (restarted, "restarted"),
+        (waiting, "waiting for the next start"),
     )
     told = "; ".join(f"{', '.join(names)} {what}" for names, what in parts if names)
     return told or "all of the file holds"

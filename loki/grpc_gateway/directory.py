@@ -16,7 +16,6 @@ from types import MappingProxyType
 from loki.actors.role import Context, Handler, Shell
 from loki.core.principal import Principal, may_see
 from loki.core.supervisor_spec import Backoff
-from loki.errors import ErrorCode, PermissionRefused
 from loki.grpc_gateway import schema
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Done, Failure, Message
@@ -160,8 +159,7 @@ class Directory:
         self._shell.later(delay_s, lambda: self._ask(attempt))
 
     def _published(self, news: PublishInterfaces, context: Context) -> Done:
-        if not context.kin:
-            raise PermissionRefused("only the Library publishes interfaces", code=ErrorCode.ROLE)
+        context.require_kin("only the Library publishes interfaces")
         self.snapshot = self.snapshot.after(news)
         for changed in self._watchers:
             changed(self.snapshot)

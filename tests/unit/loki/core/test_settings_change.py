@@ -145,7 +145,8 @@ def test_s_1_3_9_what_holds_without_a_restart(
     ],
 )
 def test_a_change_is_told_in_a_line(fact: SettingsChanged, text: str) -> None:
-    assert summary(fact) == text
+    told = summary(changed=fact.changed, restarted=fact.restarted, waiting=fact.waiting)
+    assert told == text
 
 
 def test_of_many_names_the_first_are_told() -> None:
