@@ -8,7 +8,6 @@ actor ends, so that its supervisor decides. All methods belong to the actor's ow
 """
 
 import asyncio
-import contextlib
 import inspect
 import logging
 import os
@@ -16,7 +15,7 @@ import secrets
 import threading
 import traceback
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, Union
@@ -28,7 +27,8 @@ from loki.actors.lane import Exchange, Lane, PeerAway, Poller
 from loki.actors.payload import aged, envelopes, failure_or_raw, reply_opener, tag_of
 from loki.actors.peer import Peer
 from loki.actors.request import RETRY_AFTER_S, UNREADABLE, Requests
-from loki.actors.role import Answer, Context, Handler, Role, Timer
+from loki.actors.role import Answer, Context, Handler, Role
+from loki.actors.work import Work
 from loki.clock import Clock, SystemClock
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Envelope, Failure, Kind, Message, Request
@@ -81,8 +81,10 @@ class Door:
         self._handlers: Mapping[type[Message], Handler] = {Ping: self._pong}
         self._decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Ping)
         self._requests = Requests(poller, self._guard)
-        self._workers: list[ThreadPoolExecutor] = []
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._work = Work(name, poller, self._guard)
+        self.later = self._work.later
+        self.worker = self._work.worker
+        self.mind = self._work.mind
         self.exchange = Exchange(
             name,
             run_dir,
@@ -161,17 +163,6 @@ class Door:
         if isinstance(reply, Failure):
             raise reply.error()
         return reply
-
-    def later(self, delay_s: float, action: Callable[[], None]) -> Timer:
-        return self._poller.call_later(delay_s, lambda: self._guard(action))
-
-    def worker(self, name: str) -> Executor:
-        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"{self.name}-{name}")
-        self._workers.append(executor)
-        return executor
-
-    def mind(self, promise: "Future[Any] | asyncio.Task[Any]") -> None:
-        promise.add_done_callback(lambda done: self._in_time(lambda: self._guard(done.result)))
 
     def hears(self, pid: int) -> bool:
         return self.exchange.hears(pid)
@@ -298,8 +289,7 @@ class Door:
             answer.add_done_callback(lambda done: self._kept_by_thread(lane, envelope, done))
         elif inspect.iscoroutine(answer):
             task = asyncio.get_running_loop().create_task(answer)
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._work.own(task)
             task.add_done_callback(lambda done: self._kept(lane, envelope, done))
         else:
             raise TypeError(f"a handler gave {type(answer).__name__} for an answer")
@@ -308,11 +298,7 @@ class Door:
         if threading.get_ident() == self._thread:
             self._kept(lane, envelope, promise)
             return
-        self._in_time(lambda: self._kept(lane, envelope, promise))
-
-    def _in_time(self, action: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # The loop is closed, and nobody waits any more.
-            self._poller.call_soon_threadsafe(action)
+        self._work.in_time(lambda: self._kept(lane, envelope, promise))
 
     def _kept(
         self, lane: Lane, envelope: Envelope, promise: "Future[Any] | asyncio.Task[Any]"
@@ -388,13 +374,10 @@ class Door:
 
     def close(self, *, wait: bool = False) -> None:
         """Stop taking messages; blocking work that has begun is finished, also before this returns
-        if it is to `wait`, and the rest dropped.
+        if it is to `wait`, and the rest dropped, tasks and timers with it.
 
         Whoever waits for a reply is told that none will come.
         """
-        for task in self._tasks:
-            task.cancel()
         self.exchange.close()
-        for worker in self._workers:
-            worker.shutdown(wait=wait, cancel_futures=True)
+        self._work.close(wait=wait)
         self._requests.close(self.name)

@@ -60,6 +60,7 @@ class SettingsOwner:
         self._configuration = configuration
         self._is_family = is_family
         self._watch: SettingsWatch | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._worker: Executor | None = None  # A thread, which is there when somebody needs it.
         self._changing = asyncio.Lock()
         self._keeping: Timer | None = None
@@ -67,13 +68,19 @@ class SettingsOwner:
     def handlers(self) -> Mapping[type[Message], Handler]:
         return {DescribeSettings: self._describe, ChangeSettings: self._change}
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """To be called when the system is up: the file is watched from now on."""
         self._watch = SettingsWatch(self._shell, self._configuration, self._version)
+        self._beginning = asyncio.create_task(self._begin(self._watch))
+        self._shell.mind(self._beginning)
+
+    async def _begin(self, watch: SettingsWatch) -> None:
         await self._version()
-        await self._watch.begin()
+        await watch.begin()
 
     def close(self) -> None:
+        if self._beginning is not None:
+            self._beginning.cancel()
         if self._keeping is not None:
             self._keeping.cancel()
         if self._watch is not None:

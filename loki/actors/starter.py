@@ -91,7 +91,7 @@ class Starter(Role):
             self.up.set_result(message.details)
             self._ask()
             if self._settings is not None:
-                self.shell.mind(self._loop.create_task(self._settings.begin()))
+                self._settings.begin()
 
     def _failed(self, message: SystemFailed, _context: Context) -> None:
         if not self.up.done():

@@ -55,7 +55,7 @@ class FakeShell:
         self.silent: set[type[Message]] = set()
         """Requests that nobody answers."""
         self.readied = threading.Event()
-        self._minded: list[asyncio.Task[Any]] = []
+        self.minded: list[asyncio.Task[Any]] = []
         self._sent: list[tuple[str, Message, float | None]] = []
         self._changed = threading.Condition(threading.RLock())
 
@@ -97,7 +97,7 @@ class FakeShell:
 
     def mind(self, promise: "asyncio.Task[Any]") -> None:
         """What it raises fails no test by itself; what it should have done does."""
-        self._minded.append(promise)
+        self.minded.append(promise)
 
     def ready(self) -> None:
         self.readied.set()

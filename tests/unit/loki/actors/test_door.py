@@ -1,6 +1,7 @@
 """The door: what is served, with whatever comes in; whoever sends nonsense harms nobody."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from loki.actors.door import Door
 from loki.actors.role import Answer, Context
-from loki.errors import ErrorCode, PermissionRefused
+from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.envelope import Failure, Message
 from loki.messages.lifecycle import Ping
 from tests.unit.loki.actors.house import (
@@ -183,6 +184,30 @@ async def test_a_door_that_waits_leaves_no_thread_behind(house: House) -> None:
     server.close(wait=True)
     assert done.is_set()
     assert not [t for t in threading.enumerate() if t.name.startswith("server-files")]
+
+
+@in_house
+async def test_what_a_closed_door_had_under_way_ends_with_it(house: House) -> None:
+    """Its threads are gone: whatever went on would fail for that, as if it were a bug."""
+    server, _ = house.open("server", total)
+    worker, called = server.worker("files"), asyncio.Event()
+
+    async def ask_then_work() -> None:
+        with contextlib.suppress(LokiError):  # The door answers for whoever was asked.
+            await server.ask("nobody", Add(left=1, right=2), timeout_s=LONG_S)
+        await asyncio.get_running_loop().run_in_executor(worker, called.set)
+
+    task = asyncio.ensure_future(ask_then_work())
+    server.mind(task)
+    await asyncio.sleep(0)
+    server.later(0.0, called.set)
+    house.close(server)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for _ in range(3):  # Turns, in which the timer is due.
+        await asyncio.sleep(0)
+    assert not called.is_set()
+    assert house.crashes == []
 
 
 @in_house

@@ -121,6 +121,36 @@ def test_a_keeper_that_cannot_is_asked_again_later(
     assert len(shell.sent(RecordSettings)) == 3
 
 
+class Waiting(FakeShell):
+    """Whose peers answer when a test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answered = asyncio.Event(), asyncio.Event()
+
+    async def ask(self, *_given: Any, **_more: Any) -> Any:
+        self.asked.set()
+        await self.answered.wait()
+        raise ServiceUnavailable("the root is ending")
+
+
+def test_one_that_is_closed_while_it_begins_looks_at_nothing() -> None:
+    """Else a thread would be there when the next system is forked."""
+
+    async def live() -> None:
+        shell = Waiting()
+        owned = owner(shell, Configuration())  # Which has no file: to look at it would be an error.
+        owned.begin()
+        await shell.asked.wait()
+        shell.answered.set()
+        owned.close()
+        (beginning,) = shell.minded
+        with pytest.raises(asyncio.CancelledError):
+            await beginning
+
+    asyncio.run(live())
+
+
 def test_strangers_are_told_nothing(shell: FakeShell) -> None:
     with pytest.raises(PermissionRefused, match="no part of Loki"):
         describe(owner(shell, Configuration()), RUNNER)
