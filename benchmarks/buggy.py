@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.upsetting_actor import MeetBug
 from loki.__main__ import main
-from loki.actors import shell
-from loki.actors.role import Context, Handler, Role
+from loki.actors.base import shell
+from loki.actors.door.role import Context, Handler, Role
 from loki.messages.envelope import Message
 from loki.testing import LokiServer
 

@@ -18,7 +18,7 @@ import msgspec
 from lupa import lua54
 
 from benchmarks.result import Figure
-from loki.actors.watchdog import Watchdog
+from loki.actors.runner.watchdog import Watchdog
 from loki.core.engine import Call, Failed, Finished, Flush
 from loki.lua.engine import LuaEngine
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType

@@ -15,7 +15,7 @@ import grpc
 
 from benchmarks.call import Call, echo_server, latencies, throughput
 from benchmarks.result import Figure
-from loki.actors.process import give_back_memory
+from loki.actors.base.process import give_back_memory
 from loki.grpc_gateway import codec
 from loki.grpc_gateway.directory import EMPTY, Snapshot, TypedService
 from loki.messages.interface import Interface, PublishInterfaces

@@ -11,12 +11,12 @@ from typing import IO, TYPE_CHECKING
 import msgspec
 
 from loki import checkup, tree
-from loki.actors.credential_file import read_tls, read_tokens
-from loki.actors.keeper import Keeper
-from loki.actors.log_file import LineFormatter, LogFile, LogHandler
-from loki.actors.service_manager import service_manager
-from loki.actors.system import Instance
-from loki.actors.toolbox import LANGUAGE, folder_of, rules_of, tools_of
+from loki.actors.file.credential_file import read_tls, read_tokens
+from loki.actors.library.toolbox import LANGUAGE, folder_of, rules_of, tools_of
+from loki.actors.log.log_file import LineFormatter, LogFile, LogHandler
+from loki.actors.start.keeper import Keeper
+from loki.actors.start.service_manager import service_manager
+from loki.actors.start.system import Instance
 from loki.child import BackupContents, Examine, Finding, Restore, Tell
 from loki.clock import SystemClock
 from loki.config import Settings

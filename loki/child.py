@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import IO, Any, ClassVar, Protocol, TypeAlias
 
-from loki.actors.promise import keep
-from loki.actors.role import Answer, Context, Handler, Role, Shell, Timer
+from loki.actors.door.promise import keep
+from loki.actors.door.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
 from loki.core.manifest import limit_place, place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from loki.actors.settings_watch import Reread
+from loki.actors.settings.watch import Reread
 from loki.config import MOST_BYTES, LoadedSettings, load_settings, validated
 from loki.core.settings_change import MISSING, changes, merged
 from loki.core.settings_guard import require_admin, require_open, require_told
@@ -31,7 +31,7 @@ HELD_BACK = ((), ("security",), ("children_config",), ("security", "children_con
 
 
 class Configuration:
-    """What `loki.actors.settings_owner` and `settings_watch` are given."""
+    """What `loki.actors.settings.owner` and `watch` are given."""
 
     def __init__(self, setup: Setup, plan: Callable[[Setup], SupervisorConfig]) -> None:
         self.setup = setup

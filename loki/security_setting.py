@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from loki.actors.credential_file import digest_of
+from loki.actors.file.credential_file import digest_of
 from loki.core.address import is_socket, path_of
 from loki.errors import ConfigurationError
 from loki.messages.access import (

@@ -40,8 +40,13 @@ def plan(
     vital_first = sorted(children, key=lambda child: not child[0].vital)
     members = [
         *(_service(child, config) for child, config in vital_first),
-        _part("library", "loki.actors.library:Library", library, start_timeout_s=READING_S),
-        _part("dispatcher", "loki.actors.dispatcher:Dispatcher", dispatcher, supervisor=True),
+        _part("library", "loki.actors.library.library:Library", library, start_timeout_s=READING_S),
+        _part(
+            "dispatcher",
+            "loki.actors.dispatcher.dispatcher:Dispatcher",
+            dispatcher,
+            supervisor=True,
+        ),
         _part("gateway", "loki.grpc_gateway.server:Gateway", gateway),
     ]
     spec = SupervisorSpec(

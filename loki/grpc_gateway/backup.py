@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.errors import ErrorCode, InvalidArgument, LokiError, ServiceUnavailable
 from loki.grpc_gateway.guard import Call, needs
 from loki.messages.access import ClientRole

@@ -2,11 +2,10 @@
 
 import asyncio
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.errors import ServiceUnavailable
-from loki.messages.lifecycle import ChildStatus, DescribeChildren
+from loki.messages.lifecycle import ROOT, ChildStatus, DescribeChildren
 
-ROOT = "loki"
 SUPERVISOR_TIMEOUT_S = 1.0
 
 

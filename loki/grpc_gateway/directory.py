@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from loki.actors.role import Context, Handler, Shell
+from loki.actors.door.role import Context, Handler, Shell
 from loki.core.principal import Principal, may_see
 from loki.core.supervisor_spec import Backoff
 from loki.grpc_gateway import schema

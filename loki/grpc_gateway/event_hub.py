@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
-from loki.actors.role import Context, Handler, Shell
+from loki.actors.door.role import Context, Handler, Shell
 from loki.core.backlog import Backlog
 from loki.core.child_change import change_of
 from loki.core.event_log import EventLog, Recall, kind_of
@@ -29,9 +29,8 @@ from loki.messages.event import (
     Fact,
     SubscribeEvents,
 )
-from loki.messages.lifecycle import ChildState
+from loki.messages.lifecycle import ROOT, ChildState
 
-ROOT = "loki"
 SUBSCRIBE_TIMEOUT_S = 2.0
 RETRY_S = 0.2
 MOST_WATCHES = 64

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.execution import new_id
 from loki.core.principal import require_seen
 from loki.grpc_gateway.convert import Event

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.principal import may_follow
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.guard import Call

@@ -1,6 +1,6 @@
 """The HTTP side of the gateway, put together; imported only where it is switched on."""
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.address import http_host, in_brackets
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import listen

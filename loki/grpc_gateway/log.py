@@ -6,9 +6,9 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from loki.actors.log_file import LogFile
-from loki.actors.log_tail import LogTail
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
+from loki.actors.log.log_file import LogFile
+from loki.actors.log.log_tail import LogTail
 from loki.core.log_record import LEVELS, LogFilter, LogRecord
 from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded, ServiceUnavailable
 from loki.messages.log import LogConfig

@@ -14,9 +14,9 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime
 from typing import TypeAlias, TypeVar
 
-from loki.actors.announcer import Announcer
-from loki.actors.credential_file import read_tokens
-from loki.actors.role import Shell
+from loki.actors.door.announcer import Announcer
+from loki.actors.door.role import Shell
+from loki.actors.file.credential_file import read_tokens
 from loki.core.credential import credentials_of
 from loki.core.expiry import Choice
 from loki.errors import ConfigurationError

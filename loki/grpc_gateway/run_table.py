@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from loki.actors.role import Context, Handler, Shell
+from loki.actors.door.role import Context, Handler, Shell
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway.convert import Event
 from loki.messages.envelope import Failure, Message

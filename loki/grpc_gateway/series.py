@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.principal import require_overview
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway import series_convert

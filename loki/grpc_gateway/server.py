@@ -8,7 +8,7 @@ import grpc
 import msgspec
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loki.actors.role import Context, Handler, Role, Shell
+from loki.actors.door.role import Context, Handler, Role, Shell
 from loki.core.address import keep_ports
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import bind

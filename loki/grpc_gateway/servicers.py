@@ -7,12 +7,12 @@ from functools import partial
 
 import msgspec
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.manifest import may_have_header
 from loki.core.principal import may_hear, require_name, require_seen
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
-from loki.grpc_gateway.children import ROOT, all_children, root_children
+from loki.grpc_gateway.children import all_children, root_children
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
@@ -31,6 +31,7 @@ from loki.messages.library import (
     RegisterScript,
     UnregisterScript,
 )
+from loki.messages.lifecycle import ROOT
 from loki.messages.module import DescribeModules
 from loki.messages.script import ADHOC_NAME, Origin, Script
 from loki.messages.supervision import ResetActor

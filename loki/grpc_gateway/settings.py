@@ -2,7 +2,7 @@
 
 import tomli
 
-from loki.actors.role import Shell
+from loki.actors.door.role import Shell
 from loki.core.settings_change import key_text, leaves
 from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway.guard import Call, needs
@@ -15,10 +15,10 @@ from loki.grpc_gateway.settings_convert import (
 )
 from loki.messages.access import ClientRole
 from loki.messages.configuration import DescribeSettings
+from loki.messages.lifecycle import STARTER
 from loki.messages.settings import ListSettings, ReadSettings
 from loki.v1 import settings_pb2
 
-STARTER = "starter"
 ANSWER_TIMEOUT_S = 10.0
 
 

@@ -70,7 +70,7 @@ class Kind(IntEnum):
 
 
 class Envelope(msgspec.Struct, frozen=True, array_like=True):
-    """One message on its way, with what the door (`loki.actors.shell`) needs to know of it."""
+    """One message on its way, with what the door (`loki.actors.base.shell`) needs to know of it."""
 
     kind: Kind
     correlation: int  # Of the request, unique per sender; 0 for a tell.

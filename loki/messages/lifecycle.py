@@ -6,6 +6,12 @@ import msgspec
 
 from loki.messages.envelope import Done, Message, Request
 
+ROOT = "loki"
+"""The root of the tree, which tells of all that happens in it."""
+
+STARTER = "starter"
+"""Who boots the root; it has read the settings."""
+
 
 class Boot(Message):
     """Parent -> new actor: who you are. The first message of every actor; answered by Ready."""

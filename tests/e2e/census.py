@@ -5,8 +5,8 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-from loki.actors.peer import parent_of
-from loki.actors.run_directory import RunDirectory
+from loki.actors.door.peer import parent_of
+from loki.actors.door.run_directory import RunDirectory
 from loki.testing import LokiServer
 
 PARTS = ("hel", "fenrir", "jormungandr", "library", "dispatcher", "gateway")

@@ -8,7 +8,7 @@ import errno
 import json
 import sys
 
-from loki.actors import kernel
+from loki.actors.runner import kernel
 from loki.core import syscall_filter as sf
 from loki.testing import LokiServer
 

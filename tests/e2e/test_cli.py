@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from loki import __version__, bootstrap
-from loki.actors.toolbox import tools_of
+from loki.actors.library.toolbox import tools_of
 from loki.testing import LokiServer, start_of
 
 pytestmark = pytest.mark.e2e

@@ -16,7 +16,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loki.actors.peer import parent_of
+from loki.actors.door.peer import parent_of
 from loki.client import (
     BudgetWarned,
     ChildChanged,

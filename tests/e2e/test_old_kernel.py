@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from loki.actors import kernel
+from loki.actors.runner import kernel
 
 TIMEOUT_S = 60.0
 

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from thespian.actors import ActorAddress
 
-from loki.actors.role import Answer, Context, Handler, Role, Shell
-from loki.actors.shell import ParentRole, ShellActor
-from loki.actors.transport import Packet
+from loki.actors.base.shell import ParentRole, ShellActor
+from loki.actors.base.transport import Packet
+from loki.actors.door.role import Answer, Context, Handler, Role, Shell
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.lifecycle import Boot, Ready
 
@@ -168,7 +168,7 @@ class Keeper(ParentRole, Server):
 
     def _flood(self, message: Flood, _context: Context) -> Done:
         def begin() -> None:
-            from loki.actors.selector import LOOP
+            from loki.actors.base.selector import LOOP
 
             address = self.family._actor._myRef._child_procs[0].childAddr
             for _ in range(message.in_flight):

@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 from supervised import supervised
 
-from loki.actors.lifeline import Ledger
-from loki.actors.system import Instance, System
+from loki.actors.base.lifeline import Ledger
+from loki.actors.start.system import Instance, System
 from loki.messages.lifecycle import DescribeChildren
 from loki.messages.tree import ActorPlan, SupervisorConfig
 

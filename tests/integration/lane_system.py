@@ -12,8 +12,8 @@ import msgspec
 from lane_actor import Echo
 from supervised import supervised
 
-from loki.actors.door import Door
-from loki.actors.system import Instance, System
+from loki.actors.door.door import Door
+from loki.actors.start.system import Instance, System
 from loki.errors import LokiError
 from loki.messages.lifecycle import ChildStatus, DescribeChildren
 from loki.messages.tree import ActorPlan

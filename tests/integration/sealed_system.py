@@ -14,10 +14,10 @@ import transport_actor
 from thespian.actors import ActorAddress, ActorSystem
 from thespian.system.transport.IPBase import TCPv4ActorAddress
 
-from loki.actors import transport
-from loki.actors.seal import HEAD_BYTES, Seal
-from loki.actors.transport import Packet
-from loki.actors.wire import Wire
+from loki.actors.base import transport
+from loki.actors.base.seal import HEAD_BYTES, Seal
+from loki.actors.base.transport import Packet
+from loki.actors.base.wire import Wire
 
 KEY = os.urandom(32)
 HOST = "127.0.0.1"

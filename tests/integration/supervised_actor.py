@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from loki.actors.role import Context, Handler, Role, Shell
+from loki.actors.door.role import Context, Handler, Role, Shell
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.supervision import StopActor

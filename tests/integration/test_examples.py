@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from loki import bootstrap
-from loki.actors.toolbox import tools_of
+from loki.actors.library.toolbox import tools_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOOLS = {

@@ -19,8 +19,8 @@ from lane_actor import (
 )
 from lane_system import GONE_WITHIN_S, HERE, Running, gone, live, soon
 
-from loki.actors.lifeline import process_start
-from loki.actors.system import Instance
+from loki.actors.base.lifeline import process_start
+from loki.actors.start.system import Instance
 from loki.errors import ConfigurationError, ServiceUnavailable
 from loki.messages.lifecycle import ChildState, Stop
 
@@ -232,7 +232,7 @@ def test_a_second_instance_is_refused_with_the_pid_of_the_first(
 
 def test_a_start_ends_what_a_killed_starter_left_behind(tmp_path: Path) -> None:
     """Where the lifeline failed, the ledger names the survivors."""
-    from loki.actors.lifeline import Ledger
+    from loki.actors.base.lifeline import Ledger
 
     left = subprocess.Popen(["sleep", "3600"])
     run_dir = tmp_path / "run"

@@ -20,8 +20,8 @@ from lane_system import gone, soon
 from supervised import supervised
 from supervised_actor import AskToStop, Die
 
-from loki.actors.door import Door
-from loki.actors.system import Instance, System
+from loki.actors.door.door import Door
+from loki.actors.start.system import Instance, System
 from loki.core.supervisor_spec import ChildSpec, Restart
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Message
@@ -174,7 +174,7 @@ class Stage:
             actors=actors, spec=packed(self.case.spec), run_dir=self.nodes.run_dir
         )
         actor = ActorPlan(
-            name=self.name, role="loki.actors.supervisor:Supervisor", config=packed(config)
+            name=self.name, role="loki.actors.tree.supervisor:Supervisor", config=packed(config)
         )
         spec = ChildSpec(self.name, Restart.TRANSIENT, supervisor=True)
         start = StartActor(actor=actor, spec=packed(spec))

@@ -9,7 +9,7 @@ import pytest
 from sealed_system import TIMEOUT_S, Running, booted
 from thespian.actors import ActorSystemFailure, PoisonMessage
 
-from loki.actors.wire import WireError
+from loki.actors.base.wire import WireError
 from tests.conftest import descendants, ended
 
 

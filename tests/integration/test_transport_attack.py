@@ -28,8 +28,8 @@ from sealed_system import (
 )
 from thespian.system.messages.admin import QueryExists
 
-from loki.actors.seal import HEAD_BYTES, MAX_BODY_BYTES, Seal
-from loki.actors.transport import MAX_STRANGERS, Packet
+from loki.actors.base.seal import HEAD_BYTES, MAX_BODY_BYTES, Seal
+from loki.actors.base.transport import MAX_STRANGERS, Packet
 from tests.conftest import descendants, ended
 
 ACK = Seal(KEY).control(b"ACK")

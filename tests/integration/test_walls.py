@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from loki.actors import kernel
+from loki.actors.runner import kernel
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 30.0

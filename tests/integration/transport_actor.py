@@ -6,8 +6,8 @@ from typing import Any
 
 from thespian.actors import Actor, ActorAddress, ChildActorExited, PoisonMessage
 
-from loki.actors import transport
-from loki.actors.transport import Packet
+from loki.actors.base import transport
+from loki.actors.base.transport import Packet
 
 STORM = 300
 NAME = "transport_actor.Probe"

@@ -22,10 +22,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from loki.actors import transport, walls
-from loki.actors.cpu_limit import CpuLimit
-from loki.actors.door import Door
-from loki.actors.selector import LOOP
+from loki.actors.base import transport
+from loki.actors.base.selector import LOOP
+from loki.actors.door.door import Door
+from loki.actors.runner import walls
+from loki.actors.runner.cpu_limit import CpuLimit
 from loki.messages.dispatch import RunnerConfig
 from loki.messages.script import Limits
 

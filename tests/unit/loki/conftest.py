@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loki.actors.role import Context, Timer
+from loki.actors.door.role import Context, Timer
 from loki.clock import SystemClock
 from loki.core.credential import Credentials
 from loki.errors import LokiError

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.child import ChildRole, Run
 from loki.clock import FakeClock
 from loki.errors import ErrorCode, LokiError, PermissionRefused

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from loki.actors.keeper import GRACE_S
+from loki.actors.start.keeper import GRACE_S
 from loki.child import Child, LuaModule
 from loki.config import SupervisionSettings
 from loki.core.supervision import step

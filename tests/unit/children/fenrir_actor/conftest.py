@@ -14,7 +14,7 @@ from fenrir_actor.actor import Fenrir
 from fenrir_actor.board import Board, board_of
 from fenrir_actor.config import FenrirConfig
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.clock import FakeClock
 from loki.messages.envelope import Message
 from loki.messages.execution import DescribeRun, RunClosed, RunOpened

@@ -12,7 +12,7 @@ from jormungandr_actor.actor import Jormungandr
 from jormungandr_actor.config import JormungandrConfig
 from jormungandr_actor.messages import HttpBody, HttpDelete, HttpGet, HttpPost, HttpPut
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.errors import ErrorCode, InvalidArgument, IoError, LokiError, PermissionRefused
 from loki.messages.execution import RunClosed, RunOpened
 from loki.messages.value import pack

@@ -9,7 +9,7 @@ import grpc
 import pytest
 
 from loki import bootstrap
-from loki.actors.toolbox import tools_of
+from loki.actors.library.toolbox import tools_of
 from loki.cli.demo import FINISHED, Outcome, Step, perform, play, shorten, steps
 from loki.cli.page import GREETING, local_page
 from loki.client import LokiClientError, Result, Value

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 import pytest
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.core.principal import LOCAL, NOBODY, Principal
 from loki.errors import PermissionRefused, ServiceUnavailable
 from loki.grpc_gateway.directory import EMPTY, Directory, Snapshot, TypedService, seen_names

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.errors import PermissionRefused, ResourceLimitExceeded, ServiceUnavailable
 from loki.grpc_gateway.event_hub import MOST_WAITING, MOST_WATCHES, EventHub, Watch
 from loki.grpc_gateway.health import Health

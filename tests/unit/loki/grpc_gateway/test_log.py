@@ -10,7 +10,7 @@ import grpc
 import pytest
 from google.protobuf import timestamp_pb2
 
-from loki.actors.log_file import LogFile
+from loki.actors.log.log_file import LogFile
 from loki.core.log_record import LogRecord, to_line
 from loki.grpc_gateway.log import MOST_FOLLOWERS, MOST_LINES
 from loki.messages.log import LogConfig

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway.run_table import MAX_WAITING, RunFailed, RunTable
 from loki.messages.envelope import Done, Failure, Message

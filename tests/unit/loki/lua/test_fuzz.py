@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from loki.actors.watchdog import Watchdog
+from loki.actors.runner.watchdog import Watchdog
 from loki.core.engine import Call, Failed, Finished, Flush, Session
 from loki.errors import CompilationError, ErrorCode
 from loki.lua.engine import LuaEngine

@@ -3,7 +3,7 @@
 import pytest
 from msgspec import structs
 
-from loki.actors.role import Context
+from loki.actors.door.role import Context
 from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.envelope import Done, Failure
 from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers

@@ -1,0 +1,1 @@
+"""Who admits runs, gives them to runners, and knows how they ended."""

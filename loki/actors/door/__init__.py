@@ -1,0 +1,1 @@
+"""How actors talk: one door each, with lanes to the others."""

@@ -1,0 +1,1 @@
+"""Files of this device that may change, or that must be secret."""

@@ -1,0 +1,1 @@
+"""The scripts of this device: read, registered, numbered and published."""

@@ -1,0 +1,92 @@
+"""The Library's field numbers: read from the keeper, given, and kept there before they are shown.
+
+Theory of operation. What is given is decided here and checked by the keeper, which refuses a
+number that is given otherwise: then, as when the keeper was lost (another process may open another
+database), all is read again before the next one is given. What an older database lacks and does
+not contradict is kept there again, so that a restored backup renumbers nothing that clients know.
+Without a keeper numbers are held in memory only, and begin anew with each start.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from loki.actors.door.role import Shell
+from loki.core import field_number
+from loki.core.field_number import Ledger
+from loki.core.registry import DOUBTFUL
+from loki.errors import LokiError
+from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
+from loki.messages.interface import Interface
+from loki.messages.script import Script
+
+TIMEOUT_S = 5.0
+PART = 40_000
+"""So many numbers are one transaction: a message carries 8 MiB, and one has 160 bytes at most."""
+
+
+class Numbering:
+    """Field numbers that are on the disk, where anybody keeps them."""
+
+    def __init__(self, shell: Shell, keeper: str) -> None:
+        self._shell = shell
+        self._keeper = keeper
+        self._ledger: Ledger = {}
+        self._in_doubt = bool(keeper)
+        self._giving = asyncio.Lock()
+
+    def lost(self, peer: str) -> None:
+        if peer == self._keeper:
+            self._in_doubt = True
+
+    def interface_of(self, script: Script) -> Interface | None:
+        """None while a parameter has no number."""
+        return field_number.interface_of(self._ledger, script)
+
+    async def give(self, scripts: Iterable[Script]) -> bool:
+        """See to it that all their parameters have numbers, which are durable on return.
+
+        Whether any that was given before is another one now. Raises: LokiError.
+        """
+        async with self._giving:
+            renumbered = await self._refresh()
+            new = field_number.missing(self._ledger, scripts)
+            await self._keep(new)
+            field_number.record(self._ledger, new)
+            return renumbered
+
+    async def _refresh(self) -> bool:
+        """Read all again where it is in doubt."""
+        if not self._in_doubt:
+            return False
+        self._in_doubt = False  # Whoever doubts meanwhile is heard.
+        try:
+            kept, before = await self._read(), frozenset(field_number.entries(self._ledger))
+            now: Ledger = {}
+            field_number.record(now, (*kept, *before))
+            after = frozenset(field_number.entries(now))
+            await self._keep(tuple(after.difference(kept)))
+        except BaseException:
+            self._in_doubt = True
+            raise
+        self._ledger = now
+        return not before <= after
+
+    async def _read(self) -> Sequence[FieldNumber]:
+        numbers: list[FieldNumber] = []
+        page = ""
+        while True:
+            request = ReadNumbers(page=page)
+            read = await self._shell.ask(self._keeper, request, timeout_s=TIMEOUT_S)
+            numbers += read.numbers
+            page = read.next_page
+            if not page:
+                return numbers
+
+    async def _keep(self, numbers: Sequence[FieldNumber]) -> None:
+        for first in range(0, len(numbers), PART) if self._keeper else ():
+            request = KeepNumbers(numbers=tuple(numbers[first : first + PART]))
+            try:
+                await self._shell.ask(self._keeper, request, timeout_s=TIMEOUT_S)
+            except LokiError as error:
+                self._in_doubt = self._in_doubt or error.code in DOUBTFUL
+                raise

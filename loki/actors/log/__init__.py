@@ -1,0 +1,1 @@
+"""The log on disk: who writes it, and how it is read."""

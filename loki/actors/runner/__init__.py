@@ -1,0 +1,1 @@
+"""The per-script actor and its budgets."""

@@ -1,0 +1,1 @@
+"""The settings while Loki runs: who owns them, and what becomes of a change."""

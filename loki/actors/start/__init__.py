@@ -1,0 +1,1 @@
+"""The starter: boots the actor system, watches it, and boots it again."""

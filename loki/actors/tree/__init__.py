@@ -1,0 +1,1 @@
+"""Supervisors, up to the root, which keeps the events."""

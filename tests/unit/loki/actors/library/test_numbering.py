@@ -1,0 +1,97 @@
+"""Numbers are read again where they are in doubt, and not shown before they are kept."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from loki.actors.library.numbering import Numbering
+from loki.errors import ErrorCode, LokiError, ServiceUnavailable
+from loki.messages.envelope import Done, Message
+from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead, ReadNumbers
+from loki.messages.script import Parameter, Script, ValueType
+from tests.unit.loki.conftest import FakeShell
+
+A = FieldNumber(service="Tool", parameter="a", type=ValueType.STRING, number=1)
+TOOL = Script(
+    name="tool",
+    source="",
+    chunk="",
+    parameters=(Parameter(name="a", type=ValueType.STRING),),
+)
+
+
+def shell(keep: Callable[[KeepNumbers], Message], *kept: NumbersRead) -> FakeShell:
+    made = FakeShell()
+    pages = iter(kept)
+    made.answers[ReadNumbers] = lambda _request: next(pages)
+    made.answers[KeepNumbers] = keep
+    return made
+
+
+def given(numbering: Numbering) -> Any:
+    interface = numbering.interface_of(TOOL)
+    return interface and interface.numbers
+
+
+def test_all_pages_are_read_and_once_only() -> None:
+    first = NumbersRead(numbers=(structs.replace(A, service="Other"),), next_page="Other")
+    made = shell(lambda _: Done(), first, NumbersRead(numbers=(structs.replace(A, number=7),)))
+    numbering = Numbering(made, "hel")
+    for _ in range(2):
+        assert asyncio.run(numbering.give([TOOL])) is False
+    assert [request.page for _, request, _ in made.sent(ReadNumbers)] == ["", "Other"]
+    assert given(numbering) == (7,)
+    assert made.sent(KeepNumbers) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "reads"), [(ErrorCode.REVISION_CONFLICT, 2), (ErrorCode.DRAINING, 1)]
+)
+def test_what_cannot_be_kept_is_not_given(code: ErrorCode, reads: int) -> None:
+    def refuse(_request: KeepNumbers) -> Done:
+        raise LokiError("no", code=code)
+
+    made = shell(refuse, NumbersRead(numbers=()), NumbersRead(numbers=()))
+    numbering = Numbering(made, "hel")
+    for _ in range(2):
+        with pytest.raises(LokiError):
+            asyncio.run(numbering.give([TOOL]))
+        assert given(numbering) is None
+    assert len(made.sent(ReadNumbers)) == reads
+
+
+def test_another_number_than_before_is_told() -> None:
+    theirs = structs.replace(A, number=5)
+    made = shell(lambda _: Done(), NumbersRead(numbers=()), NumbersRead(numbers=(theirs,)))
+    numbering = Numbering(made, "hel")
+    asyncio.run(numbering.give([TOOL]))
+    assert given(numbering) == (1,)
+    numbering.lost("gateway")
+    assert asyncio.run(numbering.give([TOOL])) is False
+    numbering.lost("hel")
+    assert asyncio.run(numbering.give([TOOL])) is True
+    assert given(numbering) == (5,)
+
+
+def test_a_keeper_that_is_away_stays_in_doubt() -> None:
+    def away(_request: ReadNumbers) -> NumbersRead:
+        raise ServiceUnavailable("hel is not there")
+
+    made = shell(lambda _: Done())
+    made.answers[ReadNumbers] = away
+    numbering = Numbering(made, "hel")
+    with pytest.raises(ServiceUnavailable):
+        asyncio.run(numbering.give([TOOL]))
+    made.answers[ReadNumbers] = lambda _: NumbersRead(numbers=(A,))
+    asyncio.run(numbering.give([TOOL]))
+    assert given(numbering) == (1,)
+
+
+def test_many_are_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loki.actors.library.numbering.PART", 2)
+    made = shell(lambda _: Done(), NumbersRead(numbers=()))
+    asyncio.run(Numbering(made, "hel").give([structs.replace(TOOL, name=n) for n in "abc"]))
+    assert [len(request.numbers) for _, request, _ in made.sent(KeepNumbers)] == [2, 1]
