@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from threading import Lock
 from typing import TypeVar
 
-from hel_actor.series import downsampling, series
+from hel_actor.series import downsampling, journal, series
 from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.journal import Appended
 from hel_actor.series.store import SeriesStore
@@ -56,6 +56,8 @@ class Custodian:
     def _resume(self) -> None:
         for source in self._store.look(downsampling.sources):
             self.coarsen(source)
+        for series_id in self._store.look(journal.with_a_chunk):
+            self._look(series_id)
 
     def appended(self, result: Appended, newest_ns: int) -> None:
         """A series got rows, the last one of that time."""

@@ -102,6 +102,13 @@ def names(connection: sqlite3.Connection, namespace: str) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
+def with_a_chunk(connection: sqlite3.Connection) -> tuple[int, ...]:
+    """Series of which so many rows wait that they may become files."""
+    return tuple(
+        row[0] for row in connection.execute("SELECT id FROM series WHERE waiting >= chunk_rows")
+    )
+
+
 def append(
     connection: sqlite3.Connection, namespace: str, name: str, batch: Batch, quota: Quota
 ) -> Appended | LokiError:

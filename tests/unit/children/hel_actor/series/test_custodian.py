@@ -159,3 +159,18 @@ def test_rows_that_come_faster_than_files_are_in_coarser_series_before_they_go(
     sums = values(bench, "sums")
     assert sums == [400.0 * n + 190 for n in range(len(sums))]
     assert len(sums) >= 100
+
+
+def test_rows_that_an_earlier_process_left_are_put_into_files(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However soon after its start Hel dies each time, and though no row comes any more."""
+    with monkeypatch.context() as patched:
+        patched.setattr("hel_actor.series.store.SeriesStore.checkpoint", lambda *_: 0)
+        bench = start(series_chunk_rows=16, series_late_s=1)
+        bench.call(append_all(1000), run())
+        bench.close()
+    again = start(series_chunk_rows=16, series_late_s=1)
+    settled(again)
+    assert (again.state_dir / "series/tool/t/time/c/61").exists()
+    assert values(again) == [float(n) for n in range(1000)]
