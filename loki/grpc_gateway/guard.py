@@ -29,6 +29,8 @@ from loki.messages.access import ClientRole
 from loki.messages.envelope import Failure
 
 ServicerContext: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handlers: TypeAlias = "dict[str, grpc.RpcMethodHandler[Any, Any]]"
+"""Of one service, by method."""
 
 
 class CallContext(Protocol):
@@ -113,9 +115,7 @@ class Guard:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def handlers(
-        self, service: ServiceDescriptor, servicer: object
-    ) -> dict[str, grpc.RpcMethodHandler[Any, Any]]:
+    def handlers(self, service: ServiceDescriptor, servicer: object) -> Handlers:
         """A handler for each method of the service, from the servicer's method of that name."""
         return {
             method.name: self.handler(method, getattr(servicer, method.name))
@@ -128,20 +128,36 @@ class Guard:
         """Raises: AttributeError for a behaviour that `needs` no role."""
         role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
 
-        checked = self._each if method.client_streaming else _whole
-
         async def serve(request: Any, context: ServicerContext) -> object:
-            return await self._serve(
-                lambda call: behaviour(checked(request, call), call), role, context, request
-            )
+            def begin(call: Call) -> Awaitable[object]:
+                read = self._each(request, call) if method.client_streaming else _whole(request)
+                return behaviour(read, call)
 
-        make: Any = MAKERS[method.client_streaming, method.server_streaming]
-        handler: grpc.RpcMethodHandler[Any, Any] = make(
-            serve,
-            request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
-            response_serializer=GetMessageClass(method.output_type).SerializeToString,
-        )
-        return handler
+            return await self._serve(begin, role, context, request)
+
+        return _handler(method, serve)
+
+    def open_handlers(self, service: ServiceDescriptor, servicer: object) -> Handlers:
+        """Handlers of a service that everybody may call, also while all else is drained.
+
+        The servicer's methods take gRPC's own context.
+        """
+        return {
+            method.name: self._open_handler(method, getattr(servicer, method.name))
+            for method in service.methods
+        }
+
+    def _open_handler(
+        self, method: MethodDescriptor, behaviour: Callable[[Any, Any], Awaitable[Any]]
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        async def serve(request: Any, context: ServicerContext) -> object:
+            try:
+                return await behaviour(_whole(request), context)
+            except Exception as error:  # noqa: BLE001  # As in `_serve`.
+                status = self._status(error, NOBODY, context)
+            return await context.abort(status.code, status.details, status.trailing_metadata)
+
+        return _handler(method, serve)
 
     def raw_handler(
         self, behaviour: Behaviour, role: ClientRole, *, server_streaming: bool
@@ -169,21 +185,27 @@ class Guard:
             running = partial(self._access.running, principal)
             with self._calls.entry(principal, context) as guarded:
                 return await behaviour(Call(principal, guarded, running))
-        except RunFailed as error:
-            failure = without_guess(principal, error.failure)
-            status = status_of(self._hide_bug(failure), error.finished)
-        except QuotaMet as error:
-            status = status_of(Failure.of(error, error.retry_after_s))
-        except LokiError as error:
-            self._access.refused(error, context.peer())
-            status = status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
-        except grpc.aio.InternalError:  # Of a write to a client that has just left.
-            raise asyncio.CancelledError from None  # gRPC logs this one as what it is.
-        except grpc.aio.BaseError:
-            raise  # gRPC's own.
         except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.
-            status = status_of(self._bug(error))
+            status = self._status(error, principal, context)
         return await context.abort(status.code, status.details, status.trailing_metadata)
+
+    def _status(self, error: Exception, principal: Principal, context: CallContext) -> grpc.Status:
+        """Raises: what gRPC is to hear of as it is."""
+        match error:
+            case RunFailed():
+                failure = without_guess(principal, error.failure)
+                return status_of(self._hide_bug(failure), error.finished)
+            case QuotaMet():
+                return status_of(Failure.of(error, error.retry_after_s))
+            case LokiError():
+                self._access.refused(error, context.peer())
+                return status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
+            case grpc.aio.InternalError():  # Of a write to a client that has just left.
+                raise asyncio.CancelledError from None  # gRPC logs this one as what it is.
+            case grpc.aio.BaseError():
+                raise error  # gRPC's own.
+            case _:
+                return status_of(self._bug(error))
 
     async def _each(self, requests: AsyncIterator[object], call: Call) -> AsyncIterator[object]:
         """A client that sends more than it may is slowed down: gRPC takes no more meanwhile."""
@@ -192,7 +214,7 @@ class Guard:
             if delay_s := self._access.charge(call.principal, size_of(request), first=first):
                 await asyncio.sleep(delay_s)
             first = False
-            yield _whole(request, call)
+            yield _whole(request)
 
     def _hide_bug(self, failure: Failure) -> Failure:
         """What nobody named is a bug, whoever says so; an actor's own report has an incident."""
@@ -245,7 +267,18 @@ def size_of(request: Any) -> int:
             return 0
 
 
-def _whole(request: object, _call: Call) -> object:
+def _handler(method: MethodDescriptor, serve: Any) -> grpc.RpcMethodHandler[Any, Any]:
+    """Its readers raise nothing: gRPC would answer that it does not know, and log a traceback."""
+    make: Any = MAKERS[method.client_streaming, method.server_streaming]
+    handler: grpc.RpcMethodHandler[Any, Any] = make(
+        serve,
+        request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
+        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+    )
+    return handler
+
+
+def _whole(request: object) -> object:
     """Raises: InvalidArgument for what could not be parsed."""
     if isinstance(request, Malformed):
         raise InvalidArgument(f"not a request of this method: {request.reason}")

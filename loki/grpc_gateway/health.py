@@ -15,11 +15,9 @@ from grpc_health.v1 import health_pb2
 
 from loki.core.place import Places
 from loki.core.principal import NOBODY, Principal, may_see
-from loki.errors import ErrorCode, ResourceLimitExceeded
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.grpc_gateway.auth import host_of
 from loki.grpc_gateway.directory import EMPTY, Snapshot, seen_names
-from loki.grpc_gateway.status import status_of
-from loki.messages.envelope import Failure
 
 State = health_pb2.HealthCheckResponse
 NUMBER = {True: State.SERVING, False: State.NOT_SERVING}
@@ -116,38 +114,32 @@ class Health:
                     await watching.told()
 
     async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802
-        """NOT_FOUND for a service that nobody knows, as the protocol wants it."""
+        """Raises: LokiError (NOT_FOUND) for a service that nobody knows, as the protocol wants."""
         serving = self._state(request.service, context)
         if serving is None:
-            unknown = Failure(
-                code=ErrorCode.NOT_FOUND, message=f"there is no service '{request.service}'"
-            )
-            return await refuse(unknown, context)
+            raise LokiError(f"there is no service '{request.service}'", code=ErrorCode.NOT_FOUND)
         return State(status=NUMBER[serving])
 
     async def List(self, _request: Any, context: Any) -> Any:  # noqa: N802
-        """All services that the caller may see; RESOURCE_EXHAUSTED where they are too many."""
+        """All services that the caller may see. Raises: ResourceLimitExceeded for too many."""
         typed, caller = self._snapshot.services, self._caller(context)
         if len(typed) > MOST_LISTED and caller is not NOBODY:
-            return await refuse(
-                Failure(
-                    code=ErrorCode.QUOTA,
-                    message=f"there are more than {MOST_LISTED} services; ask for each by its "
-                    "name: server reflection lists them",
-                ),
-                context,
+            raise ResourceLimitExceeded(
+                f"there are more than {MOST_LISTED} services; ask for each by its "
+                "name: server reflection lists them",
+                code=ErrorCode.QUOTA,
             )
         known = dict.fromkeys(seen_names(self._snapshot, caller), self._whole())
         statuses = {n: State(status=NUMBER[on]) for n, on in (known | dict(self._serving)).items()}
         return health_pb2.HealthListResponse(statuses=statuses)
 
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802
-        """Each change, but only the last of several that came while the client did not read."""
-        try:
-            with self._places.taken(host_of(context.peer())):
-                await self._tell(request.service, context)
-        except ResourceLimitExceeded as error:
-            await refuse(Failure.of(error), context)
+        """Each change, but only the last of several that came while the client did not read.
+
+        Raises: ResourceLimitExceeded.
+        """
+        with self._places.taken(host_of(context.peer())):
+            await self._tell(request.service, context)
 
     async def _tell(self, service: str, context: Any) -> None:
         told = None
@@ -190,8 +182,3 @@ class Health:
 def wake(watching: set[Watching]) -> None:
     for each in watching:
         each.wake()
-
-
-async def refuse(failure: Failure, context: Any) -> None:
-    status = status_of(failure)
-    await context.abort(status.code, status.details, status.trailing_metadata)

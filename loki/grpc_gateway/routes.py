@@ -6,11 +6,9 @@ from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
 from loki.core.principal import Principal
-from loki.errors import InvalidArgument
 from loki.grpc_gateway import schema
 from loki.grpc_gateway.methods import PREFIX, TypedMethods
 
@@ -32,13 +30,9 @@ class Route:
         return self.streams or self.request is not None
 
     async def call(self, data: bytes, context: Any) -> Any:
-        """The response message. Raises: InvalidArgument; what the context's `abort` raises."""
-        read = self.handler.request_deserializer
-        try:
-            request = read(data) if read else data
-        except DecodeError as error:  # Of an unguarded method; the Guard's readers raise nothing.
-            raise InvalidArgument(f"not a request of this method: {error}") from error
-        return await self.handler.unary_unary(request, context)
+        """The response message. Raises: what the context's `abort` raises."""
+        read = self.handler.request_deserializer  # The Guard's raise nothing.
+        return await self.handler.unary_unary(read(data) if read else data, context)
 
 
 NOWHERE = Route()
@@ -73,16 +67,3 @@ class Routes:
         if path.endswith(f"/{schema.CALL_STREAM}"):
             return STREAM  # Of whatever script: so it tells nothing of those that are out of reach.
         return Route(self._typed.find(path), self._typed.request_of(path, principal))
-
-
-def unguarded(
-    service: ServiceDescriptor, servicer: object
-) -> dict[str, "grpc.RpcMethodHandler[Any, Any]"]:
-    """Handlers of a service that everybody may call."""
-    return {
-        method.name: grpc.unary_unary_rpc_method_handler(
-            getattr(servicer, method.name),
-            request_deserializer=GetMessageClass(method.input_type).FromString,
-        )
-        for method in service.methods
-    }

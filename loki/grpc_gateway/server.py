@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import grpc
 import msgspec
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2
 
 from loki.actors.door.role import Context, Handler, Role, Shell
 from loki.core.address import keep_ports
@@ -16,14 +17,14 @@ from loki.grpc_gateway.backup import BackupServicer
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.guard import Guard
+from loki.grpc_gateway.guard import Guard, Handlers
 from loki.grpc_gateway.health import Health
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.methods import TypedMethods
 from loki.grpc_gateway.option import make_room, options
 from loki.grpc_gateway.reflection import Reflection
 from loki.grpc_gateway.renewal import Renewal
-from loki.grpc_gateway.routes import Routes, unguarded
+from loki.grpc_gateway.routes import Routes
 from loki.grpc_gateway.run_table import DISPATCHER, RunTable
 from loki.grpc_gateway.series import SeriesServicer
 from loki.grpc_gateway.servicers import LokiServicer
@@ -132,15 +133,16 @@ class Gateway(Role):
         typed = TypedMethods(self._guard, executor, self._directory)
         self._routes = Routes(typed)
         for service, behaviours in served.items():
-            handlers = self._guard.handlers(service, behaviours)
-            generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
-            self._server.add_generic_rpc_handlers((generic,))
-            self._routes.add(service, handlers)
+            self._add(service, self._guard.handlers(service, behaviours))
         self._server.add_generic_rpc_handlers((typed,))
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._routes.add(HEALTH, unguarded(HEALTH, self._health), public=True)
+        self._add(HEALTH, self._guard.open_handlers(HEALTH, self._health), public=True)
         reflection = Reflection((*served, HEALTH), self._directory)
         self._server.add_generic_rpc_handlers(tuple(reflection.handlers(self._guard)))
+
+    def _add(self, service: ServiceDescriptor, handlers: Handlers, *, public: bool = False) -> None:
+        generic = grpc.method_handlers_generic_handler(service.full_name, handlers)
+        self._server.add_generic_rpc_handlers((generic,))
+        self._routes.add(service, handlers, public=public)
 
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         if peer == DISPATCHER:
