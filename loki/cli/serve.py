@@ -49,6 +49,7 @@ def serve(
     Each setting may come from the environment, such as LOKI_QUEUE__MAX_LENGTH=50 for max_length of
     \[queue]; docs/reference/settings.md lists all.
     """
+    from loki.actors import early  # noqa: F401, I001  # Before all that is not for actors.
     from loki import bootstrap
     from loki.errors import LokiError
 

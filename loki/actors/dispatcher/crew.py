@@ -11,6 +11,7 @@ from loki.actors.dispatcher.runner_watch import RunnerWatch
 from loki.actors.door.role import Context, Handler
 from loki.actors.log.runner_log import RunnerLog
 from loki.actors.runner import flight_recorder
+from loki.actors.runner.runner import Runner
 from loki.core import wall
 from loki.core.pool import RUNNER_PREFIX
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
@@ -67,7 +68,7 @@ class Crew:
         boot = Boot(
             name=name,
             parent=self._shell.name,
-            role="loki.actors.runner.runner:Runner",
+            role=f"{Runner.__module__}:{Runner.__name__}",
             incarnation=1,
             run_dir=self._run_dir,
             config=self._runner_config,
