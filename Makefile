@@ -10,30 +10,30 @@ ALL_CORES := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4
 .PHONY: run demo test fuzz supervision kills connections check format bench docs proto clean
 .DEFAULT_GOAL := run
 
-run: $(INSTALLED) ## Serve the examples on simulated hardware.
+run: $(INSTALLED) bytecode ## Serve the examples on simulated hardware.
 	$(BIN)/loki serve --config examples/loki.toml
 
-demo: $(INSTALLED) ## Serve, call every example once, stop.
+demo: $(INSTALLED) bytecode ## Serve, call every example once, stop.
 	$(BIN)/loki demo --config examples/loki.toml
 
-test: $(INSTALLED_DEV) node lua ## All set-up, all tests; coverage in htmlcov/ and coverage.xml.
+test: $(INSTALLED_DEV) bytecode node lua ## All set-up, all tests; coverage in htmlcov/ and coverage.xml.
 	$(ALL_CORES) tests/unit tests/contract --cov --cov-report= --cov-fail-under=0
 	$(ALL_CORES) tests/architecture tests/integration tests/e2e --dist=loadfile \
 		--cov --cov-append --cov-report=html --cov-report=xml
 
-fuzz: $(INSTALLED_DEV) ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
+fuzz: $(INSTALLED_DEV) bytecode ## Random attacks on the sandbox from a random seed: make fuzz SECONDS=3600
 	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
 
-supervision: $(INSTALLED_DEV) ## Random lives of random supervision trees: a million steps.
+supervision: $(INSTALLED_DEV) bytecode ## Random lives of random supervision trees: a million steps.
 	LOKI_SUPERVISION_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest tests/unit/loki/core/test_supervisor_restart.py
 
-storm: $(INSTALLED_DEV) ## SIGKILLs on everything, under load, from a random seed: make storm SECONDS=3600
+storm: $(INSTALLED_DEV) bytecode ## SIGKILLs on everything, under load, from a random seed: make storm SECONDS=3600
 	LOKI_STORM_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_storm.py
 
-kills: $(INSTALLED_DEV) ## Kill Loki, or Hel alone, while all stores are written: make kills ROUNDS=10000
+kills: $(INSTALLED_DEV) bytecode ## Kill Loki, or Hel alone, while all stores are written: make kills ROUNDS=10000
 	LOKI_KILL_ROUNDS=$(or $(ROUNDS),100) $(BIN)/python -m pytest -s tests/e2e/test_store_kill.py
 
-connections: $(INSTALLED_DEV) ## Idle connections of clients, very many: make connections COUNT=10000
+connections: $(INSTALLED_DEV) bytecode ## Idle connections of clients, very many: make connections COUNT=10000
 	LOKI_CONNECTIONS=$(or $(COUNT),10000) $(BIN)/python -m pytest -s tests/e2e/test_connections.py
 
 check: $(INSTALLED_DEV) ## Format, lint, types, import contracts, fresh stubs and reference.
@@ -48,7 +48,7 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED_DEV) ## Ratios to a bare gRPC echo, measured in the same run.
+bench: $(INSTALLED_DEV) bytecode ## Ratios to a bare gRPC echo, measured in the same run.
 	$(BIN)/python -m benchmarks
 
 docs: $(INSTALLED_DEV) ## Generate docs/reference/settings.md from the models of the settings.
@@ -68,6 +68,10 @@ $(INSTALLED): .venv/bin/python pyproject.toml
 $(INSTALLED_DEV): .venv/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $(INSTALLED) $@
+
+.PHONY: bytecode
+bytecode: $(INSTALLED) ## What pip leaves in an installed package; also where Python is told to write none.
+	@$(BIN)/python -m compileall -q loki children
 
 .PHONY: node
 node: ## Clients for the end-to-end tests; skipped where there is no npm.
