@@ -6,7 +6,8 @@ from typing import TypeAlias
 import msgspec
 from google.protobuf.message import Message as ProtoMessage
 
-from loki.errors import ErrorCode, ExecutionError, InvalidArgument
+from loki.errors import ErrorCode, ExecutionError
+from loki.grpc_gateway.field import page_size
 from loki.messages.access import EVERY_SCRIPT
 from loki.messages.engine import ChunkCacheStatistics, EngineStatus
 from loki.messages.execution import (
@@ -24,8 +25,6 @@ from loki.messages.value_cache import ValueCacheStatistics
 from loki.v1 import device_pb2, execution_pb2, script_pb2, service_pb2, value_pb2
 from loki.v1_value import from_proto, to_proto
 
-DEFAULT_PAGE = 100
-LONGEST_PAGE = 1000
 LUA = "lua"
 
 NAME_OF_TYPE = {t: f"VALUE_TYPE_{t.name}" for t in ValueType}
@@ -173,17 +172,10 @@ def list_request(
     return ListScripts(
         pattern=request.pattern or "*",
         language=request.language,
-        page_size=page_size(request.page_size),
+        page_size=page_size(request),
         page=request.page_token,
         among=among,
     )
-
-
-def page_size(asked: int) -> int:
-    """Raises: InvalidArgument for a negative one."""
-    if asked < 0:
-        raise InvalidArgument(f"page_size {asked} is negative", details={"field": "page_size"})
-    return min(asked or DEFAULT_PAGE, LONGEST_PAGE)
 
 
 # Executions.

@@ -1,8 +1,8 @@
 """Between system events of `loki.v1` and those of the actors; no decisions."""
 
-from loki.errors import InvalidArgument
 from loki.grpc_gateway.convert import NAME_OF_ORIGIN, NAME_OF_STATE
 from loki.grpc_gateway.event_hub import Watch
+from loki.grpc_gateway.field import count_of, enums_of
 from loki.messages.event import (
     BudgetWarned,
     ChildChanged,
@@ -22,20 +22,12 @@ NAME_OF_CHANGE = {change: f"SCRIPT_CHANGE_{change.name}" for change in ScriptCha
 
 def kinds_of(request: service_pb2.WatchEventsRequest) -> frozenset[EventKind]:
     """Raises: InvalidArgument for a kind that does not exist."""
-    for number in request.kinds:
-        if number not in KIND_OF_NUMBER:
-            raise InvalidArgument(f"there is no event kind {number}", details={"field": "kinds"})
-    return frozenset(KIND_OF_NUMBER[number] for number in request.kinds)
+    return enums_of(request, "kinds", KIND_OF_NUMBER)
 
 
 def sequence_of(request: service_pb2.WatchEventsRequest) -> int:
     """Raises: InvalidArgument."""
-    if request.after_sequence < 0:
-        raise InvalidArgument(
-            f"after_sequence {request.after_sequence} is negative",
-            details={"field": "after_sequence"},
-        )
-    return request.after_sequence
+    return count_of(request, "after_sequence")
 
 
 def started(watch: Watch) -> service_pb2.WatchEventsResponse:

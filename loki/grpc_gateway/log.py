@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from loki.actors.door.role import Shell
 from loki.actors.log.log_file import LogFile
 from loki.actors.log.log_tail import LogTail
 from loki.core.log_record import LEVELS, LogFilter, LogRecord
-from loki.errors import ErrorCode, InvalidArgument, ResourceLimitExceeded, ServiceUnavailable
+from loki.errors import ErrorCode, ResourceLimitExceeded, ServiceUnavailable
+from loki.grpc_gateway.field import count_of, enum_of, time_ns
 from loki.messages.log import LogConfig
 from loki.v1 import log_pb2, service_pb2
 
+LEVEL_OF_NUMBER = {log_pb2.LogLevel.Value(f"LOG_LEVEL_{level}"): level for level in LEVELS}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_LINES = 2000
 TIME_HEADER = "loki-log-time"
 MOST_FOLLOWERS = 32
@@ -77,11 +80,8 @@ class Log:
 
 def filter_of(request: service_pb2.WatchLogsRequest) -> LogFilter:
     """Raises: InvalidArgument."""
-    level = int(request.minimum_level) or log_pb2.LOG_LEVEL_DEBUG
-    if level > len(LEVELS):
-        raise InvalidArgument(f"minimum_level: there is no log level {level}")
     return LogFilter(
-        level=LEVELS[level - 1],
+        level=enum_of(request, "minimum_level", LEVEL_OF_NUMBER) or LEVELS[0],
         actor=request.actor,
         execution=request.execution_id,
         incident=request.incident_id,
@@ -91,19 +91,13 @@ def filter_of(request: service_pb2.WatchLogsRequest) -> LogFilter:
 
 def after_of(request: service_pb2.WatchLogsRequest) -> datetime | None:
     """Raises: InvalidArgument."""
-    if not request.HasField("after"):
-        return None
-    try:
-        return request.after.ToDatetime(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InvalidArgument(f"after: {error}") from error
+    after_ns = time_ns(request, "after")
+    return None if after_ns is None else EPOCH + timedelta(microseconds=after_ns // 1000)
 
 
 def lines_of(request: service_pb2.WatchLogsRequest) -> int:
     """Raises: InvalidArgument."""
-    if request.lines < 0:
-        raise InvalidArgument(f"lines = {request.lines}: must be at least 0")
-    return min(request.lines, MOST_LINES)
+    return min(count_of(request, "lines"), MOST_LINES)
 
 
 def response(record: LogRecord) -> service_pb2.WatchLogsResponse:

@@ -2,8 +2,8 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loki.errors import InvalidArgument
 from loki.grpc_gateway import convert
+from loki.grpc_gateway.field import enum_of, page_size
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause
 from loki.messages.history import Execution, ExecutionState, ListExecutions
@@ -68,12 +68,9 @@ def _time(ns: int) -> Timestamp | None:
 
 def list_request(request: service_pb2.ListExecutionsRequest) -> ListExecutions:
     """Raises: InvalidArgument for a negative page size, or a state that we do not know."""
-    state = STATE_OF_NUMBER.get(request.state)
-    if state is None and request.state:
-        raise InvalidArgument(f"there is no state {request.state}", details={"field": "state"})
     return ListExecutions(
         script=request.script or "*",
-        state=state,
-        page_size=convert.page_size(request.page_size),
+        state=enum_of(request, "state", STATE_OF_NUMBER),
+        page_size=page_size(request),
         page=request.page_token,
     )

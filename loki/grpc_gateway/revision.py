@@ -3,7 +3,7 @@
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from loki.errors import InvalidArgument
-from loki.grpc_gateway import convert
+from loki.grpc_gateway.field import page_size
 from loki.grpc_gateway.guard import Call
 from loki.messages.library import ListRevisions, RollbackScript
 from loki.messages.registry import ScriptRevision
@@ -14,7 +14,7 @@ def list_request(request: service_pb2.ListScriptRevisionsRequest) -> ListRevisio
     """Raises: InvalidArgument for a negative page size."""
     return ListRevisions(
         name=request.name,
-        page_size=convert.page_size(request.page_size),
+        page_size=page_size(request),
         page=request.page_token,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loki.grpc_gateway import convert
+from loki.grpc_gateway.field import page_size, time_ns
 from loki.messages.series import (
     MAX_NS,
     MIN_NS,
@@ -26,7 +26,7 @@ def list_request(request: series_pb2.ListSeriesRequest) -> ListAllSeries:
     return ListAllSeries(
         script=request.script or "*",
         name=request.name or "*",
-        page_size=convert.page_size(request.page_size),
+        page_size=page_size(request),
         page=request.page_token,
     )
 
@@ -62,10 +62,17 @@ def aggregate_request(
 def span_of(
     request: series_pb2.ReadSeriesRequest | series_pb2.AggregateSeriesRequest,
 ) -> tuple[int, int]:
-    """Nanoseconds since 1970, from 1678 to 2262: what is beyond is no bound."""
-    start_ns = request.start_time.ToNanoseconds() if request.HasField("start_time") else MIN_NS
-    end_ns = request.end_time.ToNanoseconds() if request.HasField("end_time") else MAX_NS
-    return max(MIN_NS, min(MAX_NS, start_ns)), max(MIN_NS, min(MAX_NS, end_ns))
+    """Nanoseconds since 1970, from 1678 to 2262: what is beyond is no bound.
+
+    Raises: InvalidArgument for what is no time.
+    """
+    start_ns, end_ns = time_ns(request, "start_time"), time_ns(request, "end_time")
+    return _nearest(start_ns, MIN_NS), _nearest(end_ns, MAX_NS)
+
+
+def _nearest(time_ns: int | None, unset_ns: int) -> int:
+    """The nearest time that a series can hold."""
+    return unset_ns if time_ns is None else max(MIN_NS, min(MAX_NS, time_ns))
 
 
 def series_to_proto(entry: SeriesEntry) -> series_pb2.Series:

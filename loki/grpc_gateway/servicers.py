@@ -16,6 +16,7 @@ from loki.grpc_gateway.children import all_children, root_children
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
+from loki.grpc_gateway.field import LONGEST_PAGE
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.history import History
 from loki.grpc_gateway.log import Log
@@ -274,7 +275,7 @@ class LokiServicer:
 
     async def _all_scripts(self, call: Call) -> list[Script]:
         scripts: list[Script] = []
-        page = ListScripts(page_size=convert.LONGEST_PAGE, among=call.principal.scripts)
+        page = ListScripts(page_size=LONGEST_PAGE, among=call.principal.scripts)
         while True:
             timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
             listed = await self._shell.ask(LIBRARY, page, timeout_s=timeout_s)

@@ -4,7 +4,8 @@ import tomli
 
 from loki.actors.door.role import Shell
 from loki.core.settings_change import key_text, leaves
-from loki.errors import ErrorCode, InvalidArgument, ServiceUnavailable
+from loki.errors import ErrorCode, ServiceUnavailable
+from loki.grpc_gateway.field import count_of
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.settings_convert import (
     change_of,
@@ -34,14 +35,12 @@ class SettingsServicer:
     async def GetSettings(  # noqa: N802
         self, request: settings_pb2.GetSettingsRequest, call: Call
     ) -> settings_pb2.GetSettingsResponse:
-        if request.version:
-            return await self._version(request.version, call)
+        if number := count_of(request, "version"):
+            return await self._version(number, call)
         timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
         return described(await self._shell.ask(STARTER, DescribeSettings(), timeout_s=timeout_s))
 
     async def _version(self, number: int, call: Call) -> settings_pb2.GetSettingsResponse:
-        if number < 0:
-            raise InvalidArgument(f"version {number} is negative", details={"field": "version"})
         read = ReadSettings(number=number)
         timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
         found = await self._shell.ask(self._required_keeper(), read, timeout_s=timeout_s)

@@ -24,6 +24,7 @@ US_NS = 1000
 DAY_NS = 24 * 3600 * S_NS
 PLAUSIBLE_NS = 1_577_836_800 * S_NS  # 2020. A device whose clock says less was never told.
 AHEAD_NS = DAY_NS
+BEYOND_S = 1e10  # More than 64 bits of nanoseconds hold; no product of it is infinite.
 HELD_CHUNKS = 4
 """A window full of rows holds back no more than this: memory and reads stay bounded."""
 JOURNAL_CHUNKS, JOURNAL_ROWS = 64, 100_000
@@ -158,8 +159,8 @@ def _bound_ns(time_s: float, field: str) -> int:
 
 
 def nanoseconds(time_s: float) -> int:
-    """To the microsecond."""
-    return round(time_s * 1e6) * US_NS
+    """To the microsecond; of what is beyond 64 bits, something that is beyond them too."""
+    return round(max(-BEYOND_S, min(BEYOND_S, time_s)) * 1e6) * US_NS
 
 
 def seconds(time_ns: int) -> float:

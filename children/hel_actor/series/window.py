@@ -4,10 +4,11 @@ import math
 import re
 from dataclasses import dataclass
 
-from hel_actor.series.series import MAX_NS, MIN_NS, US_NS, Span, nanoseconds
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS, Span, nanoseconds
 from loki.errors import InvalidArgument
 
 MAX_WINDOWS = 100_000
+LONGEST_S = MAX_NS // 2 / S_NS
 STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last")
 """And percentiles: see `percentile_of`."""
 
@@ -53,7 +54,7 @@ def checked_every_ns(every_s: float) -> int:
     every_ns = nanoseconds(every_s) if math.isfinite(every_s) else 0
     if not US_NS <= every_ns < MAX_NS // 2:
         raise InvalidArgument(
-            f"every_s is {every_s:g}; it is a number of seconds above 0",
+            f"every_s is {every_s:g}; it is a number of seconds above 0, up to {LONGEST_S:g}",
             details={"field": "every_s"},
         )
     return every_ns

@@ -83,6 +83,7 @@ def test_times_are_taken_to_the_microsecond(
         (math.nan, "seconds since 1970"),
         (math.inf, "seconds since 1970"),
         (1e300, "from 1678 to 2262"),
+        (-1.7e308, "from 1678 to 2262"),
         (9_223_372_037.0, "from 1678 to 2262"),
         (1_700_086_401.0, "ahead of the device's clock"),
         (1_700_000_000_000.0, "seconds since 1970"),
@@ -106,6 +107,7 @@ def test_a_time_that_was_read_finds_its_row_again(time_us: int) -> None:
         (-math.inf, math.inf, Span(MIN_NS, MAX_NS)),
         (1.5, 1.5, Span(1_500_000_000, 1_500_000_000)),
         (-1e300, 1e300, Span(MIN_NS, MAX_NS)),
+        (-1.7e308, 1.7e308, Span(MIN_NS, MAX_NS)),
     ],
 )
 def test_spans(start_s: float | None, end_s: float | None, span: Span) -> None:

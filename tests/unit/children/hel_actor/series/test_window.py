@@ -28,7 +28,7 @@ def test_windows(
     assert window.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
 
 
-@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12])
+@pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12, 1.7e308])
 def test_a_window_has_a_length(every_s: float) -> None:
     with pytest.raises(InvalidArgument, match="every_s"):
         window.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
