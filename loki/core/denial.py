@@ -2,10 +2,39 @@
 
 from dataclasses import dataclass, field
 
+from loki.core.principal import OutOfReach
+from loki.errors import ErrorCode, LokiError
+
 WINDOW_S = 60.0
 MOST_CALLERS = 256
 """Told apart at a time; beyond that they are counted together."""
 OTHERS = "others"
+DENIED = frozenset({ErrorCode.NO_CREDENTIALS, ErrorCode.ROLE, ErrorCode.ORIGIN})
+LONGEST_NAME = 128
+"""Characters of what a caller sent, such as a script's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """That somebody asked for what it may not have."""
+
+    principal: str  # "" for somebody who is not known.
+    reason: str
+
+
+def denial_of(error: LokiError) -> Denial | None:
+    """What the log is to tell of a call that failed so; None for one that was not denied."""
+    if isinstance(error, OutOfReach):
+        reason = f"none of its scripts is named {shown(error.script)}"
+        return Denial(error.principal, reason)
+    if error.code in DENIED:
+        return Denial(error.details.get("principal", ""), error.message)
+    return None
+
+
+def shown(sent: str) -> str:
+    """Quoted, on one line and not long, whatever a caller sent."""
+    return repr(sent if len(sent) <= LONGEST_NAME else f"{sent[:LONGEST_NAME]}…")
 
 
 @dataclass(slots=True)

@@ -91,10 +91,23 @@ def may_hear(principal: Principal, fact: Fact) -> bool:
             return True
 
 
+class OutOfReach(LokiError):
+    """A script that somebody asked for is none of its own.
+
+    Its code, text and details are those for a script that is not there, and nothing else reaches
+    the caller. Who asked and for what is here for the device's own log.
+    """
+
+    def __init__(self, told: LokiError, principal: Principal, script: str) -> None:
+        super().__init__(told.message, code=told.code, details=told.details)
+        self.principal = principal.name
+        self.script = script
+
+
 def require_seen(principal: Principal, script: str) -> None:
-    """Raises: ScriptNotFound for what it may not see, in the words for what is not there."""
+    """Raises: OutOfReach for what it may not see, in the words for what is not there."""
     if not may_see(principal, script):
-        raise unseen(script)
+        raise OutOfReach(unseen(script), principal, script)
 
 
 def unseen(script: str) -> ScriptNotFound:

@@ -7,14 +7,13 @@ from time import monotonic
 from typing import Any
 
 from loki.core.credential import Credentials
-from loki.core.denial import WINDOW_S, Denials
+from loki.core.denial import WINDOW_S, Denials, denial_of, shown
 from loki.core.principal import NOBODY, Principal
 from loki.core.quota import Account
-from loki.errors import ErrorCode, LokiError, PermissionRefused
+from loki.errors import LokiError, PermissionRefused
 from loki.grpc_gateway.auth import caller_of, host_of
 from loki.messages.access import NO_QUOTA, ClientRole
 
-DENIED = frozenset({ErrorCode.NO_CREDENTIALS, ErrorCode.ROLE, ErrorCode.ORIGIN})
 Later = Callable[[float, Callable[[], None]], object]
 
 
@@ -97,13 +96,16 @@ class Access:
         account = self.account(principal)
         return account.running() if account else nullcontext()
 
-    def refused(self, error: LokiError, peer: str) -> None:
-        """Log a refusal, unless that caller's last one was just now."""
-        if error.code not in DENIED:
+    def refused(self, error: LokiError, peer: str, method: str) -> None:
+        """Log it if it is a refusal, unless that caller's last one was just now.
+
+        `method` is the path that the caller asked for.
+        """
+        if (denial := denial_of(error)) is None:
             return
         opens = not self._denials
-        if caller := self._denials.note(error.details.get("principal") or host_of(peer)):
-            self._log.warning("refused %s: %s", caller, error.message)
+        if caller := self._denials.note(denial.principal or host_of(peer)):
+            self._log.warning("refused %s: %s, at %s", caller, denial.reason, shown(method))
         if opens:
             self._later(WINDOW_S, self._count)
 

@@ -50,6 +50,6 @@ class Executor:
 
 
 def _require_reach(submit: SubmitRun, call: Call) -> None:
-    """Raises: ScriptNotFound for a script that the caller may not know of."""
+    """Raises: OutOfReach for a script that the caller may not know of."""
     if submit.adhoc is None:
         require_seen(call.principal, submit.script)

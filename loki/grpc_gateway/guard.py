@@ -127,13 +127,14 @@ class Guard:
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Raises: AttributeError for a behaviour that `needs` no role."""
         role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
+        path = path_of(method)
 
         async def serve(request: Any, context: ServicerContext) -> object:
             def begin(call: Call) -> Awaitable[object]:
                 read = self._each(request, call) if method.client_streaming else _whole(request)
                 return behaviour(read, call)
 
-            return await self._serve(begin, role, context, request)
+            return await self._serve(begin, role, path, context, request)
 
         return _handler(method, serve)
 
@@ -150,22 +151,25 @@ class Guard:
     def _open_handler(
         self, method: MethodDescriptor, behaviour: Callable[[Any, Any], Awaitable[Any]]
     ) -> grpc.RpcMethodHandler[Any, Any]:
+        path = path_of(method)
+
         async def serve(request: Any, context: ServicerContext) -> object:
             try:
                 return await behaviour(_whole(request), context)
             except Exception as error:  # noqa: BLE001  # As in `_serve`.
-                status = self._status(error, NOBODY, context)
+                status = self._status(error, NOBODY, path, context)
             return await context.abort(status.code, status.details, status.trailing_metadata)
 
         return _handler(method, serve)
 
     def raw_handler(
-        self, behaviour: Behaviour, role: ClientRole, *, server_streaming: bool
+        self, behaviour: Behaviour, role: ClientRole, path: str, *, server_streaming: bool
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """For a behaviour that reads its request's bytes itself, and answers with any message."""
 
         async def serve(request: bytes, context: ServicerContext) -> object:
-            return await self._serve(lambda call: behaviour(request, call), role, context, request)
+            begin = partial(behaviour, request)
+            return await self._serve(begin, role, path, context, request)
 
         make: Any = MAKERS[False, server_streaming]
         handler: grpc.RpcMethodHandler[Any, Any] = make(serve, response_serializer=SERIALIZE)
@@ -175,6 +179,7 @@ class Guard:
         self,
         behaviour: Callable[[Call], Awaitable[object]],
         role: ClientRole,
+        path: str,
         context: CallContext,
         request: object,
     ) -> object:
@@ -186,10 +191,12 @@ class Guard:
             with self._calls.entry(principal, context) as guarded:
                 return await behaviour(Call(principal, guarded, running))
         except Exception as error:  # noqa: BLE001  # The gateway's one catch-all.
-            status = self._status(error, principal, context)
+            status = self._status(error, principal, path, context)
         return await context.abort(status.code, status.details, status.trailing_metadata)
 
-    def _status(self, error: Exception, principal: Principal, context: CallContext) -> grpc.Status:
+    def _status(
+        self, error: Exception, principal: Principal, path: str, context: CallContext
+    ) -> grpc.Status:
         """Raises: what gRPC is to hear of as it is."""
         match error:
             case RunFailed():
@@ -198,7 +205,7 @@ class Guard:
             case QuotaMet():
                 return status_of(Failure.of(error, error.retry_after_s))
             case LokiError():
-                self._access.refused(error, context.peer())
+                self._access.refused(error, context.peer(), path)
                 return status_of(self._hide_bug(without_guess(principal, Failure.of(error))))
             case grpc.aio.InternalError():  # Of a write to a client that has just left.
                 raise asyncio.CancelledError from None  # gRPC logs this one as what it is.
@@ -252,6 +259,11 @@ class Guard:
         except TimeoutError:
             return False
         return True
+
+
+def path_of(method: MethodDescriptor) -> str:
+    """Such as "/loki.v1.LokiService/GetScript"."""
+    return f"/{method.containing_service.full_name}/{method.name}"
 
 
 def size_of(request: Any) -> int:

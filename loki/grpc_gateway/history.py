@@ -3,7 +3,7 @@
 import msgspec
 
 from loki.actors.door.role import Shell
-from loki.core.principal import may_follow
+from loki.core.principal import OutOfReach, may_follow
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.guard import Call
 from loki.grpc_gateway.run_table import DISPATCHER
@@ -29,7 +29,7 @@ class History:
                 raise
             raise unseen(run) from error
         if not may_follow(call.principal, found.execution):
-            raise unseen(run)
+            raise OutOfReach(unseen(run), call.principal, found.execution.script)
         return found.execution
 
     async def require_seen(self, run: str, call: Call) -> None:

@@ -167,7 +167,7 @@ class HttpCalls:
         except QuotaMet as error:
             return failed(rich_status(Failure.of(error, error.retry_after_s)))
         except LokiError as error:
-            self._access.refused(error, asked.context.peer())
+            self._access.refused(error, asked.context.peer(), asked.request.path)
             return failed(status_of(error), there=route.there)
 
     def _admitted(self, asked: Asked) -> Principal | None:

@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from loki.core.library import unread
-from loki.core.principal import Principal, may_run
+from loki.core.principal import OutOfReach, Principal, may_run
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway import codec, schema
 from loki.grpc_gateway.directory import Directory, Snapshot, TypedService
@@ -54,7 +54,9 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
             behaviour, streams = partial(self.call_stream, service), True
         else:
             behaviour, streams = partial(_refuse, snapshot, path[1:]), False
-        return self._guard.raw_handler(behaviour, ClientRole.EXECUTE, server_streaming=streams)
+        return self._guard.raw_handler(
+            behaviour, ClientRole.EXECUTE, path, server_streaming=streams
+        )
 
     def request_of(self, path: str, principal: Principal | None) -> type[Any] | None:
         """The request message of Call; None where there is none that the caller may know of."""
@@ -85,12 +87,13 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
         self, service: TypedService, request: bytes, call: Call, *, stream: bool
     ) -> SubmitRun:
         """Raises: LokiError."""
-        if not may_run(call.principal, service.interface.name):
-            raise absent(f"{service.full_name}/{schema.CALL_STREAM if stream else schema.CALL}")
+        if not may_run(call.principal, script := service.interface.name):
+            method = f"{service.full_name}/{schema.CALL_STREAM if stream else schema.CALL}"
+            raise OutOfReach(absent(method), call.principal, script)
         return SubmitRun(
             run=self._executor.new_id(),
             principal=call.principal.name,
-            script=service.interface.name,
+            script=script,
             revision=service.interface.revision,
             former=True,
             arguments=codec.arguments_of(service, request),

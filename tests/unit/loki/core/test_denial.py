@@ -1,6 +1,37 @@
 """Which refusals are logged, and how many are only counted."""
 
-from loki.core.denial import MOST_CALLERS, OTHERS, Denials
+import pytest
+
+from loki.core.denial import LONGEST_NAME, MOST_CALLERS, OTHERS, Denial, Denials, denial_of, shown
+from loki.core.principal import OutOfReach, Principal, unseen
+from loki.errors import ErrorCode, LokiError
+
+PUMP = Principal("pump", frozenset(), ("pump_*",))
+ROLE = LokiError("needs 'run'", code=ErrorCode.ROLE, details={"principal": "pump"})
+
+
+@pytest.mark.parametrize(
+    ("error", "denial"),
+    [
+        (
+            OutOfReach(unseen("vault"), PUMP, "vault"),
+            Denial("pump", "none of its scripts is named 'vault'"),
+        ),
+        (ROLE, Denial("pump", "needs 'run'")),
+        (LokiError("who?", code=ErrorCode.NO_CREDENTIALS), Denial("", "who?")),
+        (LokiError("whence?", code=ErrorCode.ORIGIN), Denial("", "whence?")),
+        (unseen("vault"), None),
+        (LokiError("a script may not", code=ErrorCode.SCRIPT_PERMISSION), None),
+    ],
+)
+def test_what_is_a_denial(error: LokiError, denial: Denial | None) -> None:
+    assert denial_of(error) == denial
+
+
+def test_the_log_is_not_at_the_mercy_of_what_a_caller_sends() -> None:
+    assert shown("Jörmungandr") == "'Jörmungandr'"
+    assert shown("a\nrefused root: \x1b[2J") == r"'a\nrefused root: \x1b[2J'"
+    assert len(shown("x" * 5_000_000)) == LONGEST_NAME + 3
 
 
 def test_the_first_of_each_caller_is_logged_and_the_rest_counted() -> None:

@@ -6,6 +6,7 @@ from loki.core.catalogue import Catalogue
 from loki.core.library import check_addition
 from loki.core.principal import (
     LOCAL,
+    OutOfReach,
     Principal,
     may_follow,
     may_hear,
@@ -14,9 +15,10 @@ from loki.core.principal import (
     require_name,
     require_overview,
     require_seen,
+    unseen,
     without_guess,
 )
-from loki.errors import ErrorCode, LokiError, PermissionRefused, ScriptNotFound
+from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.access import NO_QUOTA, ClientRole
 from loki.messages.envelope import Failure
 from loki.messages.event import (
@@ -88,9 +90,10 @@ def test_globs_do_not_reach_the_executions_of_source_that_came_along(
 
 def test_what_may_not_be_seen_is_not_there() -> None:
     require_seen(READER, "average")
-    with pytest.raises(ScriptNotFound, match="there is no script 'other'") as raised:
+    with pytest.raises(OutOfReach, match="there is no script 'other'") as raised:
         require_seen(READER, "other")
-    assert raised.value.details == {"script": "other"}
+    assert (raised.value.principal, raised.value.script) == ("reader", "other")
+    assert Failure.of(raised.value) == Failure.of(unseen("other"))
 
 
 def test_a_missing_role_is_named() -> None:

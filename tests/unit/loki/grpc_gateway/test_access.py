@@ -61,7 +61,7 @@ def access(timers: Timers) -> Access:
 def refuse(access: Access, peer: str, role: ClientRole = ClientRole.VIEW) -> None:
     with pytest.raises(PermissionRefused) as raised:
         access.enter(FakeContext(peer), role, lambda: 0)
-    access.refused(raised.value, peer)
+    access.refused(raised.value, peer, "/x.X/Y")
 
 
 def test_a_caller_gets_in_by_its_role(access: Access) -> None:
@@ -94,8 +94,8 @@ def test_refusals_are_logged_once_per_caller_and_minute(
 
 
 def test_other_errors_are_no_refusals(access: Access, caplog: pytest.LogCaptureFixture) -> None:
-    access.refused(LokiError("x", code=ErrorCode.SCRIPT_NOT_FOUND), "ipv4:127.0.0.1:1")
-    access.refused(PermissionRefused("a script may not"), "ipv4:127.0.0.1:1")
+    access.refused(LokiError("x", code=ErrorCode.SCRIPT_NOT_FOUND), "ipv4:127.0.0.1:1", "/x.X/Y")
+    access.refused(PermissionRefused("a script may not"), "ipv4:127.0.0.1:1", "/x.X/Y")
     assert caplog.messages == []
 
 
