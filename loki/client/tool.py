@@ -50,7 +50,7 @@ class UnknownToolError(LokiClientError, AttributeError):
 
     def __init__(self, tool: str) -> None:
         super().__init__(
-            f"the server has no script '{tool}' with a typed method",
+            f"the server has no script '{tool}' with a typed method that this caller may call",
             code=grpc.StatusCode.UNIMPLEMENTED,
         )
 

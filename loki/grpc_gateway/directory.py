@@ -14,10 +14,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from loki.actors.door.role import Context, Handler, Shell
-from loki.core.principal import Principal, may_see
+from loki.core.principal import Principal, may_run
 from loki.core.supervisor_spec import Backoff
 from loki.grpc_gateway import schema
-from loki.messages.access import ClientRole
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.interface import Interface, PublishInterfaces, SendInterfaces
 
@@ -76,13 +75,16 @@ class Snapshot:
         service = self.services.get(schema.full_name(name))
         return service if service is not None and service.interface.name == name else None
 
-    def method_of(self, name: str, revision: str = "") -> str:
+    def method_of(self, name: str, caller: Principal, revision: str = "") -> str:
         """The typed method of that script, such as "loki.tools.v1.AverageService/Call".
 
-        "" where there is none, or where it runs another revision than that.
+        "" where there is none, where it runs another revision than that, and where reflection
+        shows the caller none, as it may not call it.
         """
         service = self.by_script(name)
         if service is None or revision not in ("", service.interface.revision):
+            return ""
+        if not may_run(caller, name):
             return ""
         return f"{service.full_name}/{schema.CALL}"
 
@@ -103,11 +105,13 @@ class Snapshot:
 EMPTY = Snapshot(MappingProxyType({}))
 
 
-def seen_names(snapshot: Snapshot, principal: Principal) -> Iterable[str]:
-    """Full names of those services that the principal may see."""
-    if principal.unbounded and ClientRole.VIEW in principal.roles:
-        return snapshot.services
-    return (n for n, each in snapshot.services.items() if may_see(principal, each.interface.name))
+def names_for(
+    snapshot: Snapshot, principal: Principal, may: Callable[[Principal, str], bool]
+) -> Iterable[str]:
+    """Full names of the services of those scripts for which `may(principal, script)` is true."""
+    if principal.unbounded:  # Then it is the same for all scripts.
+        return snapshot.services if may(principal, "") else ()
+    return (n for n, each in snapshot.services.items() if may(principal, each.interface.name))
 
 
 class Directory:

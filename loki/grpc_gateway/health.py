@@ -4,6 +4,9 @@ Theory of operation. How children fare is a small table, taken over whole. A typ
 Loki as a whole does while the snapshot has it and the caller may see it; nothing is kept for each,
 so that ten thousand scripts cost nothing. New snapshots wake those watches whose service came or
 went; a watch that wakes looks anew, also whether its caller still may.
+
+Seeing is enough, though reflection shows only what may be called: who watches over a device calls
+no script, and learns no name here that lists of scripts do not tell it.
 """
 
 import asyncio
@@ -17,7 +20,7 @@ from loki.core.place import Places
 from loki.core.principal import NOBODY, Principal, may_see
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.grpc_gateway.auth import host_of
-from loki.grpc_gateway.directory import EMPTY, Snapshot, seen_names
+from loki.grpc_gateway.directory import EMPTY, Snapshot, names_for
 
 State = health_pb2.HealthCheckResponse
 NUMBER = {True: State.SERVING, False: State.NOT_SERVING}
@@ -129,7 +132,7 @@ class Health:
                 "name: server reflection lists them",
                 code=ErrorCode.QUOTA,
             )
-        known = dict.fromkeys(seen_names(self._snapshot, caller), self._whole())
+        known = dict.fromkeys(names_for(self._snapshot, caller, may_see), self._whole())
         statuses = {n: State(status=NUMBER[on]) for n, on in (known | dict(self._serving)).items()}
         return health_pb2.HealthListResponse(statuses=statuses)
 

@@ -1,9 +1,10 @@
 """Server reflection, v1 and v1alpha: what there is to call, and the files that define it.
 
 Theory of operation. A stream sees the snapshot that it began with, as much of it as its caller may
-see, and the files of the services that are always there. A file is answered with all that it
-imports, each once per stream; the one that was asked for comes first, and again if asked for again.
-Files of scripts are made when somebody asks for them.
+call, and the files of the services that are always there: these are the same on every device, and
+who may call which of their methods is not a matter of whole services. A file is answered with all
+that it imports, each once per stream; the one that was asked for comes first, and again if asked
+for again. Files of scripts are made when somebody asks for them.
 
 One question at a time is worked on, whoever asks, and all streams take turns: a client that asks
 without end, on one stream or on many, waits for the others and holds up no call.
@@ -20,7 +21,7 @@ from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ship
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
 from loki.core.place import Places
-from loki.core.principal import Principal, may_see
+from loki.core.principal import Principal, may_run
 from loki.errors import ErrorCode
 from loki.grpc_gateway import schema
 from loki.grpc_gateway.descriptor_file import (
@@ -34,7 +35,7 @@ from loki.grpc_gateway.descriptor_file import (
     stable_reflection,
     symbols_of,
 )
-from loki.grpc_gateway.directory import Directory, Snapshot, TypedService, seen_names
+from loki.grpc_gateway.directory import Directory, Snapshot, TypedService, names_for
 from loki.grpc_gateway.guard import Call, Guard, needs
 from loki.grpc_gateway.status import STATUS_OF
 from loki.messages.access import ClientRole
@@ -44,28 +45,28 @@ SERVICE_NAMES = tuple(f"{package}.{SERVICE.name}" for package in (STABLE, ALPHA)
 MOST_STREAMS = 256
 """Each may keep a snapshot alive that is long out of date."""
 MOST_LISTS = 16
-"""Lists of services that are kept for the next who asks, by what their callers may see."""
+"""Lists of services that are kept for the next who asks, by what their callers may call."""
 LONGEST_NAME = 200
 """Characters of a name in an error."""
 
 
 class ServiceLists:
-    """Who sees which services. Each list is kept for the next who sees the same of a snapshot."""
+    """Who is shown which services. Each list is kept for the next who may call the same."""
 
     def __init__(self, names: Iterable[str]) -> None:
         """`names` are those of the services that are always there."""
         self._names = tuple(names)
-        self._lists: dict[tuple[str, ...], pb.ListServiceResponse] = {}
+        self._lists: dict[tuple[bool, tuple[str, ...]], pb.ListServiceResponse] = {}
         self._snapshot: Snapshot | None = None
 
     def of(self, snapshot: Snapshot, principal: Principal) -> pb.ListServiceResponse:
-        """All that the principal sees, by name; for somebody who may see something at all."""
+        """All that the principal may call, by name, and what is always there."""
         if snapshot is not self._snapshot or len(self._lists) >= MOST_LISTS:
             self._snapshot = snapshot
             self._lists = {}
-        key = principal.scripts
+        key = (ClientRole.EXECUTE in principal.roles, principal.scripts)
         if key not in self._lists:
-            names = sorted((*self._names, *seen_names(snapshot, principal)))
+            names = sorted((*self._names, *names_for(snapshot, principal, may_run)))
             services = [pb.ServiceResponse(name=name) for name in names]
             self._lists[key] = pb.ListServiceResponse(service=services)
         return self._lists[key]
@@ -123,14 +124,14 @@ class View:
                 yield file
                 waiting.extend(file.imports)
 
-    def _sees(self, service: TypedService) -> bool:
-        return may_see(self._principal, service.interface.name)
+    def _shows(self, service: TypedService) -> bool:
+        return may_run(self._principal, service.interface.name)
 
     def _by_name(self, name: str) -> DescriptorFile | None:
         if static := self._index.files.get(name):
             return static
         service = self._snapshot.by_file(name)
-        return file_of(service) if service is not None and self._sees(service) else None
+        return file_of(service) if service is not None and self._shows(service) else None
 
     def _by_symbol(self, symbol: str) -> DescriptorFile | None:
         if static := self._index.symbols.get(symbol):
@@ -145,7 +146,7 @@ class View:
     def _service_of(self, symbol: str) -> TypedService | None:
         """The one whose file would define it."""
         service = self._snapshot.services.get(schema.service_of_symbol(symbol))
-        return service if service is not None and self._sees(service) else None
+        return service if service is not None and self._shows(service) else None
 
     def _by_extension(self, extension: pb.ExtensionRequest) -> DescriptorFile | None:
         numbers = self._index.extensions.get(extension.containing_type, {})

@@ -84,7 +84,7 @@ class LokiServicer:
             value_cache=convert.value_cache_to_proto(await self._value_cache(call)),
         )
         for begin in range(0, len(scripts), AT_ONCE):
-            response.scripts.extend(self._capabilities(scripts[begin : begin + AT_ONCE]))
+            response.scripts.extend(self._capabilities(scripts[begin : begin + AT_ONCE], call))
             await asyncio.sleep(0)
         return response
 
@@ -116,7 +116,7 @@ class LokiServicer:
             timeout_s=call.timeout_s(ANSWER_TIMEOUT_S),
         )
         return service_pb2.ListScriptsResponse(
-            scripts=self._capabilities(listed.scripts), next_page_token=listed.next_page
+            scripts=self._capabilities(listed.scripts, call), next_page_token=listed.next_page
         )
 
     @needs(ClientRole.VIEW)
@@ -126,7 +126,7 @@ class LokiServicer:
         require_seen(call.principal, request.name)
         get = GetScript(name=request.name, revision=request.revision)
         found = await self._shell.ask(LIBRARY, get, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
-        return service_pb2.GetScriptResponse(script=self._script(found.script))
+        return service_pb2.GetScriptResponse(script=self._script(found.script, call))
 
     @needs(ClientRole.VIEW)
     async def ListScriptRevisions(  # noqa: N802
@@ -153,7 +153,7 @@ class LokiServicer:
             validate_only=request.validate_only,
         )
         found = await self._shell.ask(LIBRARY, register, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
-        return service_pb2.RegisterScriptResponse(script=self._script(found.script))
+        return service_pb2.RegisterScriptResponse(script=self._script(found.script, call))
 
     @needs(ClientRole.REGISTER)
     async def RollbackScript(  # noqa: N802
@@ -163,7 +163,7 @@ class LokiServicer:
         timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
         rollback = revision.rollback_request(request, call)
         found = await self._shell.ask(LIBRARY, rollback, timeout_s=timeout_s)
-        return service_pb2.RollbackScriptResponse(script=self._script(found.script))
+        return service_pb2.RollbackScriptResponse(script=self._script(found.script, call))
 
     @needs(ClientRole.REGISTER)
     async def UnregisterScript(  # noqa: N802
@@ -264,13 +264,17 @@ class LokiServicer:
             executions=map(record.summary, page), next_page_token=more
         )
 
-    def _capabilities(self, scripts: Iterable[Script]) -> Iterator[script_pb2.ScriptCapability]:
-        """With the methods that reflection shows at this moment."""
+    def _capabilities(
+        self, scripts: Iterable[Script], call: Call
+    ) -> Iterator[script_pb2.ScriptCapability]:
+        """With the methods that reflection shows to this caller at this moment."""
         now = self._directory.snapshot
-        return (convert.capability(script, now.method_of(script.name)) for script in scripts)
+        for script in scripts:
+            yield convert.capability(script, now.method_of(script.name, call.principal))
 
-    def _script(self, script: Script) -> script_pb2.Script:
-        method = self._directory.snapshot.method_of(script.name, script.revision)
+    def _script(self, script: Script, call: Call) -> script_pb2.Script:
+        now = self._directory.snapshot
+        method = now.method_of(script.name, call.principal, script.revision)
         return convert.script_to_proto(script, method)
 
     async def _all_scripts(self, call: Call) -> list[Script]:

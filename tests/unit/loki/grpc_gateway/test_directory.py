@@ -6,9 +6,9 @@ from types import MappingProxyType
 import pytest
 
 from loki.actors.door.role import Context
-from loki.core.principal import LOCAL, NOBODY, Principal
+from loki.core.principal import LOCAL, NOBODY, Principal, may_run, may_see
 from loki.errors import PermissionRefused, ServiceUnavailable
-from loki.grpc_gateway.directory import EMPTY, Directory, Snapshot, TypedService, seen_names
+from loki.grpc_gateway.directory import EMPTY, Directory, Snapshot, TypedService, names_for
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Done
 from loki.messages.interface import Interface, PublishInterfaces, SendInterfaces
@@ -118,17 +118,37 @@ class TestSnapshot:
 
 
 @pytest.mark.parametrize(
-    ("principal", "seen"),
+    ("principal", "seen", "called"),
     [
-        (LOCAL, ["A", "B"]),
-        (Principal("ann", frozenset({ClientRole.VIEW}), ("b*",)), ["B"]),
-        (Principal("bob", frozenset({ClientRole.EXECUTE})), []),
-        (NOBODY, []),
+        (LOCAL, "AB", "AB"),
+        (Principal("ann", frozenset({ClientRole.VIEW}), ("b*",)), "B", ""),
+        (Principal("all", frozenset({ClientRole.VIEW})), "AB", ""),
+        (Principal("run", frozenset({ClientRole.VIEW, ClientRole.EXECUTE}), ("a",)), "A", "A"),
+        (Principal("bob", frozenset({ClientRole.EXECUTE})), "", "AB"),
+        (NOBODY, "", ""),
     ],
 )
-def test_names_are_seen_as_roles_reach(principal: Principal, seen: list[str]) -> None:
-    expected = [f"loki.tools.v1.{name}Service" for name in seen]
-    assert list(seen_names(whole("a", "b"), principal)) == expected
+def test_names_are_there_as_roles_reach(principal: Principal, seen: str, called: str) -> None:
+    for may, there in ((may_see, seen), (may_run, called)):
+        expected = [f"loki.tools.v1.{name}Service" for name in there]
+        assert list(names_for(whole("a", "b"), principal, may)) == expected
+
+
+@pytest.mark.parametrize(
+    ("role", "revision", "method"),
+    [
+        (ClientRole.EXECUTE, "", "loki.tools.v1.AService/Call"),
+        (ClientRole.EXECUTE, "r1", "loki.tools.v1.AService/Call"),
+        (ClientRole.EXECUTE, "r0", ""),
+        (ClientRole.VIEW, "", ""),
+        (ClientRole.REGISTER, "", ""),
+    ],
+)
+def test_a_method_is_named_to_whom_it_is_shown(
+    role: ClientRole, revision: str, method: str
+) -> None:
+    caller = Principal("ann", frozenset({ClientRole.VIEW, role}))
+    assert whole("a").method_of("a", caller, revision) == method
 
 
 LIBRARY = Context(peer="library", peer_pid=1, kin=True, run="", trace="", deadline_s=None)

@@ -32,7 +32,9 @@ from tests.unit.loki.grpc_gateway.interface import interface
 AVERAGE = "loki.tools.v1.AverageService"
 FILE = "loki/tools/v1/average.proto"
 STATIC = {each.full_name for each in (*SERVICES, HEALTH)} | set(SERVICE_NAMES)
-READER = Principal("ann", frozenset({ClientRole.VIEW}), ("av*", "other"))
+RUNS = frozenset({ClientRole.VIEW, ClientRole.EXECUTE})
+READER = Principal("ann", frozenset({ClientRole.VIEW}))
+RUNNER = Principal("bob", RUNS, ("av*", "other"))
 NOT_FOUND = grpc.StatusCode.NOT_FOUND.value[0]
 Request = pb.ServerReflectionRequest
 
@@ -166,8 +168,8 @@ class TestView:
         extension = pb.ExtensionRequest(containing_type="loki.v1.Usage", extension_number=1000)
         assert files(stream.answer(Request(file_containing_extension=extension))) == [extending]
 
-    def test_who_may_see_some_scripts_learns_of_no_other(self) -> None:
-        stream = view("average", "secret", principal=READER)
+    def test_who_may_call_some_scripts_learns_of_no_other(self) -> None:
+        stream = view("average", "secret", principal=RUNNER)
         assert set(listed(stream.answer(Request(list_services="")))) == {*STATIC, AVERAGE}
         assert files(stream.answer(Request(file_containing_symbol=AVERAGE)))
         for asked in (
@@ -176,20 +178,28 @@ class TestView:
             {"all_extension_numbers_of_type": "loki.tools.v1.SecretServiceCallRequest"},
         ):
             hidden = stream.answer(Request(**asked)).error_response
-            absent = view(principal=READER).answer(Request(**asked)).error_response
+            absent = view(principal=RUNNER).answer(Request(**asked)).error_response
             assert hidden == absent
+
+    def test_who_may_see_all_and_call_none_is_shown_none(self) -> None:
+        stream = view("average", principal=READER)
+        assert set(listed(stream.answer(Request(list_services="")))) == STATIC
+        for asked in ({"file_by_filename": FILE}, {"file_containing_symbol": AVERAGE}):
+            assert stream.answer(Request(**asked)).error_response.error_code == NOT_FOUND
+        assert files(stream.answer(Request(file_containing_symbol="loki.v1.LokiService")))
 
 
 class TestServiceLists:
-    def test_lists_are_kept_apart_by_what_may_be_seen_and_by_snapshot(self) -> None:
+    def test_lists_are_kept_apart_by_what_may_be_called_and_by_snapshot(self) -> None:
         lists, old, new = (
             ServiceLists(("static",)),
             snapshot("average", "secret"),
             snapshot("other"),
         )
-        assert [len(lists.of(old, each).service) for each in (LOCAL, READER)] == [3, 2]
+        assert [len(lists.of(old, each).service) for each in (LOCAL, RUNNER)] == [3, 2]
         assert lists.of(old, LOCAL) is lists.of(old, LOCAL)
-        assert [each.name for each in lists.of(new, READER).service] == [
+        assert [len(lists.of(old, each).service) for each in (READER, LOCAL)] == [1, 3]
+        assert [each.name for each in lists.of(new, RUNNER).service] == [
             "loki.tools.v1.OtherService",
             "static",
         ]
@@ -198,7 +208,7 @@ class TestServiceLists:
     def test_few_are_kept(self) -> None:
         lists, seen = ServiceLists(()), snapshot("average")
         for number in range(100):
-            principal = Principal("x", READER.roles, (f"a{number}",))
+            principal = Principal("x", RUNS, (f"a{number}",))
             assert not lists.of(seen, principal).service
         assert len(lists._lists) <= reflection.MOST_LISTS
 
@@ -316,7 +326,7 @@ class TestServed:
 
     def test_a_callers_roles_bound_what_it_sees(self, hosted: Hosted, served: grpc.Channel) -> None:
         hosted.publish(PublishInterfaces(changed=(interface("secret"),)))
-        hosted.let_in(Credentials(tokens=((digest(b"t"), READER),)))
+        hosted.let_in(Credentials(tokens=((digest(b"t"), RUNNER),)))
         token = (("authorization", "Bearer t"),)
         (names,) = ask(served, SERVICE_NAMES[0], Request(list_services=""), metadata=token)
         assert {*STATIC, AVERAGE} == set(listed(names))
