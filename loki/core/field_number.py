@@ -6,74 +6,130 @@ parameter that returns, also after the tool was away. Names with one CamelCase f
 """
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeAlias
 
+from loki.errors import ResourceLimitExceeded
 from loki.messages.field_number import FieldNumber
 from loki.messages.interface import Interface
-from loki.messages.script import Parameter, Script, ValueType
+from loki.messages.script import Script, ValueType
 from loki.v1_name import camel_case
 
-RESERVED = range(19000, 20000)
-"""Source: protobuf language guide, "Assigning Field Numbers"."""
+LAST = 18_999
+"""The greatest number that is given; so many keys a service may ever have had.
+
+Protobuf keeps 19000 to 19999 to itself, and those below are enough for 296 revisions that each
+rename all 64 parameters. Without a bound, what is never forgotten would fill memory and disk.
+Earlier versions had none, so a database may have greater numbers: they hold.
+Source: protobuf language guide, "Assigning Field Numbers".
+"""
 
 Key: TypeAlias = tuple[str, ValueType]
-Numbers: TypeAlias = Mapping[Key, int]
-"""Of one service."""
-Ledger: TypeAlias = dict[str, dict[Key, int]]
+
+
+@dataclass(slots=True)
+class Numbers:
+    """Of one service."""
+
+    by_key: dict[Key, int] = field(default_factory=dict)
+    taken: set[int] = field(default_factory=set)
+    greatest: int = 0  # None is ever given back: the first free one follows it.
+
+    def enter(self, key: Key, number: int) -> None:
+        """What is there already stays, and no number is entered twice."""
+        if key not in self.by_key and number not in self.taken:
+            self.by_key[key] = number
+            self.taken.add(number)
+            self.greatest = max(self.greatest, number)
+
+
+Ledger: TypeAlias = dict[str, Numbers]
 """By service: a tool's name in CamelCase."""
 
-NONE: Numbers = MappingProxyType({})
+_NONE = Numbers()  # Of services that have none; nobody enters any.
 
 
-def assigned(
-    numbers: Numbers, parameters: Iterable[Parameter]
-) -> tuple[dict[Key, int], tuple[int, ...]]:
-    """What is given now, and the number of each parameter, in their order."""
-    after = dict(numbers)
-    for parameter in parameters:
-        key = parameter.name, parameter.type
-        if key not in after:
-            after[key] = _following(after)
-    return after, tuple(after[p.name, p.type] for p in parameters)
-
-
-def missing(ledger: Mapping[str, Numbers], scripts: Iterable[Script]) -> tuple[FieldNumber, ...]:
-    """The numbers that these scripts need and that nobody has yet."""
-    new: Ledger = {}
+def missing(
+    ledger: Mapping[str, Numbers], scripts: Iterable[Script], last: int = LAST
+) -> tuple[FieldNumber, ...]:
+    """The numbers that these scripts need and that nobody has yet; none of one that has no room."""
+    new: dict[str, dict[Key, int]] = {}
     for script in scripts:
         service = camel_case(script.name)
-        known = ledger.get(service, NONE)
-        if any((p.name, p.type) not in known for p in script.parameters):
-            after, _ = assigned(new.get(service, known), script.parameters)
-            new[service] = after
+        known, also = ledger.get(service, _NONE), new.setdefault(service, {})
+        keys = [key for key in _without(known, script) if key not in also]
+        first = known.greatest + len(also) + 1
+        if first + len(keys) <= last + 1:
+            also.update(zip(keys, count(first)))
     return tuple(
         FieldNumber(service=service, parameter=name, type=type_, number=number)
         for service, numbers in new.items()
         for (name, type_), number in numbers.items()
-        if (name, type_) not in ledger.get(service, NONE)
     )
+
+
+def refusal(
+    ledger: Mapping[str, Numbers], script: Script, last: int = LAST
+) -> ResourceLimitExceeded | None:
+    """Why this script can have no typed method; None where it can."""
+    known = ledger.get(camel_case(script.name), _NONE)
+    keys = _without(known, script)
+    room = max(last - known.greatest, 0)
+    if len(keys) <= room:
+        return None
+    name, type_ = keys[room]
+    return ResourceLimitExceeded(
+        f"script '{script.name}': no field number is left for the parameter '{name}' "
+        f"({type_.value}). Its typed method has had {len(known.by_key)} parameters, of {last} at "
+        "most, and keeps their numbers, for clients may have an old schema. Use names and types "
+        "that it had, let one parameter of type object carry those that change, or give the "
+        "script another name",
+        details={"script": script.name, "parameter": name, "limit": str(last)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What clients can see of some scripts."""
+
+    shown: tuple[Interface, ...]
+    waiting: tuple[str, ...]  # Names of those for which numbers have yet to be given,
+    refused: Mapping[str, ResourceLimitExceeded]  # and of those that get none, with the reason.
+
+
+def offer(ledger: Mapping[str, Numbers], scripts: Iterable[Script], last: int = LAST) -> Offer:
+    shown: list[Interface] = []
+    waiting: list[str] = []
+    refused: dict[str, ResourceLimitExceeded] = {}
+    for script in scripts:
+        if interface := interface_of(ledger, script):
+            shown.append(interface)
+        elif why := refusal(ledger, script, last):
+            refused[script.name] = why
+        else:
+            waiting.append(script.name)
+    return Offer(tuple(shown), tuple(waiting), refused)
 
 
 def record(ledger: Ledger, given: Iterable[FieldNumber]) -> None:
     """Enter these. What the ledger says already stays, and no number is entered twice."""
     for each in given:
-        numbers = ledger.setdefault(each.service, {})
-        if each.number not in numbers.values():
-            numbers.setdefault((each.parameter, each.type), each.number)
+        numbers = ledger.setdefault(each.service, Numbers())
+        numbers.enter((each.parameter, each.type), each.number)
 
 
 def entries(ledger: Mapping[str, Numbers]) -> tuple[FieldNumber, ...]:
     return tuple(
         FieldNumber(service=service, parameter=name, type=type_, number=number)
         for service, numbers in ledger.items()
-        for (name, type_), number in numbers.items()
+        for (name, type_), number in numbers.by_key.items()
     )
 
 
 def interface_of(ledger: Mapping[str, Numbers], script: Script) -> Interface | None:
     """What clients see of it; None where a parameter has no number yet."""
-    known = ledger.get(camel_case(script.name), NONE)
+    known = ledger.get(camel_case(script.name), _NONE).by_key
     numbers = tuple(known.get((p.name, p.type), 0) for p in script.parameters)
     if not all(numbers):
         return None
@@ -87,7 +143,7 @@ def interface_of(ledger: Mapping[str, Numbers], script: Script) -> Interface | N
     )
 
 
-def _following(numbers: Numbers) -> int:
-    """The first free number: none is ever given back, so it follows the greatest."""
-    number = max(numbers.values(), default=0) + 1
-    return RESERVED.stop if number in RESERVED else number
+def _without(known: Numbers, script: Script) -> list[Key]:
+    """Keys of the script that have no number yet, in their order."""
+    keys = ((p.name, p.type) for p in script.parameters)
+    return [key for key in keys if key not in known.by_key]

@@ -16,14 +16,19 @@ class FieldNumber(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class NumbersRead(Message):
-    numbers: tuple[FieldNumber, ...]
-    next_page: str = ""  # "" is the last page.
+    numbers: tuple[FieldNumber, ...]  # By service, and of each by number.
+    more: bool = False  # Whether there are others, which the next page begins with.
 
 
 class ReadNumbers(Request[NumbersRead]):
-    """Library -> keeper: all that were ever given, a page at a time."""
+    """Library -> keeper: all that were ever given, a page at a time.
 
-    page: str = ""  # The service after which this page begins.
+    A page begins after the `number` of a `service`, and may end within one too: a service may have
+    more than a message carries.
+    """
+
+    service: str = ""
+    number: int = 0
 
 
 class KeepNumbers(Request[Done]):

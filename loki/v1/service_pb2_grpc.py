@@ -182,7 +182,8 @@ class LokiServiceServicer:
         acknowledged is on the disk.
 
         Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN,
-        CHILD_DISABLED where nothing keeps registrations.
+        CHILD_DISABLED where nothing keeps registrations, QUOTA where the caller has as many scripts as
+        it may, or the script's typed method as many parameters as it may ever have had, 18999.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,7 +195,7 @@ class LokiServiceServicer:
         permissions that no child has now, is refused.
 
         Reasons: ARGUMENT_INVALID, SCRIPT_INVALID, SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT,
-        CHILD_DOWN, CHILD_DISABLED.
+        CHILD_DOWN, CHILD_DISABLED, QUOTA as of RegisterScript.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -4,15 +4,17 @@ Every function runs inside a transaction. A row is never changed nor deleted.
 """
 
 import sqlite3
-from itertools import groupby
+
+import msgspec
 
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
-from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead
+from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead, ReadNumbers
 from loki.messages.script import ValueType
 
-PAGE_ROWS = 20_000  # A message carries 8 MiB, and a row about 160 bytes at most.
-"""A page has no more rows than this, but for those of its last service."""
+PAGE_BYTES = 2 * 1024 * 1024  # A message carries 8 MiB.
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 def keep(connection: sqlite3.Connection, new: KeepNumbers) -> Failure | None:
@@ -48,19 +50,20 @@ def _conflict(service: str) -> Failure:
     )
 
 
-def read_all(connection: sqlite3.Connection, after: str, most: int = PAGE_ROWS) -> NumbersRead:
-    """By service, those after `after`; the last service of a page is whole."""
-    rows = connection.execute(
-        "SELECT service, parameter, type, number FROM field_number "
-        "WHERE service > ? ORDER BY service, number",
-        (after,),
-    )
+def read_page(
+    connection: sqlite3.Connection, after: ReadNumbers, most_bytes: int = PAGE_BYTES
+) -> NumbersRead:
+    """Those that follow, by service and number: at least one, if there is any."""
     numbers: list[FieldNumber] = []
-    for service, of_service in groupby(rows, key=lambda row: str(row[0])):
-        if len(numbers) >= most:
-            return NumbersRead(numbers=tuple(numbers), next_page=numbers[-1].service)
-        numbers += [
-            FieldNumber(service=service, parameter=name, type=ValueType(type_), number=number)
-            for _, name, type_, number in of_service
-        ]
+    size = 0
+    for service, name, type_, number in connection.execute(
+        "SELECT service, parameter, type, number FROM field_number "
+        "WHERE (service, number) > (?, ?) ORDER BY service, number",
+        (after.service, after.number),
+    ):
+        each = FieldNumber(service=service, parameter=name, type=ValueType(type_), number=number)
+        size += len(_pack(each))
+        if numbers and size > most_bytes:
+            return NumbersRead(numbers=tuple(numbers), more=True)
+        numbers.append(each)
     return NumbersRead(numbers=tuple(numbers))

@@ -72,4 +72,4 @@ class Registered:
         return self._database.submit(lambda database: number.keep(database, request) or Done())
 
     def _read_numbers(self, request: ReadNumbers) -> "Future[NumbersRead]":
-        return self._database.submit(lambda database: number.read_all(database, request.page))
+        return self._database.submit(lambda database: number.read_page(database, request))

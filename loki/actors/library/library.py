@@ -120,6 +120,10 @@ class Library(Role):
         self._publish_soon()
         self._files.begin()
 
+    @property
+    def trouble(self) -> str:
+        return self._publisher.trouble
+
     def stop(self) -> None:
         self._files.close()
 
@@ -275,6 +279,7 @@ class Library(Role):
             async with self._registry.changing:
                 await self._registry.refresh()
                 library.check_addition(self._catalogue, script, request.expected_revision)
+                await self._publisher.check(script)
                 if not request.validate_only:
                     await self._keep(script, request)
         finally:
@@ -298,6 +303,7 @@ class Library(Role):
         """Raises: LokiError, also for one that would not run any more."""
         try:
             require_fit(script, self._rules)
+            await self._publisher.check(script)
             await self._keep(script, request)
         finally:
             self._publisher.forget(script)

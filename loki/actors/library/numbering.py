@@ -12,11 +12,10 @@ from collections.abc import Iterable, Sequence
 
 from loki.actors.door.role import Shell
 from loki.core import field_number
-from loki.core.field_number import Ledger
+from loki.core.field_number import Ledger, Offer
 from loki.core.registry import DOUBTFUL
 from loki.errors import LokiError
 from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
-from loki.messages.interface import Interface
 from loki.messages.script import Script
 
 TIMEOUT_S = 5.0
@@ -27,37 +26,49 @@ PART = 40_000
 class Numbering:
     """Field numbers that are on the disk, where anybody keeps them."""
 
-    def __init__(self, shell: Shell, keeper: str) -> None:
+    def __init__(self, shell: Shell, keeper: str, last: int = field_number.LAST) -> None:
+        """No number above `last` is given."""
         self._shell = shell
         self._keeper = keeper
+        self._last = last
         self._ledger: Ledger = {}
         self._in_doubt = bool(keeper)
+        self._renumbered = False  # And nobody was told.
         self._giving = asyncio.Lock()
 
     def lost(self, peer: str) -> None:
         if peer == self._keeper:
             self._in_doubt = True
 
-    def interface_of(self, script: Script) -> Interface | None:
-        """None while a parameter has no number."""
-        return field_number.interface_of(self._ledger, script)
+    def offer(self, scripts: Iterable[Script]) -> Offer:
+        """What clients can see of them now."""
+        return field_number.offer(self._ledger, scripts, self._last)
+
+    async def check(self, script: Script) -> None:
+        """Raises: LokiError, also where there is no room for what this script would need."""
+        async with self._giving:
+            await self._refresh()
+            if refusal := field_number.refusal(self._ledger, script, self._last):
+                raise refusal
 
     async def give(self, scripts: Iterable[Script]) -> bool:
-        """See to it that all their parameters have numbers, which are durable on return.
+        """See to it that their parameters have numbers, where there is room, durable on return.
 
-        Whether any that was given before is another one now. Raises: LokiError.
+        Whether any that was given before is another one now, since the last time that this was
+        answered. Raises: LokiError.
         """
         async with self._giving:
-            renumbered = await self._refresh()
-            new = field_number.missing(self._ledger, scripts)
+            await self._refresh()
+            new = field_number.missing(self._ledger, scripts, self._last)
             await self._keep(new)
             field_number.record(self._ledger, new)
+            renumbered, self._renumbered = self._renumbered, False
             return renumbered
 
-    async def _refresh(self) -> bool:
+    async def _refresh(self) -> None:
         """Read all again where it is in doubt."""
         if not self._in_doubt:
-            return False
+            return
         self._in_doubt = False  # Whoever doubts meanwhile is heard.
         try:
             kept, before = await self._read(), frozenset(field_number.entries(self._ledger))
@@ -69,18 +80,17 @@ class Numbering:
             self._in_doubt = True
             raise
         self._ledger = now
-        return not before <= after
+        self._renumbered = self._renumbered or not before <= after
 
     async def _read(self) -> Sequence[FieldNumber]:
         numbers: list[FieldNumber] = []
-        page = ""
+        request = ReadNumbers()
         while True:
-            request = ReadNumbers(page=page)
             read = await self._shell.ask(self._keeper, request, timeout_s=TIMEOUT_S)
             numbers += read.numbers
-            page = read.next_page
-            if not page:
+            if not read.more:
                 return numbers
+            request = ReadNumbers(service=numbers[-1].service, number=numbers[-1].number)
 
     async def _keep(self, numbers: Sequence[FieldNumber]) -> None:
         for first in range(0, len(numbers), PART) if self._keeper else ():

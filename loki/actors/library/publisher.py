@@ -4,7 +4,8 @@ Theory of operation. The Dispatcher gets scripts with their bytecode, the Gatewa
 their field numbers; whoever hears that a script is there may call it at once. Both get news in one
 order, also between a whole library and single changes. What the Dispatcher missed it asks for when
 it is back; what the Gateway missed, or what had no number because the keeper was away, is owed to
-the Gateway, and sent as a whole at growing distances until that succeeds.
+the Gateway, and sent as a whole at growing distances until that succeeds; people are told of what
+stays owed, and of scripts for which no number is left.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ import msgspec
 
 from loki.actors.door.role import Shell, Timer
 from loki.actors.library.numbering import Numbering
+from loki.actors.library.shortfall import Shortfall
 from loki.core import library
 from loki.core.catalogue import Catalogue
 from loki.core.engine import Engine
@@ -54,6 +56,16 @@ class Publisher:
         self._next_whole: asyncio.Task[None] | None = None
         self._gateway_heard = False  # A gateway that begins asks.
         self._timer: Timer | None = None  # While something is owed to the Gateway.
+        self._shortfall = Shortfall(shell.log)
+
+    @property
+    def trouble(self) -> str:
+        """Why typed methods are missing, for people; "" where none is."""
+        return self._shortfall.text
+
+    async def check(self, script: Script) -> None:
+        """Raises: LokiError where it can have no typed method, or where nobody can tell now."""
+        await self._numbering.check(script)
 
     async def prepare(self, scripts: Iterable[Script]) -> None:
         """Number these before anybody asks; where that fails, it is tried again then."""
@@ -131,7 +143,7 @@ class Publisher:
     def lost(self, peer: str) -> None:
         if peer == GATEWAY:
             self._gateway_heard = False
-            self._settle()
+            self._wait_no_longer()
         self._numbering.lost(peer)
 
     async def send_interfaces(self) -> None:
@@ -143,8 +155,10 @@ class Publisher:
             except LokiError as error:
                 self._owe(error)
             else:
-                self._settle()
+                self._wait_no_longer()
             await self._send_interfaces()
+        if self._timer is None:
+            self._shortfall.settled()
 
     def renumber(self) -> None:
         """The keeper is back, perhaps another one: look after the numbers, soon."""
@@ -158,9 +172,10 @@ class Publisher:
         try:
             if await self._numbering.give(changed):
                 self._owe()
-            visible = filter(None, map(self._numbering.interface_of, changed))
-            news = PublishInterfaces(changed=tuple(visible), removed=removed)
-            await self._to_gateway(news)
+            offer = self._numbering.offer(changed)
+            self._shortfall.renew(offer.refused, {*removed, *(each.name for each in changed)})
+            gone = (*removed, *offer.refused)
+            await self._to_gateway(PublishInterfaces(changed=offer.shown, removed=gone))
         except LokiError as error:
             self._owe(error)
 
@@ -187,12 +202,14 @@ class Publisher:
         except LokiError as error:
             self._shell.log.debug("typed methods are published later: %s", error)
             if self._timer is mine:
+                self._shortfall.failed(attempt, error)
                 self._pay_later(attempt + 1)
         else:
-            self._settle()
+            self._wait_no_longer()
+            self._shortfall.settled()
 
-    def _settle(self) -> None:
-        """Nothing is owed any more."""
+    def _wait_no_longer(self) -> None:
+        """Nothing is owed any more, or nobody is there to get it."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -202,14 +219,11 @@ class Publisher:
 
     async def _send_interfaces(self) -> None:
         """All of them; those that have no number yet stay as the Gateway knows them."""
-        scripts = tuple(self._catalogue.scripts.values())
-        visible = {s.name: self._numbering.interface_of(s) for s in scripts}
-        news = PublishInterfaces(
-            changed=tuple(filter(None, visible.values())),
-            complete=self._whole(),
-            others=tuple(name for name, interface in visible.items() if interface is None),
+        offer = self._numbering.offer(self._catalogue.scripts.values())
+        self._shortfall.renew(offer.refused)
+        await self._to_gateway(
+            PublishInterfaces(changed=offer.shown, complete=self._whole(), others=offer.waiting)
         )
-        await self._to_gateway(news)
 
     async def _to_gateway(self, news: PublishInterfaces) -> None:
         for part in library.interface_parts(news, PART_BYTES):

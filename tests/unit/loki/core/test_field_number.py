@@ -1,19 +1,20 @@
 """Field numbers: the first free one, and never one that another parameter ever had."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.core.field_number import (
+    LAST,
     Ledger,
-    assigned,
     entries,
     interface_of,
     missing,
+    offer,
     record,
+    refusal,
 )
+from loki.errors import ErrorCode
 from loki.messages.field_number import FieldNumber
 from loki.messages.script import Parameter, Script, ValueType
 
@@ -51,16 +52,11 @@ def script(name: str, *described: str) -> Script:
 def test_numbers_of_the_last_of_several_revisions(
     revisions: list[str], numbers: tuple[int, ...]
 ) -> None:
-    known: Any = {}
-    given_now: tuple[int, ...] = ()
+    ledger: Ledger = {}
     for revision in revisions:
-        known, given_now = assigned(known, parameters(*revision.split()))
-    assert given_now == numbers
-
-
-def test_what_protobuf_reserves_is_passed_over() -> None:
-    _, numbers = assigned({("a", ValueType.STRING): 18998}, parameters("b:s", "c:s", "d:s"))
-    assert numbers == (18999, 20000, 20001)
+        now = script("tool", *revision.split())
+        give(ledger, now)
+    assert numbers_of(ledger, now) == numbers
 
 
 def give(ledger: Ledger, *scripts: Script) -> tuple[FieldNumber, ...]:
@@ -136,3 +132,78 @@ def test_what_the_ledger_says_stays() -> None:
     another = FieldNumber(service="Tool", parameter="a", type=ValueType.STRING, number=9)
     record(ledger, (other, another))
     assert entries(ledger) == before
+
+
+def filled(count: int, service: str = "Tool", first: int = 1) -> Ledger:
+    """Of a service that has had parameters p1, p2 and so on."""
+    ledger: Ledger = {}
+    numbers = range(first, first + count)
+    record(
+        ledger,
+        (
+            FieldNumber(service=service, parameter=f"p{n}", type=ValueType.STRING, number=n)
+            for n in numbers
+        ),
+    )
+    return ledger
+
+
+@pytest.mark.parametrize(
+    ("had", "described", "too_many"),
+    [
+        (0, "a:s b:s c:s", ""),
+        (1, "a:s b:s c:s", "'c'"),
+        (1, "p1:s b:s c:s", ""),
+        (3, "p1:s p2:s p3:s", ""),  # What it had is not new,
+        (3, "p1:i", "'p1' (integer)"),  # but for another type.
+        (3, "p1:s x:s", "'x'"),
+        (3, "", ""),
+        (9, "p8:s p9:s", ""),  # Older than the bound.
+        (9, "p9:s x:s y:s", "'x'"),
+    ],
+)
+def test_a_service_has_so_many_and_no_more(had: int, described: str, too_many: str) -> None:
+    ledger, tool = filled(had), script("tool", *described.split())
+    refused = refusal(ledger, tool, last=3)
+    new = missing(ledger, [tool], last=3)
+    record(ledger, new)
+    assert (numbers_of(ledger, tool) is None) == bool(too_many)
+    if not too_many:
+        assert refused is None
+        return
+    assert new == ()
+    assert refused is not None
+    assert refused.code is ErrorCode.QUOTA
+    assert all(word in refused.message for word in (too_many, "'tool'", "of 3 at most", "or give"))
+    assert refused.details["script"] == "tool"
+    assert refused.details["limit"] == "3"
+
+
+def test_the_last_number_is_the_one_before_those_that_protobuf_reserves() -> None:
+    ledger, tool = filled(LAST - 1), script("tool", "a:s")
+    give(ledger, tool)
+    assert numbers_of(ledger, tool) == (18999,)
+    assert refusal(ledger, script("tool", "b:s")) is not None
+    assert refusal(ledger, script("other", "b:s")) is None
+
+
+def test_scripts_that_have_no_room_cost_others_nothing() -> None:
+    ledger = filled(3)
+    scripts = [script("tool", "x:s"), script("other", "a:s"), script("late", "a:s")]
+    record(ledger, missing(ledger, scripts[:2], last=3))
+    offered = offer(ledger, scripts, last=3)
+    assert [each.name for each in offered.shown] == ["other"]
+    assert offered.waiting == ("late",)
+    assert list(offered.refused) == ["tool"]
+
+
+def test_scripts_of_one_service_share_what_is_left() -> None:
+    scripts = [script("read_it", "a:s", "b:s"), script("readIt", "b:s", "c:s"), script("ReadIt")]
+    assert [n.parameter for n in missing({}, scripts, last=2)] == ["a", "b"]
+    assert [n.number for n in missing({}, scripts, last=3)] == [1, 2, 3]
+
+
+def test_what_follows_follows_the_greatest() -> None:
+    ledger = filled(1, first=7)
+    give(ledger, script("tool", "a:s"))
+    assert numbers_of(ledger, script("tool", "a:s")) == (8,)

@@ -4,13 +4,14 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
+import msgspec
 import pytest
 from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.system import number
 
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
-from loki.messages.field_number import FieldNumber, KeepNumbers
+from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
 from loki.messages.script import ValueType
 
 
@@ -31,14 +32,15 @@ def keep(tables: sqlite3.Connection, *numbers: FieldNumber) -> Failure | None:
     return number.keep(tables, KeepNumbers(numbers=numbers))
 
 
-def read(tables: sqlite3.Connection, most: int = 100) -> list[tuple[FieldNumber, ...]]:
-    pages, page = [], ""
+def read(tables: sqlite3.Connection, most_bytes: int = 10_000) -> list[tuple[FieldNumber, ...]]:
+    pages, after = [], ReadNumbers()
     while True:
-        found = number.read_all(tables, page, most)
+        found = number.read_page(tables, after, most_bytes)
         pages.append(found.numbers)
-        page = found.next_page
-        if not page:
+        if not found.more:
             return pages
+        last = found.numbers[-1]
+        after = ReadNumbers(service=last.service, number=last.number)
 
 
 def test_what_is_kept_is_read(tables: sqlite3.Connection) -> None:
@@ -74,11 +76,17 @@ def test_others_of_the_same_transaction_keep_theirs(tables: sqlite3.Connection) 
     assert read(tables) == [(field(1), field(2, "b"), field(3, "d"))]
 
 
-def test_a_page_ends_between_services(tables: sqlite3.Connection) -> None:
-    for service in "ABC":
-        keep(tables, *(field(n, f"p{n}", service) for n in (1, 2, 3)))
-    assert [[each.service for each in page] for page in read(tables, most=4)] == [
-        ["A", "A", "A", "B", "B", "B"],
-        ["C", "C", "C"],
-    ]
-    assert read(tables, most=100) == [tuple(each for page in read(tables, 1) for each in page)]
+def test_a_page_has_so_many_bytes_and_ends_anywhere(tables: sqlite3.Connection) -> None:
+    given = [field(n, f"p{n}", service) for service in "ABC" for n in (1, 2, 3)]
+    keep(tables, *reversed(given))
+    (size,) = {len(msgspec.msgpack.encode(each)) for each in given}
+    for most in range(1, 10 * size):
+        pages = read(tables, most)
+        assert [each for page in pages for each in page] == given
+        assert {len(page) for page in pages[:-1]} <= {max(most // size, 1)}
+
+
+def test_a_number_of_several_bytes_is_in_its_place(tables: sqlite3.Connection) -> None:
+    given = tuple(field(n, f"p{n}") for n in (9, 10, 127, 128, 255, 256, 18_999, 70_000))
+    keep(tables, *given)
+    assert read(tables, 1) == [(each,) for each in given]

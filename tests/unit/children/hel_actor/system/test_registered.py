@@ -1,8 +1,10 @@
 """What the Library asks Hel: who may, and that the answer outlives her."""
 
+import msgspec
 import pytest
 from msgspec import structs
 
+from loki.actors.door.frame import MAX_MESSAGE_BYTES
 from loki.actors.door.role import Context
 from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.envelope import Done, Failure
@@ -83,3 +85,30 @@ def test_field_numbers_are_there_when_hel_is_opened_again(start: Start) -> None:
     assert isinstance(other, Failure)
     with pytest.raises(PermissionRefused, match="only Loki's own parts"):
         bench.hel.handlers()[ReadNumbers](ReadNumbers(), RUNNER)
+
+
+def test_a_service_with_more_numbers_than_a_message_carries_is_read_in_pages(start: Start) -> None:
+    """An earlier Loki gave as many as were asked for."""
+    many = [
+        FieldNumber(
+            service="Tool".ljust(60, "x"),
+            parameter=f"p{n}_".ljust(64, "q"),
+            type=ValueType.INTEGER,
+            number=n,
+        )
+        for n in range(1, 70_001)
+    ]
+    bench = start()
+    for first in (0, 35_000):
+        kept = bench.serve(KeepNumbers(numbers=tuple(many[first : first + 35_000])))
+        assert kept == Done()
+    read: list[FieldNumber] = []
+    page = ReadNumbers()
+    while True:
+        found = bench.serve(page)
+        assert len(msgspec.msgpack.encode(found)) < MAX_MESSAGE_BYTES / 3
+        read += found.numbers
+        if not found.more:
+            break
+        page = ReadNumbers(service=read[-1].service, number=read[-1].number)
+    assert read == many

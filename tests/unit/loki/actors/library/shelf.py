@@ -62,7 +62,7 @@ class Keeper:
             ReadRevisions: self._page,
             ReadRevision: self._one,
             KeepNumbers: lambda r: number.keep(self._there(), r) or Done(),
-            ReadNumbers: lambda r: number.read_all(self._there(), r.page),
+            ReadNumbers: lambda r: number.read_page(self._there(), r),
         }
 
     def _there(self) -> sqlite3.Connection:

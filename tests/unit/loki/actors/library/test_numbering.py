@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from loki.actors.library.numbering import Numbering
-from loki.errors import ErrorCode, LokiError, ServiceUnavailable
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded, ServiceUnavailable
 from loki.messages.envelope import Done, Message
 from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead, ReadNumbers
 from loki.messages.script import Parameter, Script, ValueType
@@ -32,17 +32,18 @@ def shell(keep: Callable[[KeepNumbers], Message], *kept: NumbersRead) -> FakeShe
 
 
 def given(numbering: Numbering) -> Any:
-    interface = numbering.interface_of(TOOL)
-    return interface and interface.numbers
+    shown = numbering.offer([TOOL]).shown
+    return shown[0].numbers if shown else None
 
 
 def test_all_pages_are_read_and_once_only() -> None:
-    first = NumbersRead(numbers=(structs.replace(A, service="Other"),), next_page="Other")
+    first = NumbersRead(numbers=(structs.replace(A, parameter="b"),), more=True)
     made = shell(lambda _: Done(), first, NumbersRead(numbers=(structs.replace(A, number=7),)))
     numbering = Numbering(made, "hel")
     for _ in range(2):
         assert asyncio.run(numbering.give([TOOL])) is False
-    assert [request.page for _, request, _ in made.sent(ReadNumbers)] == ["", "Other"]
+    asked = [(request.service, request.number) for _, request, _ in made.sent(ReadNumbers)]
+    assert asked == [("", 0), ("Tool", 1)]
     assert given(numbering) == (7,)
     assert made.sent(KeepNumbers) == []
 
@@ -74,6 +75,29 @@ def test_another_number_than_before_is_told() -> None:
     numbering.lost("hel")
     assert asyncio.run(numbering.give([TOOL])) is True
     assert given(numbering) == (5,)
+
+
+def test_another_number_that_a_check_found_is_told_later() -> None:
+    theirs = structs.replace(A, number=5)
+    made = shell(lambda _: Done(), NumbersRead(numbers=()), NumbersRead(numbers=(theirs,)))
+    numbering = Numbering(made, "hel")
+    asyncio.run(numbering.give([TOOL]))
+    numbering.lost("hel")
+    asyncio.run(numbering.check(TOOL))
+    assert [asyncio.run(numbering.give([TOOL])) for _ in range(2)] == [True, False]
+
+
+def test_what_has_no_room_is_refused_and_nothing_is_kept_for_it() -> None:
+    made = shell(lambda _: Done(), NumbersRead(numbers=(A,)))
+    numbering = Numbering(made, "hel", last=1)
+    asyncio.run(numbering.check(TOOL))
+    b = structs.replace(TOOL.parameters[0], name="b")
+    full = structs.replace(TOOL, parameters=(*TOOL.parameters, b))
+    with pytest.raises(ResourceLimitExceeded, match="'b'"):
+        asyncio.run(numbering.check(full))
+    asyncio.run(numbering.give([full]))
+    assert made.sent(KeepNumbers) == []
+    assert list(numbering.offer([full]).refused) == ["tool"]
 
 
 def test_a_keeper_that_is_away_stays_in_doubt() -> None:
