@@ -1,7 +1,8 @@
 """Typed methods: calls beside ExecuteScript and a bare gRPC echo, and what ten thousand cost.
 
 All three sides of the calls take turns in one run. What scripts cost the gateway is measured on its
-own parts in this process: what the Library publishes, and the readers of requests.
+own parts in this process: what the Library publishes, and the readers of requests. `renaming` has
+what a whole Loki keeps of a script that is registered again and again.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any
 
 import grpc
 
+from benchmarks import renaming
 from benchmarks.call import Call, echo_server, latencies, throughput
 from benchmarks.result import Figure
 from loki.actors.base.process import give_back_memory
@@ -44,7 +46,7 @@ REQUEST = b"\x08\x01"
 def run() -> list[Figure]:
     with echo_server() as echo, LokiServer(tools=TOOLS) as loki:
         figures = asyncio.run(measure(loki.address, echo))
-    return [*figures, *scripts(), again()]
+    return [*figures, *scripts(), again(), *renaming.figures()]
 
 
 async def measure(loki_address: str, echo_address: str) -> list[Figure]:
@@ -175,7 +177,7 @@ def scripts() -> list[Figure]:
 
 
 def again() -> Figure:
-    """One script registered over and over, with other parameters, and called each time."""
+    """One script published over and over, with other parameters, and called each time."""
 
     def register_and_call(first: int) -> None:
         for revision in range(first, first + AGAIN):
@@ -187,5 +189,10 @@ def again() -> Figure:
     met = size < 4 * 1024 * 1024
     note = "between two garbage collections, 3 MiB are normal"
     return Figure(
-        f"growth by {AGAIN} re-registrations", size / 1024, "KiB", "at most 4096", met, note
+        f"growth of the gateway by {AGAIN} re-registrations",
+        size / 1024,
+        "KiB",
+        "at most 4096",
+        met,
+        note,
     )
