@@ -25,14 +25,14 @@ def status(
 ) -> None:
     """Show how the server and its children fare."""
     with connect(server, as_json=as_json) as client:
-        capabilities = client.get_capabilities()
+        capabilities = client.get_capabilities(scripts=False)
         children = client.get_children_status()
     if as_json:
         say_json(_status_json(server, capabilities, children))
         return
     device = capabilities.device
     say(
-        f"loki {capabilities.version} at {server}, {len(capabilities.scripts)} scripts, "
+        f"loki {capabilities.version} at {server}, {capabilities.script_count} scripts, "
         f"{device.cores} cores, {device.memory_bytes >> 20} MiB, {device.architecture}"
     )
     if told := "; ".join(filter(None, (device.model, ", ".join(device.buses)))):
@@ -130,7 +130,7 @@ def _status_json(
     return {
         "address": server,
         "version": capabilities.version,
-        "scripts": len(capabilities.scripts),
+        "scripts": capabilities.script_count,
         "device": {
             "cores": device.cores,
             "memory_bytes": device.memory_bytes,

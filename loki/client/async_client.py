@@ -78,9 +78,14 @@ class AsyncLokiClient:
         """The scripts as functions: `await client.tools.average(sensor="t1", n=5)`."""
         self.series = AsyncSeriesClient(self._channel, self._call, self._metadata)
 
-    async def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
-        """What the device is and offers. Raises: LokiClientError, as all methods here."""
-        request = service_pb2.GetCapabilitiesRequest()
+    async def get_capabilities(
+        self, *, scripts: bool = True
+    ) -> service_pb2.GetCapabilitiesResponse:
+        """What the device is and offers, with the first `scripts`; `list_scripts` has them all.
+
+        Raises: LokiClientError, as all methods here.
+        """
+        request = service_pb2.GetCapabilitiesRequest(without_scripts=not scripts)
         response: service_pb2.GetCapabilitiesResponse
         response = await self._call(self._stub.GetCapabilities, request)
         return response

@@ -78,9 +78,12 @@ class LokiClient:
         self.series = SeriesClient(self._channel, self._call, patience_s)
         self.settings = SettingsClient(self._channel, self._call)
 
-    def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
-        """What the device is and offers. Raises: LokiClientError, as all methods here."""
-        request = service_pb2.GetCapabilitiesRequest()
+    def get_capabilities(self, *, scripts: bool = True) -> service_pb2.GetCapabilitiesResponse:
+        """What the device is and offers, with the first `scripts`; `list_scripts` has them all.
+
+        Raises: LokiClientError, as all methods here.
+        """
+        request = service_pb2.GetCapabilitiesRequest(without_scripts=not scripts)
         response: service_pb2.GetCapabilitiesResponse
         response = self._call(self._stub.GetCapabilities, request)
         return response

@@ -77,6 +77,12 @@ class Catalogue:
             page.append(script)
         return tuple(page), ""
 
+    def count(self, among: tuple[str, ...] = EVERY_SCRIPT) -> int:
+        """How many there are whose names one of these globs matches."""
+        if among == EVERY_SCRIPT:
+            return len(self._names)
+        return sum(any(fnmatchcase(name, glob) for glob in among) for name in self._names)
+
     def _matching(self, pattern: str, language: str, after: str) -> Iterator[Script]:
         for place in range(bisect_right(self._names, after), len(self._names)):
             script = self._scripts[self._names[place]]

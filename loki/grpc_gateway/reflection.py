@@ -46,6 +46,14 @@ MOST_STREAMS = 256
 """Each may keep a snapshot alive that is long out of date."""
 MOST_LISTS = 16
 """Lists of services that are kept for the next who asks, by what their callers may call."""
+MOST_BYTES = 3 * 1024 * 1024
+"""Of a list of services, for some 40,000 scripts: clients of gRPC take 4 MiB."""
+LONGEST_REQUEST_BYTES = 16 * 1024
+"""Each answer has its request in it."""
+TOO_MANY = (
+    "there are more services than one answer can hold; loki.v1.LokiService/ListScripts names the "
+    "method of each script, and what defines it is here by its symbol"
+)
 LONGEST_NAME = 200
 """Characters of a name in an error."""
 
@@ -86,11 +94,16 @@ class View:
 
     def answer(self, request: pb.ServerReflectionRequest) -> pb.ServerReflectionResponse:
         """Takes at most some ms, and 10 ms for the first list of 10,000 services."""
-        response = pb.ServerReflectionResponse(valid_host=request.host, original_request=request)
+        response = pb.ServerReflectionResponse()
+        if request.ByteSize() > LONGEST_REQUEST_BYTES:
+            told = f"a request may have {LONGEST_REQUEST_BYTES} bytes, names included"
+            fail(response, ErrorCode.ARGUMENT_INVALID, told)
+            return response
+        response.valid_host = request.host
+        response.original_request.CopyFrom(request)
         match request.WhichOneof("message_request"):
             case "list_services":
-                services = self._lists.of(self._snapshot, self._principal)
-                response.list_services_response.CopyFrom(services)
+                self._list(response)
             case "file_by_filename":
                 self._give(response, request.file_by_filename, self._by_name)
             case "file_containing_symbol":
@@ -103,6 +116,13 @@ class View:
             case _:
                 fail(response, ErrorCode.ARGUMENT_INVALID, "the request asks for nothing")
         return response
+
+    def _list(self, response: pb.ServerReflectionResponse) -> None:
+        services = self._lists.of(self._snapshot, self._principal)
+        if services.ByteSize() > MOST_BYTES:
+            fail(response, ErrorCode.QUOTA, TOO_MANY)
+        else:
+            response.list_services_response.CopyFrom(services)
 
     def _give(self, response: pb.ServerReflectionResponse, asked: Any, find: Any) -> None:
         found = find(asked)

@@ -1,7 +1,5 @@
 """The methods of the public API: proto to message, ask, message to proto."""
 
-import asyncio
-from collections.abc import Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
 
@@ -13,21 +11,20 @@ from loki.core.principal import may_hear, require_name, require_seen
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway import convert, device, event_convert, log, record, revision
 from loki.grpc_gateway.children import all_children, root_children
-from loki.grpc_gateway.directory import Directory
+from loki.grpc_gateway.directory import LIBRARY, Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.field import LONGEST_PAGE
 from loki.grpc_gateway.guard import Call, needs
 from loki.grpc_gateway.history import History
 from loki.grpc_gateway.log import Log
 from loki.grpc_gateway.run_table import DISPATCHER
+from loki.grpc_gateway.script_list import ScriptList
 from loki.messages.access import ClientRole
 from loki.messages.engine import ChunkCacheStatistics, DescribeEngines, EngineStatus
 from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import (
     GetScript,
-    ListScripts,
     ReadHeader,
     RegisterScript,
     UnregisterScript,
@@ -39,11 +36,8 @@ from loki.messages.supervision import ResetActor
 from loki.messages.value_cache import DescribeValueCache, ValueCacheStatistics
 from loki.v1 import execution_pb2, script_pb2, service_pb2
 
-LIBRARY = "library"
 ANSWER_TIMEOUT_S = 10.0
 KEEPER_TIMEOUT_S = 1.0  # Its figures are not worth a longer wait.
-AT_ONCE = 100
-"""Scripts that are told of before others are answered: ten thousand take a fifth of a second."""
 LONGEST_SOURCE_NAME = 200  # Characters; of a longer one the end counts.
 
 
@@ -66,14 +60,15 @@ class LokiServicer:
         self._events = events
         self._log = log
         self._history = History(shell)
+        self._scripts = ScriptList(shell, directory)
 
     @needs(ClientRole.VIEW)
     async def GetCapabilities(  # noqa: N802
-        self, _request: service_pb2.GetCapabilitiesRequest, call: Call
+        self, request: service_pb2.GetCapabilitiesRequest, call: Call
     ) -> service_pb2.GetCapabilitiesResponse:
-        scripts = await self._all_scripts(call)
+        scripts, count = await self._scripts.first(call, wanted=not request.without_scripts)
         children = await root_children(self._shell, call.timeout_s(ANSWER_TIMEOUT_S))
-        response = service_pb2.GetCapabilitiesResponse(
+        return service_pb2.GetCapabilitiesResponse(
             service=ROOT,
             version=self._config.version,
             device=device.describe(self._config.back_ends),
@@ -82,11 +77,10 @@ class LokiServicer:
                 await self._engines(call), await self._module_cache(call)
             ),
             value_cache=convert.value_cache_to_proto(await self._value_cache(call)),
+            scripts=scripts,
+            scripts_truncated=len(scripts) < count,
+            script_count=count,
         )
-        for begin in range(0, len(scripts), AT_ONCE):
-            response.scripts.extend(self._capabilities(scripts[begin : begin + AT_ONCE], call))
-            await asyncio.sleep(0)
-        return response
 
     @needs(ClientRole.VIEW)
     async def GetChildrenStatus(  # noqa: N802
@@ -110,14 +104,9 @@ class LokiServicer:
     async def ListScripts(  # noqa: N802
         self, request: service_pb2.ListScriptsRequest, call: Call
     ) -> service_pb2.ListScriptsResponse:
-        listed = await self._shell.ask(
-            LIBRARY,
-            convert.list_request(request, call.principal.scripts),
-            timeout_s=call.timeout_s(ANSWER_TIMEOUT_S),
-        )
-        return service_pb2.ListScriptsResponse(
-            scripts=self._capabilities(listed.scripts, call), next_page_token=listed.next_page
-        )
+        asked = convert.list_request(request, call.principal.scripts)
+        page, following = await self._scripts.page(asked, call)
+        return service_pb2.ListScriptsResponse(scripts=page, next_page_token=following)
 
     @needs(ClientRole.VIEW)
     async def GetScript(  # noqa: N802
@@ -264,29 +253,10 @@ class LokiServicer:
             executions=map(record.summary, page), next_page_token=more
         )
 
-    def _capabilities(
-        self, scripts: Iterable[Script], call: Call
-    ) -> Iterator[script_pb2.ScriptCapability]:
-        """With the methods that reflection shows to this caller at this moment."""
-        now = self._directory.snapshot
-        for script in scripts:
-            yield convert.capability(script, now.method_of(script.name, call.principal))
-
     def _script(self, script: Script, call: Call) -> script_pb2.Script:
         now = self._directory.snapshot
         method = now.method_of(script.name, call.principal, script.revision)
         return convert.script_to_proto(script, method)
-
-    async def _all_scripts(self, call: Call) -> list[Script]:
-        scripts: list[Script] = []
-        page = ListScripts(page_size=LONGEST_PAGE, among=call.principal.scripts)
-        while True:
-            timeout_s = call.timeout_s(ANSWER_TIMEOUT_S)
-            listed = await self._shell.ask(LIBRARY, page, timeout_s=timeout_s)
-            scripts += listed.scripts
-            if not listed.next_page:
-                return scripts
-            page = msgspec.structs.replace(page, page=listed.next_page)
 
     async def _engines(self, call: Call) -> tuple[EngineStatus, ...]:
         """None while the Dispatcher restarts: how Loki fares must be seen just then."""

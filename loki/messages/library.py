@@ -54,6 +54,16 @@ class ListScripts(Request[ScriptsListed]):
     among: tuple[str, ...] = EVERY_SCRIPT  # Globs: only scripts that one of them matches too.
 
 
+class ScriptsCounted(Message):
+    count: int
+
+
+class CountScripts(Request[ScriptsCounted]):
+    """Gateway -> Library: how many scripts are there whose names one of these globs matches?"""
+
+    among: tuple[str, ...] = EVERY_SCRIPT
+
+
 class RegisterScript(Request[ScriptFound]):
     """Gateway -> Library: add a script, or a revision where `expected_revision` is given."""
 

@@ -18,12 +18,13 @@ from pydantic import (
 from loki.core import argument
 from loki.core.limit import clamp, exceeds, override
 from loki.core.name import NAME
+from loki.core.weight import too_heavy
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType
 from loki.messages.value import ScriptValue, pack
 from loki.tool.document import read_text
 from loki.tool.permission import known_keys, read_permissions
-from loki.tool.problem import Breach, Table, broken
+from loki.tool.problem import MISSING, Breach, Table, broken
 from loki.tool.revision import revision_of
 from loki.tool.rule import Rules
 from loki.v1_name import camel_case
@@ -31,6 +32,8 @@ from loki.v1_name import camel_case
 MAX_SOURCE_BYTES = 1024 * 1024
 MAX_DESCRIPTION = 4096
 MAX_PARAMETERS = 64
+MAX_DEFAULTS_BYTES = 256 * 1024  # Of all parameters together; clients of gRPC take 4 MiB in all.
+MAX_PATTERNS_BYTES = 64 * 1024
 ParameterType: TypeAlias = Literal[
     "string", "integer", "number", "boolean", "object", "array", "bytes"
 ]
@@ -186,6 +189,23 @@ class ToolDefinition(Table):
     permissions: dict[str, tuple[str, ...]] | None = None
     """None is the settings' default_permissions; an empty table allows nothing."""
 
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _light(cls, tables: object) -> object:
+        """Before any of it is read: every list of scripts tells of the defaults."""
+        defaults = [
+            table.get("default")
+            for table in (tables if isinstance(tables, list) else ())
+            if isinstance(table, dict)
+        ]
+        if too_heavy(defaults, MAX_DEFAULTS_BYTES):
+            text = (
+                f"have defaults of more than {MAX_DEFAULTS_BYTES // 1024} KiB together, as gRPC "
+                "sends them; let the script itself hold what is longer"
+            )
+            raise broken(Breach((), MISSING, text))
+        return tables
+
     @field_validator("parameters")
     @classmethod
     def _distinct(cls, parameters: list[ParameterDefinition]) -> list[ParameterDefinition]:
@@ -211,6 +231,10 @@ class ToolDefinition(Table):
         allowed, breaches = read_permissions(table, rules.modules)
         if breaches:
             raise broken(*breaches)
+        size_bytes = sum(len(each.encode()) for patterns in allowed.values() for each in patterns)
+        if size_bytes > MAX_PATTERNS_BYTES:
+            text = f"have {size_bytes} bytes, and may have {MAX_PATTERNS_BYTES} together"
+            raise broken(Breach((), MISSING, text))
         return allowed
 
     def as_script(self, rules: Rules, origin: Origin, declared_in: str) -> Script:

@@ -16,11 +16,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GetCapabilitiesRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("without_scripts",)
+    WITHOUT_SCRIPTS_FIELD_NUMBER: _ClassVar[int]
+    without_scripts: bool
+    def __init__(self, without_scripts: _Optional[bool] = ...) -> None: ...
 
 class GetCapabilitiesResponse(_message.Message):
-    __slots__ = ("service", "version", "device", "scripts", "children", "engines", "value_cache")
+    __slots__ = ("service", "version", "device", "scripts", "children", "engines", "value_cache", "scripts_truncated", "script_count")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +30,8 @@ class GetCapabilitiesResponse(_message.Message):
     CHILDREN_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     VALUE_CACHE_FIELD_NUMBER: _ClassVar[int]
+    SCRIPTS_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    SCRIPT_COUNT_FIELD_NUMBER: _ClassVar[int]
     service: str
     version: str
     device: _device_pb2.DeviceInfo
@@ -35,7 +39,9 @@ class GetCapabilitiesResponse(_message.Message):
     children: _containers.RepeatedCompositeFieldContainer[_device_pb2.ChildServiceInfo]
     engines: _containers.RepeatedCompositeFieldContainer[_device_pb2.EngineInfo]
     value_cache: _device_pb2.ValueCacheStatistics
-    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[_Union[_device_pb2.DeviceInfo, _Mapping]] = ..., scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[_device_pb2.EngineInfo, _Mapping]]] = ..., value_cache: _Optional[_Union[_device_pb2.ValueCacheStatistics, _Mapping]] = ...) -> None: ...
+    scripts_truncated: bool
+    script_count: int
+    def __init__(self, service: _Optional[str] = ..., version: _Optional[str] = ..., device: _Optional[_Union[_device_pb2.DeviceInfo, _Mapping]] = ..., scripts: _Optional[_Iterable[_Union[_script_pb2.ScriptCapability, _Mapping]]] = ..., children: _Optional[_Iterable[_Union[_device_pb2.ChildServiceInfo, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[_device_pb2.EngineInfo, _Mapping]]] = ..., value_cache: _Optional[_Union[_device_pb2.ValueCacheStatistics, _Mapping]] = ..., scripts_truncated: _Optional[bool] = ..., script_count: _Optional[int] = ...) -> None: ...
 
 class GetChildrenStatusRequest(_message.Message):
     __slots__ = ()

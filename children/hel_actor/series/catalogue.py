@@ -4,10 +4,12 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import islice
 
 from hel_actor.series import journal
 
+PAGE_BYTES = 3 * 1024 * 1024  # Clients of gRPC take 4 MiB.
+ENTRY_BYTES = 256  # More than all of an entry but its attributes.
+GROWTH = 5  # So many bytes a byte of JSON becomes at most, such as those of [-1,-1].
 PlaceName = tuple[str, str]
 """Namespace and name."""
 
@@ -50,13 +52,21 @@ def page(
 ) -> tuple[list[Entry], PlaceName | None]:
     """Up to `size` series whose script and name match these globs, of those behind `after`.
 
-    They come by script and name, with where the next page begins; None where there is none.
+    They come by script and name, with where the next page begins; None where there is none. Fewer
+    come where more would not fit into an answer.
     """
-    matching = _matching(connection, script, name, after)
-    places = list(islice(matching, size + 1))
-    found = [journal.find(connection, *place) for place in places[:size]]
-    entries = [entry(connection, series) for series in found if series is not None]
-    return entries, places[size - 1] if len(places) > size else None
+    entries: list[Entry] = []
+    last, left = after, PAGE_BYTES
+    for place in _matching(connection, script, name, after):
+        series = journal.find(connection, *place)
+        if series is None:
+            continue
+        left -= ENTRY_BYTES + GROWTH * len(series.attributes or "")
+        if len(entries) == size or (entries and left < 0):
+            return entries, last
+        entries.append(entry(connection, series))
+        last = place
+    return entries, None
 
 
 def _matching(

@@ -30,6 +30,7 @@ from loki.messages.envelope import Done, Message
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.interface import SendInterfaces
 from loki.messages.library import (
+    CountScripts,
     GetScript,
     HeaderRead,
     LibraryConfig,
@@ -40,6 +41,7 @@ from loki.messages.library import (
     RegisterScript,
     RollbackScript,
     ScriptFound,
+    ScriptsCounted,
     ScriptsListed,
     SendScripts,
     UnregisterScript,
@@ -90,6 +92,7 @@ class Library(Role):
         return {
             GetScript: self._get,
             ListScripts: self._list,
+            CountScripts: self._count,
             ListRevisions: self._list_revisions,
             ReadHeader: self._read_header,
             RegisterScript: self._register,
@@ -263,6 +266,9 @@ class Library(Role):
             request.pattern, request.language, request.page_size, request.page, request.among
         )
         return ScriptsListed(scripts=page, next_page=more)
+
+    def _count(self, request: CountScripts, _context: Context) -> ScriptsCounted:
+        return ScriptsCounted(count=self._catalogue.count(request.among))
 
     def _read_header(self, request: ReadHeader, context: Context) -> HeaderRead:
         context.require_kin("only the Gateway may ask this")

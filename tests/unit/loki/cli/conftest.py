@@ -272,7 +272,7 @@ class FakeClient:
         self._fail_if_told()
         self.calls.append(("cancel", execution_id))
 
-    def get_capabilities(self) -> service_pb2.GetCapabilitiesResponse:
+    def get_capabilities(self, *, scripts: bool = True) -> service_pb2.GetCapabilitiesResponse:
         self._fail_if_told()
         device = device_pb2.DeviceInfo(
             cores=4,
@@ -282,7 +282,12 @@ class FakeClient:
             buses=["i2c-1", "spidev0.0"],
         )
         return service_pb2.GetCapabilitiesResponse(
-            version="9.9.9", device=device, engines=self.engines, value_cache=self.value_cache
+            version="9.9.9",
+            device=device,
+            engines=self.engines,
+            value_cache=self.value_cache,
+            scripts=[script_pb2.ScriptCapability(name="average")] if scripts else [],
+            script_count=1234,
         )
 
     def get_children_status(self) -> list[device_pb2.ChildServiceInfo]:

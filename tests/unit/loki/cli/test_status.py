@@ -38,7 +38,7 @@ def test_status_shows_each_child_with_its_last_error(client: Any, loki: Callable
     result = loki("status")
     assert result.exit_code == 0
     first, *_, fenrir, hel = [line.split() for line in result.stdout.splitlines() if line.strip()]
-    assert first[:4] == ["loki", "9.9.9", "at", "127.0.0.1:50070,"]
+    assert first[:6] == ["loki", "9.9.9", "at", "127.0.0.1:50070,", "1234", "scripts,"]
     assert fenrir == ["fenrir", "down", "-", "4", "-", "killed", "by", "signal", "9"]
     assert hel == ["hel", "up", "4711", "0", "1", "h", "2", "min"]
 

@@ -47,6 +47,13 @@ def test_a_script_that_is_longer_than_a_page_is_one() -> None:
     assert pages(catalogue, "*", "", 100) == [["a"], ["b"]]
 
 
+def test_they_are_counted_for_who_may_see_them() -> None:
+    catalogue = Catalogue(map(script, ["average", "led", "read_sensor"]))
+    assert catalogue.count() == 3
+    assert catalogue.count(("led", "a*")) == 2
+    assert catalogue.count(("none",)) == 0
+
+
 def test_methods_are_found_by_their_names_whatever_the_spelling() -> None:
     catalogue = Catalogue([script("read_sensor")])
     assert catalogue.named_like("ReadSensor") == "read_sensor"

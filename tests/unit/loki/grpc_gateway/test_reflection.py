@@ -68,6 +68,24 @@ class TestView:
         names = listed(view("average", "other").answer(Request(list_services="*")))
         assert names == sorted({*STATIC, AVERAGE, "loki.tools.v1.OtherService"})
 
+    def test_a_list_that_no_client_would_take_is_not_sent(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stream = view("average")
+        monkeypatch.setattr(reflection, "MOST_BYTES", 100)
+        answer = stream.answer(Request(list_services=""))
+        assert answer.error_response.error_code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+        assert "ListScripts" in answer.error_response.error_message
+        assert stream.answer(Request(file_containing_symbol=AVERAGE)).HasField(
+            "file_descriptor_response"
+        )
+
+    @pytest.mark.parametrize("part", ["host", "list_services", "file_containing_symbol"])
+    def test_a_question_that_no_answer_could_repeat_is_refused(self, part: str) -> None:
+        answer = view("average").answer(Request(**{part: "x" * 2_000_000}))
+        assert answer.error_response.error_code == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+        assert answer.ByteSize() < 1000
+
     def test_each_answer_names_its_question(self) -> None:
         asked = Request(host="device", list_services="")
         answer = view().answer(asked)
@@ -131,7 +149,7 @@ class TestView:
             {"file_containing_symbol": f"{AVERAGE}.Run"},
             {"file_containing_symbol": f"{AVERAGE}CallRequest.absent"},
             {"file_containing_symbol": "loki.tools.v1"},
-            {"file_containing_symbol": "x" * 1_000_000},
+            {"file_containing_symbol": "x" * 10_000},
             {"file_containing_extension": {"containing_type": "a.B", "extension_number": 7}},
             {"all_extension_numbers_of_type": "loki.v1.LokiService"},
             {"all_extension_numbers_of_type": AVERAGE},

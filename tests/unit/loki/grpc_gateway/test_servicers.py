@@ -1,13 +1,10 @@
 """The API as clients see it: each call becomes a message, each reply an answer."""
 
-from types import SimpleNamespace
-
 import grpc
 import msgspec
 import pytest
 
 from loki.errors import ErrorCode, ScriptNotFound, ServiceUnavailable
-from loki.grpc_gateway import servicers
 from loki.messages.engine import (
     ChunkCacheStatistics,
     DescribeEngines,
@@ -106,31 +103,6 @@ class TestDescribing:
         answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
         assert [script.name for script in answer.scripts] == ["average"]
         assert not answer.engines
-
-    def test_others_are_answered_while_many_scripts_are_told_of(
-        self, shell, stub, monkeypatch
-    ) -> None:
-        """In the same loop: between two batches, and no more at once."""
-        told: list[str] = []
-
-        async def others(_delay_s: float) -> None:
-            told.append("others")
-
-        def capability(script: Script, method: str) -> script_pb2.ScriptCapability:
-            told.append(script.name)
-            return script_pb2.ScriptCapability(name=script.name)
-
-        names = ["a", "b", "c", "d", "e"]
-        scripts = tuple(msgspec.structs.replace(SCRIPT, name=name) for name in names)
-        shell.answers[ListScripts] = lambda _: ScriptsListed(scripts=scripts)
-        shell.answers[DescribeChildren] = lambda _: ChildrenListed(children=())
-        shell.answers[DescribeEngines] = shell.answers[DescribeModules] = away
-        monkeypatch.setattr(servicers, "AT_ONCE", 2)
-        monkeypatch.setattr(servicers, "asyncio", SimpleNamespace(sleep=others))
-        monkeypatch.setattr(servicers.convert, "capability", capability)
-        answer = stub.GetCapabilities(service_pb2.GetCapabilitiesRequest())
-        assert [script.name for script in answer.scripts] == names
-        assert told == ["a", "b", "others", "c", "d", "others", "e", "others"]
 
     def test_s_3_1_3_children_status_shows_every_part(self, shell, stub) -> None:
         dead = ChildStatus(

@@ -60,6 +60,24 @@ def test_globs_choose_among_scripts_and_names(db: sqlite3.Connection) -> None:
     assert names(db, script="c") == []
 
 
+def test_a_page_is_shorter_where_attributes_are_long(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        fill(db, "s", f"n{number}", range(1))
+        journal.describe(db, "s", f"n{number}", json.dumps({"a": "x" * 4000}), QUOTA)
+    one = catalogue.ENTRY_BYTES + catalogue.GROWTH * 4009
+    for room, sizes in ((2 * one, [2, 2, 1]), (2 * one - 1, [1] * 5), (1, [1] * 5), (9 * one, [5])):
+        monkeypatch.setattr(catalogue, "PAGE_BYTES", room)
+        found, after, pages = [], START, []
+        while after is not None:
+            entries, after = catalogue.page(db, "*", "*", after, 100)
+            found += [each.name for each in entries]
+            pages.append(len(entries))
+        assert found == [f"n{number}" for number in range(5)]
+        assert pages == sizes
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 9])
 def test_pages_follow_each_other_without_a_hole(db: sqlite3.Connection, size: int) -> None:
     for number in range(6):
