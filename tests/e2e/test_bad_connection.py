@@ -65,9 +65,10 @@ EXECUTE = "/loki.v1.LokiService/ExecuteScript"
 GET_SCRIPT = "/loki.v1.LokiService/GetScript"
 CALL = "/loki.tools.v1.EchoService/Call"
 STREAMS = 1000
-NONE, INVALID_ARGUMENT, NOT_FOUND, EXHAUSTED, STALE, UNIMPLEMENTED, INTERNAL = (
+NONE, INVALID_ARGUMENT, DEADLINE_EXCEEDED, NOT_FOUND, EXHAUSTED, STALE, UNIMPLEMENTED, INTERNAL = (
     -1,
     3,
+    4,
     5,
     8,
     9,
@@ -154,6 +155,35 @@ def test_what_is_no_grpc_message_is_refused(
     sent = http2.call(GET_SCRIPT, message, flag=flag)
     answer = said(server.address, PREFACE + sent, until=b"grpc-status")
     assert status(answer) == code, answer
+
+
+ZIPPED = gzip.compress(b"\n\x01a" * 50)
+
+
+@pytest.mark.parametrize("path", [GET_SCRIPT, CALL, "/grpc.health.v1.Health/Check"])
+@pytest.mark.parametrize(
+    "message", [b"no gzip", ZIPPED[:-9], ZIPPED[:5], ZIPPED[:-6] + b"\0" * 6, ZIPPED[:20] * 2]
+)
+def test_what_cannot_be_unpacked_is_refused_by_grpc(
+    server: LokiServer, path: str, message: bytes
+) -> None:
+    """Source: grpc, statuscodes.md, which wants INTERNAL; Loki never hears of it."""
+    sent = http2.call(path, message, flag=1, grpc_encoding="gzip")
+    answer = said(server.address, PREFACE + sent, until=b"grpc-status")
+    assert status(answer) == INTERNAL
+    assert b"Decompression failed" in answer
+
+
+def test_calls_that_end_without_a_message_end_with_their_deadlines(server: LokiServer) -> None:
+    """Which gRPC's server leaves to them; no client of gRPC makes such a call."""
+    ends = END_HEADERS | END_STREAM
+    paths = (GET_SCRIPT, CALL, "/grpc.health.v1.Health/Check", "/loki.v1.LokiService/WatchEvents")
+    for path in paths:
+        sent = frame(HEADERS, ends, 1, headers(path, grpc_timeout="50m"))
+        answer = said(server.address, PREFACE + sent, until=b"grpc-status")
+        assert status(answer) == DEADLINE_EXCEEDED
+    crowd = b"".join(frame(HEADERS, ends, n, headers(GET_SCRIPT)) for n in range(1, 2 * STREAMS, 2))
+    said(server.address, PREFACE + crowd + ASKED, until=ANSWERED)
 
 
 def test_a_message_that_is_cut_short_is_left_alone(server: LokiServer) -> None:
