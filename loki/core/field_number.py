@@ -2,10 +2,11 @@
 
 A client that holds an old schema sends what it knows under the numbers of that schema. So a number
 belongs for ever to one key, a parameter's name and type, of one typed service; it returns with a
-parameter that returns, also after the tool was away. Names with one CamelCase form are one service.
+parameter that returns, also after the tool was away, unless so many tools went that all they had is
+forgotten. Names with one CamelCase form are one service.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TypeAlias
@@ -25,6 +26,12 @@ Earlier versions had none, so a database may have greater numbers: they hold.
 Source: protobuf language guide, "Assigning Field Numbers".
 """
 
+MOST = 250_000
+"""A registration may bring the numbers of all services together to so many: some 70 MiB of memory.
+
+It is 25 parameters of ten thousand scripts each. Those of scripts that are gone make room first.
+"""
+
 Key: TypeAlias = tuple[str, ValueType]
 
 
@@ -36,12 +43,14 @@ class Numbers:
     taken: set[int] = field(default_factory=set)
     greatest: int = 0  # None is ever given back: the first free one follows it.
 
-    def enter(self, key: Key, number: int) -> None:
-        """What is there already stays, and no number is entered twice."""
-        if key not in self.by_key and number not in self.taken:
-            self.by_key[key] = number
-            self.taken.add(number)
-            self.greatest = max(self.greatest, number)
+    def enter(self, key: Key, number: int) -> bool:
+        """Whether it was free: what is there already stays, and no number is entered twice."""
+        if key in self.by_key or number in self.taken:
+            return False
+        self.by_key[key] = number
+        self.taken.add(number)
+        self.greatest = max(self.greatest, number)
+        return True
 
 
 Ledger: TypeAlias = dict[str, Numbers]
@@ -112,19 +121,66 @@ def offer(ledger: Mapping[str, Numbers], scripts: Iterable[Script], last: int = 
     return Offer(tuple(shown), tuple(waiting), refused)
 
 
-def record(ledger: Ledger, given: Iterable[FieldNumber]) -> None:
+def excess(count: int, new: int, most: int) -> int:
+    """How many of `count` numbers must go before there are `new` ones; then some more, to last."""
+    return count + new - most + most // 8 if new and count + new > most else 0
+
+
+def spare(
+    ledger: Mapping[str, Numbers], in_use: Container[str], wanted: int
+) -> tuple[tuple[str, ...], int]:
+    """Services that no script has, known for longest first, and how many numbers they have.
+
+    No more of them than `wanted` numbers take, where there are that many.
+    """
+    found: list[str] = []
+    count = 0
+    for service, numbers in ledger.items():
+        if count >= wanted:
+            break
+        if service not in in_use:
+            found.append(service)
+            count += len(numbers.by_key)
+    return tuple(found), count
+
+
+def crowded(ledger: Mapping[str, Numbers], script: Script, most: int) -> ResourceLimitExceeded:
+    """What is said to who registers one more, where no number of a script that is gone is left."""
+    largest = max(ledger, key=lambda service: len(ledger[service].by_key))
+    return ResourceLimitExceeded(
+        f"script '{script.name}': no field number is left for a new parameter. This device keeps "
+        f"{most} at most, of all parameters that its scripts have had, and of those "
+        f"{largest}Service has had {len(ledger[largest].by_key)}. Remove scripts that nobody "
+        "needs, or use names and types that this one had",
+        details={"script": script.name, "limit": str(most)},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    new: tuple[FieldNumber, ...]  # What the ledger did not have.
+    refused: bool  # Whether it says otherwise about any.
+
+
+def record(ledger: Ledger, given: Iterable[FieldNumber]) -> Recorded:
     """Enter these. What the ledger says already stays, and no number is entered twice."""
+    new: list[FieldNumber] = []
+    refused = False
     for each in given:
         numbers = ledger.setdefault(each.service, Numbers())
-        numbers.enter((each.parameter, each.type), each.number)
+        key = each.parameter, each.type
+        if numbers.enter(key, each.number):
+            new.append(each)
+        elif numbers.by_key.get(key) != each.number:
+            refused = True
+    return Recorded(tuple(new), refused)
 
 
-def entries(ledger: Mapping[str, Numbers]) -> tuple[FieldNumber, ...]:
-    return tuple(
-        FieldNumber(service=service, parameter=name, type=type_, number=number)
-        for service, numbers in ledger.items()
-        for (name, type_), number in numbers.by_key.items()
-    )
+def entries(ledger: Mapping[str, Numbers]) -> Iterator[FieldNumber]:
+    """Nobody may change the ledger meanwhile."""
+    for service, numbers in ledger.items():
+        for (name, type_), number in numbers.by_key.items():
+            yield FieldNumber(service=service, parameter=name, type=type_, number=number)
 
 
 def interface_of(ledger: Mapping[str, Numbers], script: Script) -> Interface | None:

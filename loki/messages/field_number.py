@@ -1,4 +1,4 @@
-"""Library and keeper about the field numbers of parameters, which are given once and for ever."""
+"""Library and keeper about the field numbers of parameters, which are given once."""
 
 import msgspec
 
@@ -7,7 +7,7 @@ from loki.messages.script import ValueType
 
 
 class FieldNumber(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """No other parameter of that service, by name and type, ever has this number."""
+    """No other parameter of that service, by name and type, has this number, now or later."""
 
     service: str  # A tool's name in CamelCase.
     parameter: str
@@ -21,7 +21,7 @@ class NumbersRead(Message):
 
 
 class ReadNumbers(Request[NumbersRead]):
-    """Library -> keeper: all that were ever given, a page at a time.
+    """Library -> keeper: all that there are, a page at a time.
 
     A page begins after the `number` of a `service`, and may end within one too: a service may have
     more than a message carries.
@@ -29,6 +29,15 @@ class ReadNumbers(Request[NumbersRead]):
 
     service: str = ""
     number: int = 0
+
+
+class ForgetNumbers(Request[Done]):
+    """Library -> keeper: no script of these services is there, and room is needed.
+
+    Done means that their numbers may be given anew.
+    """
+
+    services: tuple[str, ...]
 
 
 class KeepNumbers(Request[Done]):

@@ -183,7 +183,7 @@ class LokiServiceServicer:
 
         Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN,
         CHILD_DISABLED where nothing keeps registrations, QUOTA where the caller has as many scripts as
-        it may, or the script's typed method as many parameters as it may ever have had, 18999.
+        it may, or no field number is left for a parameter: a script may have had 18999.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

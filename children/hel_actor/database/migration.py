@@ -180,7 +180,7 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID
         """,
     ),
-    (  # Field numbers of typed methods: a row is never changed nor deleted.
+    (  # Field numbers of typed methods: a row is never changed.
         """
         CREATE TABLE field_number (
             service TEXT NOT NULL,

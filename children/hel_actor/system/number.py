@@ -1,6 +1,7 @@
 """Field numbers of the tools' parameters: the table, and what is done to it.
 
-Every function runs inside a transaction. A row is never changed nor deleted.
+Every function runs inside a transaction. A row is never changed, and goes only with all others of a
+service that no script has any more.
 """
 
 import sqlite3
@@ -8,11 +9,18 @@ import sqlite3
 import msgspec
 
 from loki.errors import ErrorCode
-from loki.messages.envelope import Failure
-from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead, ReadNumbers
+from loki.messages.envelope import Done, Failure
+from loki.messages.field_number import (
+    FieldNumber,
+    ForgetNumbers,
+    KeepNumbers,
+    NumbersRead,
+    ReadNumbers,
+)
 from loki.messages.script import ValueType
 
-PAGE_BYTES = 2 * 1024 * 1024  # A message carries 8 MiB.
+PAGE_BYTES = 512 * 1024
+"""A message carries 8 MiB; but who reads a page has heartbeats to answer before the next."""
 
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -48,6 +56,13 @@ def _conflict(service: str) -> Failure:
         message=f"field numbers of {service} were given by somebody else; read them again first",
         details={"service": service},
     )
+
+
+def forget(connection: sqlite3.Connection, gone: ForgetNumbers) -> Done:
+    connection.executemany(
+        "DELETE FROM field_number WHERE service = ?", ((service,) for service in gone.services)
+    )
+    return Done()
 
 
 def read_page(

@@ -7,7 +7,12 @@ from hel_actor.database.database import Database
 from hel_actor.system import number, revision
 from loki.child import ServiceHandler
 from loki.messages.envelope import Done, Failure, Message
-from loki.messages.field_number import KeepNumbers, NumbersRead, ReadNumbers
+from loki.messages.field_number import (
+    ForgetNumbers,
+    KeepNumbers,
+    NumbersRead,
+    ReadNumbers,
+)
 from loki.messages.registry import (
     DropScript,
     KeepScript,
@@ -38,6 +43,7 @@ class Registered:
             ReadRevisions: self._list,
             ReadRevision: self._read_one,
             KeepNumbers: self._keep_numbers,
+            ForgetNumbers: self._forget_numbers,
             ReadNumbers: self._read_numbers,
         }
 
@@ -70,6 +76,9 @@ class Registered:
 
     def _keep_numbers(self, request: KeepNumbers) -> "Future[Done | Failure]":
         return self._database.submit(lambda database: number.keep(database, request) or Done())
+
+    def _forget_numbers(self, request: ForgetNumbers) -> "Future[Done]":
+        return self._database.submit(lambda database: number.forget(database, request))
 
     def _read_numbers(self, request: ReadNumbers) -> "Future[NumbersRead]":
         return self._database.submit(lambda database: number.read_page(database, request))

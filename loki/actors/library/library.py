@@ -52,6 +52,7 @@ from loki.messages.registry import ReadRevisions, RevisionsRead
 from loki.messages.script import Script
 from loki.messages.value import unpack
 from loki.tool.file import read_adhoc, read_upload, require_fit
+from loki.v1_name import camel_case
 
 PATIENCE_S = 1.0
 """So long the tool files, which are read by then, wait for the keeper."""
@@ -73,7 +74,7 @@ class Library(Role):
         self._publisher = Publisher(
             shell,
             engine,
-            Numbering(shell, keeper),
+            Numbering(shell, keeper, self._services),
             self._catalogue,
             whole=lambda: self._registry.known,
         )
@@ -143,6 +144,13 @@ class Library(Role):
     def lost(self, peer: str, pid: int) -> None:  # noqa: ARG002
         self._registry.lost(peer)
         self._publisher.lost(peer)
+
+    def _services(self) -> frozenset[str] | None:
+        """Those of all scripts that there are, served or not; None while not all may be known."""
+        if not self._serving or not self._registry.known or self._rejected:
+            return None
+        now = self._registry.now
+        return frozenset(map(camel_case, (*self._from_files, *now.scripts, *now.unreadable)))
 
     def _effective(self) -> dict[str, Script]:
         return library.effective(self._from_files, self._registry.now.scripts)

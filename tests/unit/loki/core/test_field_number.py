@@ -7,12 +7,16 @@ from hypothesis import strategies as st
 from loki.core.field_number import (
     LAST,
     Ledger,
+    Recorded,
+    crowded,
     entries,
+    excess,
     interface_of,
     missing,
     offer,
     record,
     refusal,
+    spare,
 )
 from loki.errors import ErrorCode
 from loki.messages.field_number import FieldNumber
@@ -127,11 +131,16 @@ def test_only_what_is_new_is_missing() -> None:
 def test_what_the_ledger_says_stays() -> None:
     ledger: Ledger = {}
     give(ledger, script("tool", "a:s", "b:s"))
-    before = entries(ledger)
+    before = list(entries(ledger))
     other = FieldNumber(service="Tool", parameter="c", type=ValueType.STRING, number=2)
     another = FieldNumber(service="Tool", parameter="a", type=ValueType.STRING, number=9)
-    record(ledger, (other, another))
-    assert entries(ledger) == before
+    free = FieldNumber(service="Tool", parameter="c", type=ValueType.STRING, number=3)
+    assert record(ledger, before) == Recorded((), refused=False)
+    for wrong in (other, another):
+        assert record(ledger, (wrong,)) == Recorded((), refused=True)
+    assert list(entries(ledger)) == before
+    assert record(ledger, (other, free)) == Recorded((free,), refused=True)
+    assert list(entries(ledger)) == [*before, free]
 
 
 def filled(count: int, service: str = "Tool", first: int = 1) -> Ledger:
@@ -207,3 +216,37 @@ def test_what_follows_follows_the_greatest() -> None:
     ledger = filled(1, first=7)
     give(ledger, script("tool", "a:s"))
     assert numbers_of(ledger, script("tool", "a:s")) == (8,)
+
+
+@pytest.mark.parametrize(
+    ("count", "new", "must_go"),
+    [(0, 80, 0), (79, 1, 0), (80, 0, 0), (90, 0, 0), (80, 1, 11), (79, 2, 11), (100, 1, 31)],
+)
+def test_so_many_must_go_before_there_is_room(count: int, new: int, must_go: int) -> None:
+    assert excess(count, new, most=80) == must_go
+
+
+@pytest.mark.parametrize(
+    ("in_use", "wanted", "services", "count"),
+    [
+        ("", 0, "", 0),
+        ("", 1, "A", 3),
+        ("", 3, "A", 3),
+        ("", 4, "AB", 6),
+        ("", 99, "ABC", 9),
+        ("A", 4, "BC", 6),
+        ("AC", 4, "B", 3),
+        ("ABC", 4, "", 0),
+    ],
+)
+def test_services_of_scripts_that_are_gone_can_be_spared(
+    in_use: str, wanted: int, services: str, count: int
+) -> None:
+    ledger = filled(3, "A") | filled(3, "B") | filled(3, "C")
+    assert spare(ledger, in_use, wanted) == (tuple(services), count)
+
+
+def test_where_the_device_is_full_the_largest_service_is_named() -> None:
+    full = crowded(filled(3) | filled(4, "Big") | filled(1, "Late"), script("one", "a:s"), most=8)
+    assert full.code is ErrorCode.QUOTA
+    assert all(word in full.message for word in ("'one'", "8 at most", "BigService has had 4"))

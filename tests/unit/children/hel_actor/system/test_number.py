@@ -11,7 +11,7 @@ from hel_actor.system import number
 
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
-from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
+from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, ReadNumbers
 from loki.messages.script import ValueType
 
 
@@ -74,6 +74,14 @@ def test_others_of_the_same_transaction_keep_theirs(tables: sqlite3.Connection) 
     keep(tables, field(3, "d"))
     tables.execute("COMMIT")
     assert read(tables) == [(field(1), field(2, "b"), field(3, "d"))]
+
+
+def test_services_are_forgotten_whole_and_others_stay(tables: sqlite3.Connection) -> None:
+    for service in "ABC":
+        keep(tables, field(1, "p", service), field(2, "q", service))
+    number.forget(tables, ForgetNumbers(services=("A", "C", "unknown")))
+    assert read(tables) == [(field(1, "p", "B"), field(2, "q", "B"))]
+    assert keep(tables, field(1, "q", "A")) is None
 
 
 def test_a_page_has_so_many_bytes_and_ends_anywhere(tables: sqlite3.Connection) -> None:

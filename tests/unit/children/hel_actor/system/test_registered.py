@@ -8,7 +8,7 @@ from loki.actors.door.frame import MAX_MESSAGE_BYTES
 from loki.actors.door.role import Context
 from loki.errors import ErrorCode, PermissionRefused
 from loki.messages.envelope import Done, Failure
-from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
+from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, ReadNumbers
 from loki.messages.registry import (
     DropScript,
     KeepScript,
@@ -83,8 +83,13 @@ def test_field_numbers_are_there_when_hel_is_opened_again(start: Start) -> None:
     assert bench.serve(ReadNumbers()).numbers == (given,)
     other = bench.serve(KeepNumbers(numbers=(structs.replace(given, parameter="m"),)))
     assert isinstance(other, Failure)
-    with pytest.raises(PermissionRefused, match="only Loki's own parts"):
-        bench.hel.handlers()[ReadNumbers](ReadNumbers(), RUNNER)
+    for request in (ReadNumbers(), ForgetNumbers(services=("Tool",))):
+        with pytest.raises(PermissionRefused, match="only Loki's own parts"):
+            bench.hel.handlers()[type(request)](request, RUNNER)
+    assert bench.serve(ReadNumbers()).numbers == (given,)
+    assert bench.serve(ForgetNumbers(services=("Tool",))) == Done()
+    bench.close()
+    assert start().serve(ReadNumbers()).numbers == ()
 
 
 def test_a_service_with_more_numbers_than_a_message_carries_is_read_in_pages(start: Start) -> None:

@@ -16,7 +16,7 @@ from loki.actors.library.library import Library
 from loki.errors import ServiceUnavailable
 from loki.messages.envelope import Done, Message, Request
 from loki.messages.event import EventHappened
-from loki.messages.field_number import KeepNumbers, ReadNumbers
+from loki.messages.field_number import ForgetNumbers, KeepNumbers, ReadNumbers
 from loki.messages.interface import PublishInterfaces
 from loki.messages.library import LibraryConfig, LibraryReport, PublishScripts, RegisterScript
 from loki.messages.registry import (
@@ -62,6 +62,7 @@ class Keeper:
             ReadRevisions: self._page,
             ReadRevision: self._one,
             KeepNumbers: lambda r: number.keep(self._there(), r) or Done(),
+            ForgetNumbers: lambda r: number.forget(self._there(), r),
             ReadNumbers: lambda r: number.read_page(self._there(), r),
         }
 

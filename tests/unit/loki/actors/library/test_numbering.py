@@ -10,7 +10,13 @@ from msgspec import structs
 from loki.actors.library.numbering import Numbering
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded, ServiceUnavailable
 from loki.messages.envelope import Done, Message
-from loki.messages.field_number import FieldNumber, KeepNumbers, NumbersRead, ReadNumbers
+from loki.messages.field_number import (
+    FieldNumber,
+    ForgetNumbers,
+    KeepNumbers,
+    NumbersRead,
+    ReadNumbers,
+)
 from loki.messages.script import Parameter, Script, ValueType
 from tests.unit.loki.conftest import FakeShell
 
@@ -100,6 +106,54 @@ def test_what_has_no_room_is_refused_and_nothing_is_kept_for_it() -> None:
     assert list(numbering.offer([full]).refused) == ["tool"]
 
 
+def crowd(*services: str) -> FakeShell:
+    kept = tuple(structs.replace(A, service=service) for service in services)
+    made = shell(lambda _: Done(), NumbersRead(numbers=kept), NumbersRead(numbers=kept))
+    made.answers[ForgetNumbers] = lambda _: Done()
+    return made
+
+
+def test_numbers_of_scripts_that_are_gone_make_room() -> None:
+    made = crowd("A", "B", "C")
+    numbering = Numbering(made, "hel", lambda: {"B", "Tool"}, most=3)
+    asyncio.run(numbering.check(TOOL))
+    assert made.sent(ForgetNumbers) == [], "it is not registered yet"
+    asyncio.run(numbering.give([TOOL]))
+    ((_, forgotten, _),) = made.sent(ForgetNumbers)
+    assert forgotten.services == ("A",)
+    assert given(numbering) == (1,)
+    asyncio.run(numbering.give([TOOL, structs.replace(TOOL, name="B")]))
+    assert len(made.sent(ForgetNumbers)) == 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_where_nothing_is_gone_only_registrations_are_refused(known: bool) -> None:
+    made = crowd("A", "B", "C")
+    numbering = Numbering(made, "hel", lambda: set("ABC") if known else None, most=3)
+    with pytest.raises(ResourceLimitExceeded, match="3 at most"):
+        asyncio.run(numbering.check(TOOL))
+    asyncio.run(numbering.check(structs.replace(TOOL, name="A")))  # It brings nothing new.
+    asyncio.run(numbering.give([TOOL]))  # Of a file, of which nobody waits for the answer.
+    assert made.sent(ForgetNumbers) == []
+    assert given(numbering) == (1,)
+
+
+def test_what_is_not_forgotten_for_sure_is_read_again() -> None:
+    def away(_request: ForgetNumbers) -> Done:
+        raise ServiceUnavailable("hel is not there")
+
+    made = crowd("A", "B", "C")
+    good, made.answers[ForgetNumbers] = made.answers[ForgetNumbers], away
+    numbering = Numbering(made, "hel", lambda: {"Tool"}, most=3)
+    with pytest.raises(ServiceUnavailable):
+        asyncio.run(numbering.give([TOOL]))
+    assert given(numbering) is None
+    made.answers[ForgetNumbers] = good
+    asyncio.run(numbering.give([TOOL]))
+    assert len(made.sent(ReadNumbers)) == 2
+    assert given(numbering) == (1,)
+
+
 def test_a_keeper_that_is_away_stays_in_doubt() -> None:
     def away(_request: ReadNumbers) -> NumbersRead:
         raise ServiceUnavailable("hel is not there")
@@ -119,3 +173,22 @@ def test_many_are_kept_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     made = shell(lambda _: Done(), NumbersRead(numbers=()))
     asyncio.run(Numbering(made, "hel").give([structs.replace(TOOL, name=n) for n in "abc"]))
     assert [len(request.numbers) for _, request, _ in made.sent(KeepNumbers)] == [2, 1]
+
+
+def test_others_have_their_turn_while_much_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loki.actors.library.numbering.STEP", 1)
+    made = shell(lambda _: Done(), NumbersRead(numbers=()), NumbersRead(numbers=()))
+    numbering = Numbering(made, "hel")
+    scripts = [structs.replace(TOOL, name=f"tool{n}") for n in range(20)]
+
+    async def test() -> int:
+        await numbering.give(scripts)
+        numbering.lost("hel")
+        again, turns = asyncio.create_task(numbering.give(scripts)), 0
+        while not again.done():
+            await asyncio.sleep(0)
+            turns += 1
+        return turns
+
+    assert asyncio.run(test()) > len(scripts)
+    assert len(numbering.offer(scripts).shown) == len(scripts)

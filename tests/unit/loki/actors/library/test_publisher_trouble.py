@@ -1,16 +1,18 @@
 """People are told why typed methods stay away; a registration that could get none is refused."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loki.actors.library.library import Library
+from loki.actors.library.numbering import Numbering
 from loki.actors.library.shortfall import PATIENCE
 from loki.core.field_number import LAST
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded, ServiceUnavailable
 from loki.messages.envelope import Done
-from loki.messages.field_number import FieldNumber, KeepNumbers, ReadNumbers
+from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, ReadNumbers
 from loki.messages.interface import PublishInterfaces, SendInterfaces
 from loki.messages.library import RollbackScript, UnregisterScript
 from loki.messages.registry import KeepScript
@@ -158,5 +160,29 @@ def test_a_files_script_without_room_is_served_untyped_and_told(shelf: Shelf) ->
         assert library.trouble
 
     had(shelf, "FromFile", LAST - 1)
+    shelf.tools.write_text(TYPED)
+    shelf.open(test)
+
+
+def test_removed_scripts_make_room_and_others_keep_their_numbers(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = partial(Numbering, most=6)
+    monkeypatch.setattr("loki.actors.library.library.Numbering", small)
+
+    async def test(library: Library) -> None:
+        await ask(library, SendInterfaces())
+        await register(library, "stays", "a")
+        for name in ("one", "two", "three", "four"):
+            await register(library, name, "a", "b")
+            await ask(library, UnregisterScript(name=name, principal="local"))
+        (_, forgotten, _), *_ = shelf.shell.sent(ForgetNumbers)
+        assert forgotten.services[0] == "One"
+        kept = {each.service for each in shelf.shell.answers[ReadNumbers](ReadNumbers()).numbers}
+        assert kept == {"FromFile", "Stays", "Four"}
+        with pytest.raises(ResourceLimitExceeded, match="6 at most"):
+            await register(library, "huge", "a", "b", "c", "d")
+        assert "huge" not in shelf.keeper.names()
+
     shelf.tools.write_text(TYPED)
     shelf.open(test)
