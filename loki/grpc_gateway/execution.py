@@ -2,14 +2,16 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from loki.actors.door.role import Shell
 from loki.core.execution import new_id
 from loki.core.principal import require_seen
+from loki.grpc_gateway.bulk import Bulk
 from loki.grpc_gateway.convert import Event
 from loki.grpc_gateway.guard import Call
 from loki.grpc_gateway.run_table import RunTable
-from loki.messages.execution import RunFinished, SubmitRun
+from loki.messages.execution import RunFinished, SubmitRun, ValueEmitted
 
 EXECUTION_HEADER = "loki-execution-id"
 
@@ -20,6 +22,7 @@ class Executor:
     def __init__(self, shell: Shell, runs: RunTable) -> None:
         self._shell = shell
         self._runs = runs
+        self.bulk = Bulk(shell)
 
     def new_id(self) -> str:
         """An id for a run, unguessable."""
@@ -39,14 +42,22 @@ class Executor:
         Raises: LokiError, of `response` too.
         """
         _require_reach(submit, call)
-        sequence = 0
+        sequence, told = 0, partial(self._told, response, call)
         with call.running(), self._runs.open(submit, call.left_s()) as run:
             await call.context.send_initial_metadata(((EXECUTION_HEADER, run.id),))
             while not isinstance(event := await run.next(), RunFinished):
                 sequence = event.sequence
-                await call.context.write(response(event, sequence, self._shell.clock.now_ns()))
+                await told(event, sequence)
                 run.taken(sequence)
-            await call.context.write(response(event, sequence + 1, self._shell.clock.now_ns()))
+            await told(event, sequence + 1)
+
+    async def _told(
+        self, response: Callable[[Event, int, int], object], call: Call, event: Event, sequence: int
+    ) -> None:
+        now_ns = self._shell.clock.now_ns()
+        size_bytes = len(event.value) if isinstance(event, ValueEmitted | RunFinished) else 0
+        made = await self.bulk.convert(size_bytes, response, event, sequence, now_ns)
+        await call.context.write(made)
 
 
 def _require_reach(submit: SubmitRun, call: Call) -> None:

@@ -70,20 +70,22 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
 
     async def call(self, service: TypedService, request: bytes, call: Call) -> Any:
         """The response message. Raises: LokiError."""
-        submit = self._submission(service, request, call, stream=False)
+        submit = await self._submission(service, request, call, stream=False)
         with gone_is_told(service):
             finished = await self._executor.run(submit, call)
         call.context.set_trailing_metadata(((EXECUTION_HEADER, submit.run),))
-        return codec.response(finished, service.interface.return_type)
+        return await self._executor.bulk.convert(
+            len(finished.value), codec.response, finished, service.interface.return_type
+        )
 
     async def call_stream(self, service: TypedService, request: bytes, call: Call) -> None:
         """Write each response message as it comes. Raises: LokiError."""
-        submit = self._submission(service, request, call, stream=True)
+        submit = await self._submission(service, request, call, stream=True)
         respond = partial(codec.stream_response, return_type=service.interface.return_type)
         with gone_is_told(service):
             await self._executor.stream(submit, call, respond)
 
-    def _submission(
+    async def _submission(
         self, service: TypedService, request: bytes, call: Call, *, stream: bool
     ) -> SubmitRun:
         """Raises: LokiError."""
@@ -96,7 +98,9 @@ class TypedMethods(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # Only st
             script=script,
             revision=service.interface.revision,
             former=True,
-            arguments=codec.arguments_of(service, request),
+            arguments=await self._executor.bulk.convert(
+                len(request), codec.arguments_of, service, request
+            ),
             stream=stream,
         )
 

@@ -59,6 +59,7 @@ class LokiServicer:
         self._directory = directory
         self._events = events
         self._log = log
+        self._bulk = executor.bulk
         self._history = History(shell)
         self._scripts = ScriptList(shell, directory)
 
@@ -134,8 +135,9 @@ class LokiServicer:
         self, request: service_pb2.RegisterScriptRequest, call: Call
     ) -> service_pb2.RegisterScriptResponse:
         require_name(call.principal, request.definition.name)
+        given = request.definition
         register = RegisterScript(
-            definition=convert.definition_of(request.definition),
+            definition=await self._bulk.convert(given.ByteSize(), convert.definition_of, given),
             principal=call.principal.name,
             most_scripts=call.principal.quota.scripts,
             expected_revision=request.expected_revision,
@@ -172,19 +174,18 @@ class LokiServicer:
         self, request: service_pb2.ExecuteScriptRequest, call: Call
     ) -> service_pb2.ExecuteScriptResponse:
         submit = await self._declared(
-            submission(request.input, call, self._executor.new_id(), stream=False), call
+            await self._submission(request.input, call, stream=False), call
         )
         finished = await self._executor.run(submit, call)
-        return service_pb2.ExecuteScriptResponse(
-            execution_id=submit.run, result=convert.result(finished)
-        )
+        result = await self._bulk.convert(len(finished.value), convert.result, finished)
+        return service_pb2.ExecuteScriptResponse(execution_id=submit.run, result=result)
 
     @needs(ClientRole.EXECUTE)
     async def StreamScriptExecution(  # noqa: N802
         self, request: service_pb2.StreamScriptExecutionRequest, call: Call
     ) -> None:
         submit = await self._declared(
-            submission(request.input, call, self._executor.new_id(), stream=True), call
+            await self._submission(request.input, call, stream=True), call
         )
         await self._executor.stream(submit, call, convert.stream_response)
 
@@ -206,6 +207,15 @@ class LokiServicer:
         async with aclosing(self._log.records(request)) as records:
             async for record in records:
                 await call.context.write(log.response(record))
+
+    async def _submission(
+        self, given: execution_pb2.ScriptInput, call: Call, *, stream: bool
+    ) -> SubmitRun:
+        """Raises: LokiError."""
+        run = self._executor.new_id()
+        return await self._bulk.convert(
+            given.ByteSize(), submission, given, call, run, stream=stream
+        )
 
     async def _declared(self, submit: SubmitRun, call: Call) -> SubmitRun:
         """With what the header of an ad-hoc script declares. Raises: InvalidScript."""
@@ -242,7 +252,9 @@ class LokiServicer:
         self, request: service_pb2.GetExecutionRequest, call: Call
     ) -> service_pb2.GetExecutionResponse:
         found = await self._history.find(request.execution_id, call)
-        return service_pb2.GetExecutionResponse(execution=record.to_proto(found))
+        size_bytes = len(found.finished.value) if found.finished else 0
+        execution = await self._bulk.convert(size_bytes, record.to_proto, found)
+        return service_pb2.GetExecutionResponse(execution=execution)
 
     @needs(ClientRole.VIEW)
     async def ListExecutions(  # noqa: N802

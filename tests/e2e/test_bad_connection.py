@@ -12,7 +12,7 @@ import pytest
 
 from loki.client import LokiClient
 from loki.testing import LokiServer
-from loki.v1 import service_pb2, service_pb2_grpc
+from loki.v1 import service_pb2, service_pb2_grpc, value_pb2
 from tests.e2e import http2
 from tests.e2e.http2 import (
     CONTINUATION,
@@ -273,6 +273,18 @@ def test_rapid_resets_run_nothing_to_its_end(server: LokiServer) -> None:
             pass  # They are being cancelled; the test's own time-out ends it.
         while any(client.list_executions(state="queued")):
             pass
+
+
+def test_a_million_numbers_hold_nobody_up(server: LokiServer) -> None:
+    """They fit into 4 MiB, and take a second or more to read: a loop that did would be ended."""
+    request = service_pb2.ExecuteScriptRequest()
+    request.input.name = "echo"
+    item = value_pb2.ScriptValue(int_value=1)
+    request.input.arguments["n"].array_value.items.extend([item] * 1_000_000)
+    with grpc.insecure_channel(server.address) as channel:
+        with pytest.raises(grpc.RpcError) as raised:
+            service_pb2_grpc.LokiServiceStub(channel).ExecuteScript(request)
+        assert raised.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_empty_frames_and_pings_cost_nothing(server: LokiServer) -> None:

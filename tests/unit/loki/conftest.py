@@ -103,7 +103,7 @@ class FakeShell:
         self.readied.set()
 
     def worker(self, name: str) -> Executor:
-        assert name in ("log", "credentials", "http", "files")
+        assert name in ("log", "credentials", "http", "files", "values")
         return ThreadPoolExecutor(max_workers=1)
 
     def _record(self, peer: str, message: Message, timeout_s: float | None) -> None:

@@ -1,13 +1,14 @@
 """Packed values are exact, and what no script can hold is refused with its place."""
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loki.errors import InvalidArgument
-from loki.messages.value import MAX_DEPTH, ScriptValue, check, pack, unpack
+from loki.messages.value import MAX_DEPTH, ScriptValue, check, pack, sound, unpack
 
 scalars = (
     st.none()
@@ -20,6 +21,32 @@ scalars = (
 values = st.recursive(
     scalars, lambda v: st.lists(v, max_size=5) | st.dictionaries(st.text(), v, max_size=5)
 )
+
+
+odd = st.recursive(
+    scalars | st.sampled_from([2**63, -(2**63) - 1, 10**40, {1}, 1j, object]),
+    lambda v: st.lists(v, max_size=4) | st.dictionaries(st.text(max_size=3), v, max_size=4),
+)
+
+
+@given(odd)
+def test_what_is_unsound_has_a_place_and_nothing_else_has(value: ScriptValue) -> None:
+    if sound(value):
+        check(value, "x")
+        return
+    with pytest.raises(InvalidArgument, match=r"^x"):
+        check(value, "x")
+
+
+@pytest.mark.parametrize("wrap", [lambda v: [0, v], lambda v: {"a": 0, "b": v}])
+def test_nesting_is_bounded_alike_for_arrays_and_objects(
+    wrap: Callable[[ScriptValue], ScriptValue],
+) -> None:
+    value: ScriptValue = 1
+    for _ in range(MAX_DEPTH):
+        value = wrap(value)
+    assert sound(value)
+    assert not sound(wrap(value))
 
 
 @given(values)
