@@ -5,6 +5,9 @@ from typing import Any
 import grpc
 import pytest
 
+from loki.actors.dispatcher.chronicle import LONGEST_NAME
+from loki.core.page import MOST_PAGE
+from loki.core.remembered import Remembered, listed, packed
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway import record
 from loki.messages.envelope import Failure
@@ -17,11 +20,13 @@ from loki.messages.history import (
     GetExecution,
     ListExecutions,
 )
+from loki.messages.script import Limits
 from loki.messages.value import pack
 from loki.v1 import execution_pb2, service_pb2
 from tests.unit.loki.grpc_gateway.call import status_of
 
 S = 10**9
+LIMITS = Limits.__struct_fields__
 FINISHED = RunFinished(
     run="x1",
     script="average",
@@ -157,3 +162,43 @@ def test_an_unknown_execution_is_not_found(shell: Any, stub: Any) -> None:
     code, details = status_of(raised.value)
     assert code is grpc.StatusCode.NOT_FOUND
     assert b"x9" in details["ResourceInfo"].value
+
+
+def test_the_longest_page_is_one_that_clients_take() -> None:
+    """They take 4 MiB."""
+    failure = Failure(
+        code=ErrorCode.RETURN_TYPE_MISMATCH,
+        message="\U0001f600" * 10_000,
+        details=dict.fromkeys(("line", "traceback", "declared"), "😀" * 10000),
+    )
+    limits = Limits(**dict.fromkeys(LIMITS, 2**31 - 1))
+    usage = Usage(
+        wall_ms=1.1,
+        cpu_ms=1.1,
+        peak_memory_bytes=2**62,
+        api_calls=2**62,
+        queue_ms=1.1,
+        overshoot_ms=1.1,
+        budgets=limits,
+        warnings=LIMITS,
+    )
+    end = RunFinished(
+        run="f" * 32, script="x", cause=Cause.SCRIPT_ERROR, failure=failure, usage=usage
+    )
+    long = Remembered(
+        number=2**62,
+        id="f" * 32,
+        script="\U0001f600" * LONGEST_NAME,
+        principal="p" * 64,
+        submitted_ns=2**62,
+        revision="f" * 16,
+        started_ns=2**62,
+        ended_ns=2**62,
+        attempts=9,
+        runner_pid=2**22,
+        cause=Cause.SCRIPT_ERROR,
+        end=packed(end)[0],
+    )
+    page = [record.summary(listed(long))] * MOST_PAGE
+    response = service_pb2.ListExecutionsResponse(executions=page)
+    assert 3 * 2**20 < response.ByteSize() < 4 * 2**20
