@@ -23,6 +23,8 @@ class GrpcSettings(Table):
     keepalive_timeout_s: Annotated[int, Field(ge=1, le=600)] = 20  # For the answer to a ping.
     min_ping_interval_s: Annotated[int, Field(ge=0, le=3600)] = 10
     """Of clients' pings; who sends more is cut off."""
+    drain_s: Annotated[float, Field(ge=0, le=3600)] = 5.0
+    """When Loki stops, calls that are under way may take so long to end; 0 ends them at once."""
 
     def config(self) -> GrpcConfig:
         """What the gateway is told."""
@@ -37,4 +39,5 @@ class GrpcSettings(Table):
             keepalive_s=self.keepalive_s,
             keepalive_timeout_s=self.keepalive_timeout_s,
             min_ping_interval_s=self.min_ping_interval_s,
+            drain_s=self.drain_s,
         )

@@ -47,7 +47,7 @@ def plan(
             dispatcher,
             supervisor=True,
         ),
-        _part("gateway", "loki.grpc_gateway.server:Gateway", gateway),
+        _part("gateway", "loki.grpc_gateway.server:Gateway", gateway, drain_s=gateway.grpc.drain_s),
     ]
     spec = SupervisorSpec(
         children=tuple(spec for _, spec in members),
@@ -81,7 +81,8 @@ def _part(
     *,
     supervisor: bool = False,
     start_timeout_s: float = 10.0,
+    drain_s: float = 0.0,
 ) -> Member:
     raw = msgspec.Raw(msgspec.msgpack.encode(config))
-    spec = ChildSpec(name, supervisor=supervisor, start_timeout_s=start_timeout_s)
+    spec = ChildSpec(name, supervisor=supervisor, start_timeout_s=start_timeout_s, drain_s=drain_s)
     return ActorPlan(name=name, role=role, config=raw), spec

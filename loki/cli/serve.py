@@ -40,7 +40,9 @@ def serve(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    r"""Serve scripts until Ctrl-C; a second Ctrl-C does not wait for what still runs.
+    r"""Serve scripts until Ctrl-C or SIGTERM; a second Ctrl-C does not wait for what still runs.
+
+    Calls that are under way then have drain_s of \[grpc] to end, 5 s by default.
 
     Tool files and scripts that change meanwhile are read again, and live within a second.
 

@@ -92,8 +92,10 @@ def _note(supervisor: Supervisor, event: Event, now_s: float) -> Decision:
         case Tick():
             return _tick(supervisor, now_s)
         case StopAll(grace_s):
-            stop_by_s = min(supervisor.stop_by_s, now_s + grace_s)
-            return replace(supervisor, stop_by_s=stop_by_s).ending("shutdown"), ()
+            stop_by_s = min(supervisor.stop_by_s, now_s + grace_s + supervisor.spec.drain_s)
+            grace_s = min(supervisor.grace_s, grace_s)
+            told = replace(supervisor, stop_by_s=stop_by_s, grace_s=grace_s)
+            return told.ending("shutdown"), ()
         case _:
             return take_request(supervisor, event)
 
@@ -301,9 +303,13 @@ def _stop_next(supervisor: Supervisor, now_s: float) -> Decision:
 
 
 def _begin_stop(supervisor: Supervisor, child: Child, now_s: float) -> Decision:
-    """At the end one may take half of the time that is left: if it hangs, others need some."""
-    left_s = max(0.0, supervisor.stop_by_s - now_s) / 2
-    grace_s = min(child.spec.shutdown_s, left_s)
+    """At the end one may take half of the time that is left: if it hangs, others need some.
+
+    What one has to drain is its alone, and what it does not need of that is nobody's.
+    """
+    left_s = max(0.0, supervisor.stop_by_s - now_s)
+    share_s = min(left_s, supervisor.grace_s) / 2
+    grace_s = min(left_s, min(child.spec.shutdown_s, share_s) + child.spec.drain_s)
     stopping = replace(child, phase=Phase.STOPPING, stop=True, since_s=now_s)
     if child.killed:
         return supervisor.put(stopping), ()

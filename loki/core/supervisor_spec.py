@@ -79,6 +79,8 @@ class ChildSpec:
     restart: Restart = Restart.PERMANENT
     shutdown_s: float = 5.0
     """How long it may take to stop before it is killed: 0 kills it at once."""
+    drain_s: float = 0.0
+    """Beyond that, how long what it has under way may take when it stops; others wait meanwhile."""
     start_timeout_s: float = 10.0
     significant: bool = False
     supervisor: bool = False  # It has children of its own.
@@ -90,6 +92,8 @@ class ChildSpec:
         where = f"child {self.name!r}"
         _require(bool(self.name), where, "a child needs a name")
         _require(self.shutdown_s >= 0, where, f"shutdown_s = {self.shutdown_s} is negative")
+        drains = 0 <= self.drain_s < math.inf
+        _require(drains, where, f"drain_s = {self.drain_s} is not in 0 to infinity")
         _require(self.start_timeout_s > 0, where, "start_timeout_s must be positive")
         _require(self.missed_heartbeats >= 0, where, "missed_heartbeats is negative")
         eternal = self.significant and self.restart is Restart.PERMANENT
@@ -124,6 +128,11 @@ class SupervisorSpec:
             self.check(child)
         template = self.strategy is not Strategy.DYNAMIC or len(self.children) == 1
         _require(template, "supervisor", "a dynamic supervisor has one child spec, its template")
+
+    @property
+    def drain_s(self) -> float:
+        """How much longer a stop of all may take than the grace that is given for it."""
+        return sum(child.drain_s for child in self.children)
 
     def check(self, child: ChildSpec) -> None:
         """Raises: ConfigurationError for a child that cannot live under this supervisor."""

@@ -89,6 +89,7 @@ class Supervisor:
     restarts_s: tuple[float, ...] = ()  # When, within the period.
     reason: str = ""  # Why it ends.
     failed: str = ""  # The child that did not come up at first.
+    grace_s: float = math.inf  # For its end, without what its children have to drain.
     stop_by_s: float = math.inf
     beat_s: float = math.inf  # When the next heartbeat is due.
     askers: tuple[Asker, ...] = ()

@@ -25,6 +25,7 @@ from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.open_call import OpenCalls
 from loki.grpc_gateway.run_table import RunFailed
 from loki.grpc_gateway.status import status_of
+from loki.grpc_gateway.under_way import UnderWay
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Failure
 
@@ -76,11 +77,15 @@ Behaviour: TypeAlias = Callable[[Any, Call], Awaitable[Any]]
 B = TypeVar("B", bound=Callable[..., Awaitable[Any]])
 
 
-def needs(role: ClientRole) -> Callable[[B], B]:
-    """Mark a servicer's method with the role that its callers need."""
+def needs(role: ClientRole, *, lasting: bool = False) -> Callable[[B], B]:
+    """Mark a servicer's method with the role that its callers need.
+
+    A `lasting` one goes on for as long as its client likes: no stop of Loki waits for it.
+    """
 
     def mark(method: B) -> B:
         method.__dict__["role"] = role
+        method.__dict__["lasting"] = lasting
         return method
 
     return mark
@@ -111,9 +116,8 @@ class Guard:
         self._access = access
         self._calls = OpenCalls()
         access.on_change(lambda: self._calls.end(access.holds))
-        self._active = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._running = UnderWay()
+        self._lasting = UnderWay()
 
     def handlers(self, service: ServiceDescriptor, servicer: object) -> Handlers:
         """A handler for each method of the service, from the servicer's method of that name."""
@@ -127,6 +131,7 @@ class Guard:
     ) -> grpc.RpcMethodHandler[Any, Any]:
         """Raises: AttributeError for a behaviour that `needs` no role."""
         role: ClientRole = behaviour.role  # type: ignore[attr-defined]  # Set by `needs`.
+        under_way = self._lasting if behaviour.lasting else self._running  # type: ignore[attr-defined]
         path = path_of(method)
 
         async def serve(request: Any, context: ServicerContext) -> object:
@@ -134,6 +139,7 @@ class Guard:
                 read = self._each(request, call) if method.client_streaming else _whole(request)
                 return behaviour(read, call)
 
+            under_way.begin(context)
             return await self._serve(begin, role, path, context, request)
 
         return _handler(method, serve)
@@ -168,6 +174,7 @@ class Guard:
         """For a behaviour that reads its request's bytes itself, and answers with any message."""
 
         async def serve(request: bytes, context: ServicerContext) -> object:
+            self._running.begin(context)
             begin = partial(behaviour, request)
             return await self._serve(begin, role, path, context, request)
 
@@ -183,7 +190,6 @@ class Guard:
         context: CallContext,
         request: object,
     ) -> object:
-        self._begin(context)
         principal = NOBODY
         try:
             principal = self._access.enter(context, role, partial(size_of, request))
@@ -239,26 +245,15 @@ class Guard:
             details={"incident": incident},
         )
 
-    def _begin(self, context: CallContext) -> None:
-        self._active += 1
-        self._idle.clear()
-        context.add_done_callback(self._end)
+    async def drain(self, longest_s: float, lasting_s: float) -> bool:
+        """Wait until the calls of now are over, up to `longest_s`; False if they are not then.
 
-    def _end(self, _context: Any) -> None:
-        """Called by gRPC after the answer left, or could not."""
-        self._active -= 1
-        if self._active == 0:
-            self._idle.set()
-
-    async def idle(self, longest_s: float) -> bool:
-        """Wait until no call is under way; False if that took longer."""
-        if self._active == 0:
-            return True
-        try:
-            await asyncio.wait_for(self._idle.wait(), longest_s)
-        except TimeoutError:
-            return False
-        return True
+        For those that last as long as their clients like it is `lasting_s`, and no matter.
+        """
+        self._running.close()
+        self._lasting.close()
+        over, _ = await asyncio.gather(self._running.over(longest_s), self._lasting.over(lasting_s))
+        return over
 
 
 def path_of(method: MethodDescriptor) -> str:

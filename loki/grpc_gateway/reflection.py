@@ -231,7 +231,7 @@ class Reflection:
         for name in SERVICE_NAMES:
             yield grpc.method_handlers_generic_handler(name, handlers)
 
-    @needs(ClientRole.VIEW)
+    @needs(ClientRole.VIEW, lasting=True)
     async def answer(self, requests: AsyncIterator[Any], call: Call) -> None:
         """Raises: LokiError."""
         with self._places.taken(call.principal.name):

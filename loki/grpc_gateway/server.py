@@ -151,19 +151,23 @@ class Gateway(Role):
         self._directory.lost(peer)
 
     async def drain(self, grace_s: float) -> None:
-        """Say NOT_SERVING, start nothing more, let calls end within `grace_s`, end the rest."""
+        """Say NOT_SERVING, start nothing more, let calls end, end those that do not in time.
+
+        They have what the settings grant them, within `grace_s`.
+        """
         self._runs.refuse_more()
         self._events.close()
         self._log.close()
         self._health.drain()
-        patience_s = max(0.0, grace_s - CLOSING_S)
-        idle, _ = await asyncio.gather(
-            self._guard.idle(patience_s), self._health.told(min(patience_s, CLOSING_S))
+        patience_s = max(0.0, min(self._settings.grpc.drain_s, grace_s - CLOSING_S))
+        closing_s = min(CLOSING_S, grace_s)
+        over, _ = await asyncio.gather(
+            self._guard.drain(patience_s, closing_s), self._health.told(closing_s)
         )
-        if not idle:
+        if not over:
             self.shell.log.warning("calls were still under way after %.3g s", patience_s)
             self._runs.end_all()
-            await self._guard.idle(CLOSING_S)
+            await self._guard.drain(CLOSING_S, 0)
         if self._http is not None:
             await self._http.end()
         await self._server.stop(0)

@@ -198,7 +198,7 @@ class LokiServicer:
         await self._shell.ask(DISPATCHER, cancel, timeout_s=call.timeout_s(ANSWER_TIMEOUT_S))
         return service_pb2.CancelExecutionResponse()
 
-    @needs(ClientRole.ADMIN)
+    @needs(ClientRole.ADMIN, lasting=True)
     async def WatchLogs(  # noqa: N802
         self, request: service_pb2.WatchLogsRequest, call: Call
     ) -> None:
@@ -229,7 +229,7 @@ class LokiServicer:
         declared: SubmitRun = msgspec.structs.replace(submit, adhoc=read.script, declared=True)
         return declared
 
-    @needs(ClientRole.VIEW)
+    @needs(ClientRole.VIEW, lasting=True)
     async def WatchEvents(  # noqa: N802
         self, request: service_pb2.WatchEventsRequest, call: Call
     ) -> None:

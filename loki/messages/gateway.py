@@ -26,6 +26,7 @@ class GrpcConfig(msgspec.Struct, frozen=True, kw_only=True):
     keepalive_s: int = 60
     keepalive_timeout_s: int = 20
     min_ping_interval_s: int = 10
+    drain_s: float = 5.0  # 0 is not for ever, but not at all.
 
 
 class GatewayConfig(msgspec.Struct, frozen=True, kw_only=True):

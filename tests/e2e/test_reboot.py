@@ -256,3 +256,4 @@ def test_systemd_hears_of_start_life_reboot_and_stop(tmp_path: Path, abstract: b
             heard.clear()
             hear("WATCHDOG=1")
         hear("STOPPING=1")
+        hear("EXTEND_TIMEOUT_USEC=11500000")

@@ -26,7 +26,9 @@ from loki.errors import LokiError
 from loki.messages.gateway import GatewayReport
 from loki.messages.tree import SupervisorConfig
 
-GRACE_S = 1.5  # Of the two seconds that a stop may take.
+GRACE_S = 1.5
+"""Of the two seconds that a stop may take when nothing is to be drained."""
+MARGIN_S = 5.0  # For the kernel to end what does not end by itself.
 CRASHED_EXIT_CODE = 70  # Source: sysexits(3), EX_SOFTWARE; the service manager decides.
 LOG_LOOK_S = 1.0
 
@@ -130,7 +132,10 @@ class Keeper:
                 return None if asked.is_set() else starter.down.result().reason
         finally:
             if stop.asked:
-                self._manager.tell("STOPPING=1", "STATUS=stopping")
+                extended_us = round((GRACE_S + system.drain_s + MARGIN_S) * 1e6)
+                self._manager.tell(
+                    "STOPPING=1", "STATUS=stopping", f"EXTEND_TIMEOUT_USEC={extended_us}"
+                )
                 await system.ask_to_stop(GRACE_S)
             system.end()
 

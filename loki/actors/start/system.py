@@ -26,6 +26,7 @@ from loki.actors.base.process import share_memory
 from loki.actors.door.door import Door
 from loki.actors.settings.owner import Configuration
 from loki.actors.start.starter import Starter
+from loki.core.supervisor_spec import SupervisorSpec
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.lifecycle import ROOT, STARTER, Boot, Stop
 from loki.messages.tree import SupervisorConfig
@@ -159,19 +160,27 @@ class System:
         reason = self._starter.down.result().reason if first else "it did not start in time"
         raise ServiceUnavailable(f"the actor system cannot start: {reason}")
 
+    @property
+    def drain_s(self) -> float:
+        """How long what is under way may hold up a stop, beyond its grace."""
+        return msgspec.msgpack.decode(self._config.spec, type=SupervisorSpec).drain_s
+
     async def ask_to_stop(self, grace_s: float) -> None:
-        """The orderly way down; over when the root is gone, or after `grace_s`."""
+        """The orderly way down; over when the root is gone, or after `grace_s` and the drain."""
         assert self._starter is not None  # noqa: S101
         assert self._door is not None  # noqa: S101
         if not self._starter.down.done():
             try:
                 self._door.send(ROOT, Stop(grace_s=grace_s))
-                await asyncio.wait((self._starter.down,), timeout=grace_s)
+                await asyncio.wait((self._starter.down,), timeout=grace_s + self.drain_s)
             except LokiError as error:
                 log.warning("the root cannot be told to stop: %s", error)
 
     async def stop(self, grace_s: float) -> None:
-        """Orderly within `grace_s`, then by force; afterwards nothing is left, nor the instance."""
+        """Orderly within `grace_s` and the drain, then by force.
+
+        Afterwards nothing is left, nor the instance.
+        """
         await self.ask_to_stop(grace_s)
         try:
             self.end()

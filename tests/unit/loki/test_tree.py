@@ -8,7 +8,7 @@ from loki.child import Child, LuaModule
 from loki.config import SupervisionSettings
 from loki.core.supervision import step
 from loki.core.supervisor_spec import Restart, Strategy, SupervisorSpec
-from loki.core.supervisor_state import StopAll, StopChild
+from loki.core.supervisor_state import Exited, StopAll, StopChild
 from loki.grpc_gateway.server import CLOSING_S
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
@@ -70,14 +70,19 @@ def test_a_child_says_how_patient_it_wants_it(config: SupervisorConfig) -> None:
     assert [each.missed_heartbeats for each in spec_of(config).children] == [8, 3, 3, 3, 3]
 
 
-def test_at_the_end_calls_have_as_long_as_the_reference_says(config: SupervisorConfig) -> None:
-    """docs/reference/connections.md has it, and docs/how-to/run-as-a-service.md."""
+def test_at_the_end_calls_have_as_long_as_the_settings_say(config: SupervisorConfig) -> None:
+    """And the others what they had without."""
     world = World(spec_of(config))
     world.play("begin")
-    _, commands = step(world.supervisor, StopAll(GRACE_S), world.now_s)
+    ending, commands = step(world.supervisor, StopAll(GRACE_S), world.now_s)
     (stop,) = (each for each in commands if isinstance(each, StopChild))
-    assert (stop.name, GRACE_S) == ("gateway", 1.5)
-    assert stop.grace_s - CLOSING_S == pytest.approx(0.65)
+    assert (stop.name, stop.grace_s) == ("gateway", GatewayConfig(version="1").grpc.drain_s + 0.75)
+    assert stop.grace_s - CLOSING_S > spec_of(config).drain_s
+    gone = Exited("gateway", 1, "shutdown")
+    for used_s, share_s in ((0.0, 0.75), (stop.grace_s, 0.375)):
+        _, commands = step(ending, gone, world.now_s + used_s)
+        (stop_next,) = (each for each in commands if isinstance(each, StopChild))
+        assert (stop_next.name, stop_next.grace_s) == ("dispatcher", pytest.approx(share_s))
 
 
 def test_settings_say_how_patient_it_is(config: SupervisorConfig) -> None:

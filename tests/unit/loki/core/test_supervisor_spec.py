@@ -24,6 +24,8 @@ SIGNIFICANT = ChildSpec("s", Restart.TRANSIENT, significant=True)
     [
         ({"name": ""}, "needs a name"),
         ({"shutdown_s": -1.0}, "shutdown_s = -1.0 is negative"),
+        ({"drain_s": -1.0}, "drain_s = -1.0"),
+        ({"drain_s": math.inf}, "drain_s = inf"),
         ({"start_timeout_s": 0.0}, "start_timeout_s must be positive"),
         ({"missed_heartbeats": -1}, "missed_heartbeats is negative"),
         ({"significant": True}, "permanent child cannot be significant"),

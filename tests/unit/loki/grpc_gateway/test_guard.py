@@ -8,7 +8,7 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 
-from loki.errors import ErrorCode, LokiError
+from loki.errors import LokiError
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.guard import Call, Guard, Malformed, needs
 from loki.grpc_gateway.servicers import LokiServicer
@@ -166,18 +166,21 @@ def test_a_client_that_leaves_while_it_is_written_to_is_no_bug(
     assert (context.status, caplog.records) == (None, [])
 
 
-def test_idle_means_that_every_answer_has_left() -> None:
+@pytest.mark.parametrize(("lasting", "over"), [(False, False), (True, True)])
+def test_a_stop_waits_for_calls_but_those_that_last_as_their_clients_like(
+    lasting: bool, over: bool
+) -> None:
+    @needs(ClientRole.VIEW, lasting=lasting)
+    async def behaviour(_request: Any, _call: Call) -> Any:
+        return None
+
     async def scene() -> None:
         guard = Guard(LOG, ACCESS)
-        assert await guard.idle(0)
         context = FakeContext()
-        with pytest.raises(grpc.aio.AbortError):
-            await guard.handler(METHOD, raising(LokiError("x", code=ErrorCode.IO))).unary_unary(
-                REQUEST, context
-            )
-        assert not await guard.idle(0)
+        await guard.handler(METHOD, behaviour).unary_unary(REQUEST, context)
+        assert await guard.drain(0, 0) is over  # Its answer has not left yet.
         context.finish()
-        assert await guard.idle(0)
+        assert await guard.drain(0, 0)
 
     asyncio.run(scene())
 

@@ -104,7 +104,7 @@ class TestSlowClients:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
             raw.sendall(head.encode() + body)
             shell.wait_for(SubmitRun)
-            assert hosted.run(hosted.gateway._guard.idle(TIMEOUT_S))
+            assert hosted.run(hosted.gateway._guard.drain(TIMEOUT_S, 0))
             got = 0
             while piece := raw.recv(65536):
                 got += len(piece)

@@ -1,7 +1,8 @@
 """The gRPC server itself: hostile clients, discovery, draining, its address."""
 
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from loki.messages.execution import (
     RunFinished,
     SubmitRun,
 )
+from loki.messages.gateway import GrpcConfig
 from loki.messages.interface import SendInterfaces
 from loki.messages.library import (
     GetScript,
@@ -152,20 +154,40 @@ class TestDraining:
         healths = health.Watch(health_pb2.HealthCheckRequest(service=""))
         events = stub.WatchEvents(service_pb2.WatchEventsRequest())
         logs = stub.WatchLogs(service_pb2.WatchLogsRequest(follow=True))
+        asked = threading.Event()
+
+        def questions() -> Iterator[Any]:
+            yield reflection_pb2.ServerReflectionRequest(list_services="")
+            asked.wait(TIMEOUT_S)
+
+        reflection = reflection_pb2_grpc.ServerReflectionStub(channel)
+        answers = reflection.ServerReflectionInfo(questions())
+        assert next(answers).HasField("list_services_response")
         assert next(healths).status == health_pb2.HealthCheckResponse.SERVING
         assert next(events).HasField("started")
         assert logs.initial_metadata()
         hosted.drain(1000).result(TIMEOUT_S)
         assert next(healths).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError) as raised:
+            next(events)
+        assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+        asked.set()
 
-    def test_what_does_not_end_in_time_is_cancelled(self, hosted, shell, stub) -> None:
+    def test_what_does_not_end_within_the_settings_is_cancelled(self, shell, host) -> None:
+        hosted = host(shell, grpc=GrpcConfig(drain_s=0.01))
+        with grpc.insecure_channel(hosted.address) as channel:
+            stub = service_pb2_grpc.LokiServiceStub(channel)
+            self._ends(hosted, shell, stub)
+
+    def _ends(self, hosted, shell, stub) -> None:
         shell.answers[CancelRun] = lambda _: Done()
         running = stub.ExecuteScript.future(execute())
         run = shell.wait_for(SubmitRun).run
-        hosted.drain(0.2).result(timeout=5)
+        hosted.drain(1000).result(TIMEOUT_S)
         code, details = status_of(running.exception(timeout=5))
         assert code is grpc.StatusCode.UNAVAILABLE
         assert b"DRAINING" in details["ErrorInfo"].value
+        assert "RetryInfo" in details
         assert shell.wait_for(CancelRun).run == run
 
 
