@@ -3,7 +3,6 @@
 Source: https://connectrpc.com/docs/protocol.
 """
 
-import base64
 import json
 import math
 import re
@@ -13,7 +12,6 @@ from enum import Enum
 from typing import Any
 
 from google.protobuf import json_format
-from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ships no marker.
 
 from loki.errors import ErrorCode, InvalidArgument, LokiError
@@ -82,15 +80,6 @@ def http_status(status: Any, *, there: bool) -> int:
     return CODES.get(status.code, CODES[UNKNOWN])[1]
 
 
-def error(status: Any) -> dict[str, object]:
-    """A google.rpc.Status as the protocol's error, with its details also to read."""
-    name, _ = CODES.get(status.code, CODES[UNKNOWN])
-    told: dict[str, object] = {"code": name, "message": status.message}
-    if status.details:
-        told["details"] = [detail(each) for each in status.details]
-    return told
-
-
 def retry_after(status: Any) -> dict[str, str]:
     """The header that says when to try again, where the error does.
 
@@ -100,16 +89,6 @@ def retry_after(status: Any) -> dict[str, str]:
     if not any(each.Unpack(retry) for each in status.details):
         return {}
     return {"Retry-After": str(math.ceil(retry.retry_delay.ToNanoseconds() / 1e9))}
-
-
-def detail(packed: AnyMessage) -> dict[str, object]:
-    readable = json_format.MessageToDict(packed)
-    readable.pop("@type", None)
-    return {
-        "type": packed.TypeName(),
-        "value": base64.b64encode(packed.value).decode().rstrip("="),
-        "debug": readable,
-    }
 
 
 def end_of_stream(told: dict[str, object]) -> bytes:

@@ -10,7 +10,6 @@ Source: https://connectrpc.com/docs/protocol.
 """
 
 import asyncio
-import json
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from loki.core.origin import refusal
 from loki.core.principal import Principal
 from loki.core.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
-from loki.grpc_gateway import compression, connect
+from loki.grpc_gateway import compression, connect, connect_error
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.auth import AUTHORIZATION
 from loki.grpc_gateway.connect import Codec
@@ -126,7 +125,7 @@ class HttpCalls:
         """What is asked for by the part of the protocol that has streams."""
         route = self._routes.find(path, None)
         if route.streams:
-            told = connect.error(status_of(self._streaming_refusal(path)))
+            told = connect_error.error(status_of(self._streaming_refusal(path)))
             return web.Response(body=connect.end_of_stream(told), content_type=kind)
         if route.handler is None:
             return failed(status_of(nowhere(path)), there=False)
@@ -292,6 +291,6 @@ def status_of(error: LokiError) -> Any:
 def failed(status: Any, *, there: bool = True) -> web.Response:
     """The error as the protocol has it; `there` is whether the caller may know of the method."""
     http = connect.http_status(status, there=there)
-    body = json.dumps(connect.error(status), ensure_ascii=False).encode()
+    body = connect_error.text_of(connect_error.error(status))
     headers = connect.retry_after(status)
     return web.Response(status=http, body=body, content_type=Codec.JSON.value, headers=headers)

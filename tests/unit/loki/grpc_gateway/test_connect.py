@@ -1,6 +1,5 @@
 """The Connect protocol's words."""
 
-import base64
 import json
 import struct
 from contextlib import suppress
@@ -8,7 +7,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,22 +73,6 @@ def test_another_version_of_the_protocol_is_refused() -> None:
 )
 def test_a_media_type_is_without_parameters(header: str, expected: str) -> None:
     assert connect.media_type(header) == expected
-
-
-def failure(code: ErrorCode, **details: str) -> Any:
-    return rich_status(Failure(code=code, message="wörds", details=details))
-
-
-def test_an_error_has_details_for_programs_and_for_people() -> None:
-    told = connect.error(failure(ErrorCode.ARGUMENT_INVALID, field="n"))
-    assert (told["code"], told["message"]) == ("invalid_argument", "wörds")
-    first, second = told["details"]  # type: ignore[misc]
-    assert first["type"] == "google.rpc.ErrorInfo"
-    assert "=" not in first["value"]
-    raw = base64.b64decode(first["value"] + "=" * (-len(first["value"]) % 4))
-    info = error_details_pb2.ErrorInfo.FromString(raw)
-    assert info.reason == first["debug"]["reason"] == "ARGUMENT_INVALID"
-    assert second["debug"]["fieldViolations"][0]["field"] == "n"
 
 
 @pytest.mark.parametrize(
