@@ -131,14 +131,21 @@ def _show_events(
     with client.stream(
         name, arguments, source=source.text, source_name=source.name, timeout_s=timeout_s
     ) as events:
-        execution_id = events.execution_id
-        if execution_id and not as_json:
-            note(f"execution {execution_id}")
+        execution_id = _announced(events.execution_id, as_json=as_json)
         for event in events:
+            if events.execution_id != execution_id:  # That one was refused, and another one begun.
+                execution_id = _announced(events.execution_id, as_json=as_json)
             if as_json:
                 say_json({"execution_id": execution_id, **_event_json(event)})
             else:
                 _show_event(event)
+
+
+def _announced(execution_id: str, *, as_json: bool) -> str:
+    """Itself; said where there is one, and people read."""
+    if execution_id and not as_json:
+        note(f"execution {execution_id}")
+    return execution_id
 
 
 def _show_event(event: "Event") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from loki.client.async_repeated_call import AsyncRepeatedCall
 from loki.client.async_series import AsyncSeriesClient
 from loki.client.async_stream import AsyncEvents
 from loki.client.async_tools import AsyncTools
@@ -44,7 +45,10 @@ class AsyncExecutionStream(AsyncEvents[Event]):
     """Iterate for the events; leaving the `async with` block, or `cancel`, ends the execution."""
 
     async def execution_id(self) -> str:
-        """Waits until the server took the request; "" if it refused it."""
+        """Waits until the server took the request; "" if it refused it.
+
+        Before the first event it may be that of a try that is refused, and made again.
+        """
         return await self.header(EXECUTION_HEADER)
 
 
@@ -297,7 +301,11 @@ class AsyncLokiClient:
 
     def _begin(self, method: Any, request: Any, timeout_s: float | None) -> Any:
         within_s = self._timeout_s if timeout_s is None else timeout_s
-        return method(request, timeout=within_s, metadata=self._metadata)
+
+        def begin(timeout_s: float | None) -> Any:
+            return method(request, timeout=timeout_s, metadata=self._metadata)
+
+        return AsyncRepeatedCall(begin, Retries(self._patience_s, within_s))
 
     async def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         within_s = self._timeout_s if timeout_s is None else timeout_s

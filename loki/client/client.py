@@ -15,6 +15,7 @@ from loki.client.error import error_of
 from loki.client.event import Execution, execution_of
 from loki.client.log import LogQuery, LogRecord, LogWatch, follow_log, log_request
 from loki.client.record import ExecutionRecord, record_of, state_name
+from loki.client.repeated_call import RepeatedCall
 from loki.client.retry import RETRY_PATIENCE_S, Retries
 from loki.client.revision import ScriptRevision, revision_of
 from loki.client.schema import ServerSchema, read_schema
@@ -62,7 +63,8 @@ class LokiClient:
         Executions have no bound of their own unless given: the script's budget ends them.
 
         A call that the server refused for now, of which nothing was done, is sent again as the
-        server asks for it, for up to `patience_s` seconds; 0 leaves that to the caller.
+        server asks for it, for up to `patience_s` seconds; 0 leaves that to the caller. So is a
+        script's stream, as it is read, until its first event came.
 
         Raises: ValueError for `credentials` that do not fit together, or would be given away.
         """
@@ -73,7 +75,7 @@ class LokiClient:
         self._backups: Any = backups(self._channel)  # type: ignore[no-untyped-call]
         self._timeout_s = timeout_s
         self._patience_s = patience_s
-        self.tools = Tools(ChannelLink(self._channel, self._call), self._typed_names)
+        self.tools = Tools(ChannelLink(self._channel, self._call, self._begin), self._typed_names)
         """The scripts as functions: `client.tools.average(sensor="t1", n=5)`."""
         self.series = SeriesClient(self._channel, self._call, patience_s)
         self.settings = SettingsClient(self._channel, self._call)
@@ -208,8 +210,7 @@ class LokiClient:
         request = service_pb2.StreamScriptExecutionRequest(
             input=script_input(name, arguments, source, revision, source_name)
         )
-        timeout = self._timeout_s if timeout_s is None else timeout_s
-        return ExecutionStream(self._stub.StreamScriptExecution(request, timeout=timeout))
+        return ExecutionStream(self._begin(self._stub.StreamScriptExecution, request, timeout_s))
 
     def cancel(self, execution_id: str) -> None:
         """End an execution of anybody's."""
@@ -320,6 +321,14 @@ class LokiClient:
 
     def _typed_names(self) -> Iterator[str]:
         return (script.name for script in self.list_scripts() if script.method)
+
+    def _begin(self, method: Any, request: Any, timeout_s: float | None) -> RepeatedCall:
+        within_s = self._timeout_s if timeout_s is None else timeout_s
+
+        def begin(timeout_s: float | None) -> Any:
+            return method(request, timeout=timeout_s)
+
+        return RepeatedCall(begin, Retries(self._patience_s, within_s))
 
     def _call(self, method: Any, request: Any, timeout_s: float | None = None) -> Any:
         within_s = self._timeout_s if timeout_s is None else timeout_s

@@ -13,7 +13,10 @@ class ExecutionStream(ServerStream, Iterator[Event]):
 
     @property
     def execution_id(self) -> str:
-        """Waits until the server took the request; "" if it refused it."""
+        """Waits until the server took the request; "" if it refused it.
+
+        Before the first event it may be that of a try that is refused, and made again.
+        """
         return self.header(EXECUTION_HEADER)
 
     def __next__(self) -> Event:

@@ -32,11 +32,15 @@ class ChannelLink:
     """What scripts as functions need of a client, by its channel."""
 
     def __init__(
-        self, channel: grpc.Channel, call: Callable[[Any, Any, float | None], Any]
+        self,
+        channel: grpc.Channel,
+        call: Callable[[Any, Any, float | None], Any],
+        begin: Callable[[Any, Any, float | None], Any],
     ) -> None:
-        """`call` sends a request by a method, and raises LokiClientError."""
+        """`call` sends a request by a method, and raises LokiClientError; `begin` has a stream."""
         self._channel = channel
         self._call = call
+        self._begin = begin
         self._methods: dict[str, Any] = {}
         self._path = METHODS[0]
 
@@ -50,7 +54,7 @@ class ChannelLink:
 
     def raw_stream(self, path: str, request: bytes, timeout_s: float | None) -> Any:
         """Begin a call that is answered by a stream."""
-        return self._channel.unary_stream(path, AS_IT_IS, AS_IT_IS)(request, timeout=timeout_s)
+        return self._begin(self._channel.unary_stream(path, AS_IT_IS, AS_IT_IS), request, timeout_s)
 
     def reflect(self, request: Request) -> Response:
         """Ask server reflection. Raises: LokiClientError."""
