@@ -10,7 +10,9 @@ from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged
 from loki.messages.registry import RevisionsRead, ScriptRevision, StoredScript
 from loki.messages.script import Origin, Script
 
-DOUBTFUL = frozenset({ErrorCode.CHILD_DOWN, ErrorCode.REVISION_CONFLICT, ErrorCode.IO})
+DOUBTFUL = frozenset(
+    {ErrorCode.OUTCOME_UNKNOWN, ErrorCode.CHILD_DOWN, ErrorCode.REVISION_CONFLICT, ErrorCode.IO}
+)
 """Of a change that failed so, nobody knows what the keeper has now; a disk may have it in part."""
 
 _encode = msgspec.msgpack.Encoder().encode

@@ -48,6 +48,7 @@ STATUS_OF: Mapping[ErrorCode, grpc.StatusCode] = {
     ErrorCode.QUOTA: CODE.RESOURCE_EXHAUSTED,
     ErrorCode.CANCELLED: CODE.CANCELLED,
     ErrorCode.CHILD_DOWN: CODE.UNAVAILABLE,
+    ErrorCode.OUTCOME_UNKNOWN: CODE.UNKNOWN,  # What is unavailable, gRPC's clients may repeat.
     ErrorCode.RUNNER_CRASHED: CODE.UNAVAILABLE,
     ErrorCode.DRAINING: CODE.UNAVAILABLE,
     ErrorCode.NO_CREDENTIALS: CODE.UNAUTHENTICATED,

@@ -4,7 +4,7 @@ from enum import Enum
 
 import msgspec
 
-from loki.messages.envelope import Message, Request
+from loki.messages.envelope import Change, Message, Request
 from loki.messages.settings import SettingsKept
 
 
@@ -59,7 +59,7 @@ class SettingsEdited(Message):
     changed: tuple[Setting, ...]  # What differs from before, by key.
 
 
-class ChangeSettings(Request[SettingsEdited]):
+class ChangeSettings(Change[SettingsEdited]):
     """Gateway -> starter: change the settings' file, all of this or nothing.
 
     What is wrong with it is ARGUMENT_INVALID; what the file, or who asks, does not allow is
@@ -70,6 +70,10 @@ class ChangeSettings(Request[SettingsEdited]):
     principal: str  # Who asks.
     expected_version: int = 0  # 0 expects none.
     validate_only: bool = False
+
+    @property
+    def once(self) -> bool:
+        return not self.validate_only
 
 
 class RecordSettings(Request[SettingsKept]):

@@ -34,6 +34,19 @@ Reply = TypeVar("Reply", bound=Message)
 class Request(Message, Generic[Reply]):
     """A message that is answered exactly once, by its `Reply` or by a `Failure`."""
 
+    @property
+    def once(self) -> bool:
+        """Whether it is to be done once: where no answer comes, nobody repeats it blindly."""
+        return False
+
+
+class Change(Request[Reply]):
+    """A request that is to be done once."""
+
+    @property
+    def once(self) -> bool:
+        return True
+
 
 class Done(Message):
     """The reply of a request that has nothing to tell but its success."""

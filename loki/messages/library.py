@@ -3,7 +3,7 @@
 import msgspec
 
 from loki.messages.access import EVERY_SCRIPT
-from loki.messages.envelope import Done, Message, Request
+from loki.messages.envelope import Change, Done, Message, Request
 from loki.messages.lua_module import LuaModule
 from loki.messages.registry import RevisionsRead
 from loki.messages.script import Limits, Permissions, Script
@@ -64,7 +64,7 @@ class CountScripts(Request[ScriptsCounted]):
     among: tuple[str, ...] = EVERY_SCRIPT
 
 
-class RegisterScript(Request[ScriptFound]):
+class RegisterScript(Change[ScriptFound]):
     """Gateway -> Library: add a script, or a revision where `expected_revision` is given."""
 
     definition: Packed
@@ -77,8 +77,12 @@ class RegisterScript(Request[ScriptFound]):
     expected_revision: str = ""
     validate_only: bool = False
 
+    @property
+    def once(self) -> bool:
+        return not self.validate_only
 
-class RollbackScript(Request[ScriptFound]):
+
+class RollbackScript(Change[ScriptFound]):
     """Gateway -> Library: an earlier revision is the current one again."""
 
     name: str
@@ -88,7 +92,7 @@ class RollbackScript(Request[ScriptFound]):
     most_scripts: int = 0
 
 
-class UnregisterScript(Request[Done]):
+class UnregisterScript(Change[Done]):
     """Gateway -> Library."""
 
     name: str

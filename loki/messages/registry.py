@@ -2,7 +2,7 @@
 
 import msgspec
 
-from loki.messages.envelope import Done, Message, Request
+from loki.messages.envelope import Change, Done, Message, Request
 
 
 class StoredScript(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class ReadScripts(Request[ScriptsRead]):
     page: str = ""  # The name after which this page begins.
 
 
-class KeepScript(Request[Done]):
+class KeepScript(Change[Done]):
     """Library -> keeper: this is the current revision of its script from now on.
 
     A revision that the keeper has already becomes the current one again: who registered it and
@@ -37,7 +37,7 @@ class KeepScript(Request[Done]):
     most_scripts: int = 0  # Current ones that the principal registered last; 0 is no bound.
 
 
-class DropScript(Request[Done]):
+class DropScript(Change[Done]):
     """Library -> keeper: this script is registered no more; its revisions stay, as history."""
 
     name: str

@@ -7,7 +7,7 @@ Every request is answered when it is done; a refusal is a Failure whose details 
 
 import msgspec
 
-from loki.messages.envelope import Done, Message, Request
+from loki.messages.envelope import Change, Done, Message, Request
 from loki.messages.tree import ActorPlan, SupervisorConfig
 
 
@@ -45,7 +45,7 @@ class RestartActor(Request[ActorRuns]):
     name: str
 
 
-class ResetActor(Request[ActorRuns]):
+class ResetActor(Change[ActorRuns]):
     """Forget how often a child failed; start it now if it is out of service."""
 
     name: str

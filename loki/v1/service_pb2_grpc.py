@@ -145,7 +145,8 @@ class LokiServiceServicer:
         """Puts a child back to service that ended too often and waits for its next attempt: it is started
         at once, and its failures are forgotten. Of one that runs only the failures are forgotten.
 
-        Reasons: NOT_FOUND, CHILD_DOWN when it cannot start; it is tried again later then.
+        Reasons: NOT_FOUND, CHILD_DOWN when it cannot start; it is tried again later then;
+        OUTCOME_UNKNOWN where it does not say in time whether it did.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,9 +182,10 @@ class LokiServiceServicer:
         """Adds a script, or a new revision of one. The source is compiled, never executed. What is
         acknowledged is on the disk.
 
-        Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN,
-        CHILD_DISABLED where nothing keeps registrations, QUOTA where the caller has as many scripts as
-        it may, or no field number is left for a parameter: a script may have had 18999.
+        Reasons: SCRIPT_INVALID, SCRIPT_EXISTS, REVISION_CONFLICT, SCRIPT_NOT_FOUND, CHILD_DOWN and then
+        nothing was done, OUTCOME_UNKNOWN where it may have been, CHILD_DISABLED where nothing keeps
+        registrations, QUOTA where the caller has as many scripts as it may, or no field number is left
+        for a parameter: a script may have had 18999.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -194,8 +196,8 @@ class LokiServiceServicer:
         removed. Nothing happens where it is current already. One that does not compile any more, or needs
         permissions that no child has now, is refused.
 
-        Reasons: ARGUMENT_INVALID, SCRIPT_INVALID, SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT,
-        CHILD_DOWN, CHILD_DISABLED, QUOTA as of RegisterScript.
+        Reasons: ARGUMENT_INVALID, SCRIPT_INVALID, SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT;
+        CHILD_DOWN, OUTCOME_UNKNOWN, CHILD_DISABLED, QUOTA as of RegisterScript.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -204,7 +206,8 @@ class LokiServiceServicer:
     def UnregisterScript(self, request, context):
         """Removes a script; its revisions stay. Executions of it that are under way finish.
 
-        Reasons: SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT, CHILD_DOWN.
+        Reasons: SCRIPT_NOT_FOUND, SCRIPT_EXISTS, REVISION_CONFLICT; CHILD_DOWN, OUTCOME_UNKNOWN as of
+        RegisterScript.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -83,7 +83,8 @@ class SettingsServiceServicer:
 
         Reasons: ARGUMENT_INVALID for a key or a value that cannot be, with what can; CONFIGURATION for
         what may not be changed from here, or a file that cannot be written; REVISION_CONFLICT where
-        the settings are of another version than `expected_version`.
+        the settings are of another version than `expected_version`; OUTCOME_UNKNOWN where nobody says
+        in time whether they were changed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

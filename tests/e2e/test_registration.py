@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -61,9 +61,13 @@ def gone(pidfd: int) -> None:
     os.close(pidfd)
 
 
-def kill(client: LokiClient, name: str) -> None:
+def pidfd_of(client: LokiClient, name: str) -> int:
     (pid,) = [child.pid for child in client.get_children_status() if child.name == name]
-    pidfd = os.pidfd_open(pid)
+    return os.pidfd_open(pid)
+
+
+def kill(client: LokiClient, name: str) -> None:
+    pidfd = pidfd_of(client, name)
     signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     gone(pidfd)
 
@@ -150,24 +154,24 @@ def test_s_3_3_1_registrations_outlive_those_who_keep_them(
 
 
 def test_no_registration_is_lost_that_was_under_way_when_hel_died(state_dir: Path) -> None:
-    """Acknowledged ones are there; of the others each is there as a whole or not at all."""
+    """Refused ones are not there; of what nobody could tell each is there as a whole, or not."""
     with LokiServer(tools=FILE, state_dir=state_dir, environment=PATIENT) as server:
-        acknowledged, refused = registered_while_hel_dies(server, kills=8)
+        acknowledged, unknown = registered_while_hel_dies(server, kills=8)
         with server.client() as client:
             there = {script.name for script in client.list_scripts("t*")}
-        assert acknowledged <= there <= acknowledged | refused
+        assert acknowledged <= there <= acknowledged | unknown
         kill_all(server)
     with LokiServer(tools=FILE, state_dir=state_dir) as again, again.client() as client:
         kept = {script.name for script in client.list_scripts("t*")}
-        assert acknowledged <= kept <= acknowledged | refused
+        assert there <= kept <= acknowledged | unknown
         for name in kept:
             assert client.execute(name).value == int(name[1:])
 
 
 def registered_while_hel_dies(server: LokiServer, kills: int) -> tuple[set[str], set[str]]:
-    """What was acknowledged, and what was refused."""
+    """What was acknowledged, and of what nobody could tell."""
     acknowledged: set[str] = set()
-    refused: set[str] = set()
+    unknown: set[str] = set()
     stop = threading.Event()
 
     def write() -> None:
@@ -179,9 +183,10 @@ def registered_while_hel_dies(server: LokiServer, kills: int) -> tuple[set[str],
                     client.register_script(definition(number, f"t{number}"))
                     acknowledged.add(f"t{number}")
                 except LokiClientError as error:
-                    if error.reason != "CHILD_DOWN":
+                    if error.reason == "OUTCOME_UNKNOWN":
+                        unknown.add(f"t{number}")
+                    elif error.reason != "CHILD_DOWN":
                         raise
-                    refused.add(f"t{number}")
 
     with server.client() as client, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(write)
@@ -193,7 +198,36 @@ def registered_while_hel_dies(server: LokiServer, kills: int) -> tuple[set[str],
         finally:
             stop.set()
         writing.result(PATIENCE_S)
-    return acknowledged, refused
+    return acknowledged, unknown
+
+
+def test_what_is_kept_is_done_though_the_dispatcher_is_away(server: LokiServer) -> None:
+    """Else a client that repeats it would hear that it exists, or is gone."""
+    with server.client() as client:
+        with LokiClient(server.address) as patient, stopped(client, "dispatcher"):
+            first = patient.register_script(definition(1, "away"))
+            second = patient.register_script(
+                definition(2, "away"), expected_revision=first.revision
+            )
+        assert patiently(lambda: client.execute("away").value) == 2
+        with stopped(client, "dispatcher"):
+            client.unregister_script("away", expected_revision=second.revision)
+        with pytest.raises(LokiClientError) as raised:
+            patiently(lambda: client.execute("away"))
+        assert raised.value.reason == "SCRIPT_NOT_FOUND"
+
+
+@contextmanager
+def stopped(client: LokiClient, name: str) -> Iterator[None]:
+    """It answers nothing, and is killed in the end, unless its supervisor was faster."""
+    pidfd = pidfd_of(client, name)
+    signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        gone(pidfd)
 
 
 def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_path: Path) -> None:

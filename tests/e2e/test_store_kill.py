@@ -76,7 +76,7 @@ class Writer:
             try:
                 write(client, stop)
             except LokiClientError as error:
-                if error.code_name != "UNAVAILABLE":
+                if error.code_name != "UNAVAILABLE" and error.reason != "OUTCOME_UNKNOWN":
                     raise
             finally:
                 with self._news:

@@ -130,8 +130,8 @@ class Door:
         timeout_s: float,
         run: str = "",
     ) -> None:
-        opened = reply_opener(type(request))
-        self._request(peer, _encoder.encode(request), opened, then, timeout_s, run)
+        kind, body = type(request), _encoder.encode(request)
+        self._request(peer, body, reply_opener(kind), then, timeout_s, run, once=request.once)
 
     def call(
         self,
@@ -175,8 +175,10 @@ class Door:
         timeout_s: float,
         run: str,
         send: Send | None = None,
+        *,
+        once: bool = False,
     ) -> bool:
-        number = self._requests.begin(peer, opened, then, timeout_s)
+        number = self._requests.begin(peer, opened, then, timeout_s, once=once)
         try:
             lane = self._post(peer, Kind.REQUEST, number, body, timeout_s, run, send)
         except PeerAway:

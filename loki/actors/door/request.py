@@ -16,10 +16,6 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for bytes that are no message: a peer may send anything."""
 
 
-def unavailable(message: str) -> Failure:
-    return Failure(code=ErrorCode.CHILD_DOWN, message=message, retry_after_s=RETRY_AFTER_S)
-
-
 @dataclass(slots=True)
 class Pending:
     """One of them."""
@@ -29,6 +25,14 @@ class Pending:
     opened: Callable[[msgspec.Raw], object]
     then: Callable[[Any], None]
     timer: Timer
+    once: bool
+
+    def unanswered(self, why: str, *, undone: bool) -> Failure:
+        """What its sender is told instead of the answer; `undone` where it will not be done."""
+        if self.once and not undone:
+            message = f"{why}: whether what was asked for is done is not known; look first"
+            return Failure(code=ErrorCode.OUTCOME_UNKNOWN, message=message)
+        return Failure(code=ErrorCode.CHILD_DOWN, message=why, retry_after_s=RETRY_AFTER_S)
 
 
 class Requests:
@@ -50,13 +54,15 @@ class Requests:
         opened: Callable[[msgspec.Raw], object],
         then: Callable[[Any], None],
         timeout_s: float,
+        *,
+        once: bool = False,
     ) -> int:
         """The correlation number of a new request. `then` is called exactly once."""
         self._last += 1
         number = self._last
-        late = unavailable(f"{peer} did not answer within {timeout_s:.3g} s")
-        timer = self._poller.call_later(timeout_s, lambda: self.settle(number, late))
-        self._pending[number] = Pending(peer, None, opened, then, timer)
+        late = f"{peer} did not answer within {timeout_s:.3g} s"
+        timer = self._poller.call_later(timeout_s, lambda: self._give_up(number, late))
+        self._pending[number] = Pending(peer, None, opened, then, timer, once)
         return number
 
     def sent(self, number: int, lane: Lane | None) -> None:
@@ -95,17 +101,25 @@ class Requests:
                 pending.lane = lane
 
     def unreachable(self, peer: str) -> None:
-        failure = unavailable(f"{peer} is not there")
-        self._settle_all(lambda p: p.lane is None and p.peer == peer, failure)
+        """What waited for it was dropped."""
+        why = f"{peer} is not there"
+        self._give_up_all(lambda p: p.lane is None and p.peer == peer, why, undone=True)
 
     def lost(self, peer: str) -> None:
         """A peer is gone: whatever was sent on a lane that is closed gets no other answer."""
-        failure = unavailable(f"{peer} ended before it answered")
-        self._settle_all(lambda p: p.lane is not None and p.lane.closed, failure)
+        why = f"{peer} ended before it answered"
+        self._give_up_all(lambda p: p.lane is not None and p.lane.closed, why)
 
     def close(self, name: str) -> None:
-        self._settle_all(lambda _: True, unavailable(f"{name} is ending"))
+        self._give_up_all(lambda _: True, f"{name} is ending")
 
-    def _settle_all(self, which: Callable[[Pending], bool], failure: Failure) -> None:
+    def _give_up_all(
+        self, which: Callable[[Pending], bool], why: str, *, undone: bool = False
+    ) -> None:
         for number in [n for n, pending in self._pending.items() if which(pending)]:
-            self.settle(number, failure)
+            self._give_up(number, why, undone=undone)
+
+    def _give_up(self, number: int, why: str, *, undone: bool = False) -> None:
+        pending = self._pending.get(number)
+        if pending is not None:
+            self.settle(number, pending.unanswered(why, undone=undone))

@@ -324,7 +324,8 @@ class Library(Role):
 
     async def _keep(self, script: Script, request: RegisterScript | RollbackScript) -> None:
         old = self._catalogue.scripts.get(script.name)
-        await self._registry.keep(script, request.principal, request.most_scripts)
+        if not await self._registry.keep(script, request.principal, request.most_scripts):
+            return
         if library.is_a_files(self._catalogue, script.name):  # Of late.
             self._complain()
             return
@@ -338,10 +339,10 @@ class Library(Role):
         async with self._registry.changing:
             await self._registry.refresh()
             script = self._removable(request)
-            await self._registry.drop(request.name, request.principal)
-            self._catalogue.drop(request.name)
-            self._publisher.forget(script)
-            await self._tell(script, ScriptChange.REMOVED)
+            if await self._registry.drop(request.name, request.principal):
+                self._catalogue.drop(request.name)
+                self._publisher.forget(script)
+                await self._tell(script, ScriptChange.REMOVED)
         return Done()
 
     def _removable(self, request: UnregisterScript) -> Script:
@@ -354,12 +355,15 @@ class Library(Role):
     async def _tell(self, script: Script, change: ScriptChange) -> None:
         """Publish; then all are told, for who hears of a script may call it at once.
 
-        Told also if the Dispatcher is away: it will ask when it is back.
+        It is kept by now: what the Dispatcher does not get, because it is away or slow, it gets
+        later, and calls wait for it or are refused for now.
         """
         try:
             if change is ScriptChange.REMOVED:
                 await self._publisher.publish(removed=(script.name,))
             else:
                 await self._publisher.publish(changed=(script,))
-        finally:
-            self._announcer.tell(registry.changed(script, change))
+        except LokiError as error:
+            self.shell.log.info("%s is %s for calls later: %s", script.name, change.value, error)
+            self._publish_soon(attempt=1)
+        self._announcer.tell(registry.changed(script, change))

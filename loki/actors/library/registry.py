@@ -15,7 +15,7 @@ from loki.actors.door.role import Shell
 from loki.actors.library.script_file import ScriptFile
 from loki.core.registry import DOUBTFUL, Registered, no_keeper, opened, packed, unpacked
 from loki.core.supervisor_spec import Backoff
-from loki.errors import IoError, LokiError
+from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
 from loki.messages.envelope import Done, Request
 from loki.messages.registry import (
     DropScript,
@@ -144,14 +144,20 @@ class Registry:
         if not self.has_keeper:
             raise no_keeper(folder)
 
-    async def keep(self, script: Script, principal: str, most_scripts: int = 0) -> None:
-        """Durable on return. Raises: LokiError; then what was there before is served."""
+    async def keep(self, script: Script, principal: str, most_scripts: int = 0) -> bool:
+        """Durable on return; whether that is news: not where all had to be read again.
+
+        Raises: LokiError; then what was there before is served, unless it is OUTCOME_UNKNOWN.
+        """
         expected = self.now.revision_of(script.name)
         now_ns = self._shell.clock.now_ns()
-        await self._tell(_keep(script, expected, principal, now_ns, most_scripts))
+        request = _keep(script, expected, principal, now_ns, most_scripts)
+        if not await self._change(request, script.name, script.revision):
+            return False
         self.now = self.now.added(script)
+        return True
 
-    async def drop(self, name: str, principal: str) -> None:
+    async def drop(self, name: str, principal: str) -> bool:
         """As `keep`."""
         request = DropScript(
             name=name,
@@ -159,8 +165,30 @@ class Registry:
             principal=principal,
             time_ns=self._shell.clock.now_ns(),
         )
-        await self._tell(request)
+        if not await self._change(request, name, ""):
+            return False
         self.now = self.now.without(name)
+        return True
+
+    async def _change(self, request: Request[Done], name: str, wanted: str) -> bool:
+        """Whether the keeper says that it has `wanted` as the current revision from now on.
+
+        False where it did not say it, but has it. Raises: LokiError.
+        """
+        try:
+            await self._tell(request)
+            return True
+        except LokiError as error:
+            if error.code is not ErrorCode.OUTCOME_UNKNOWN:
+                raise
+            try:
+                await self.refresh()
+            except LokiError:
+                raise error from None
+            if self.now.revision_of(name) != wanted:
+                undone = f"{self._keeper} ended, or was too slow, and has changed nothing"
+                raise ServiceUnavailable(undone) from error
+            return False
 
     async def _tell(self, request: Request[Done]) -> None:
         try:

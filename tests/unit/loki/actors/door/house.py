@@ -8,7 +8,7 @@ from typing import Any
 from loki.actors.door.door import Door
 from loki.actors.door.role import Answer, Context, Handler, Role
 from loki.clock import FakeClock
-from loki.messages.envelope import Done, Message, Request
+from loki.messages.envelope import Change, Done, Message, Request
 from loki.messages.lifecycle import Ping
 
 LONG_S = 60.0
@@ -27,6 +27,10 @@ class Note(Message):
     text: str
 
 
+class Move(Change[Done]):
+    pass
+
+
 class Unknown(Request[Done]):
     pass
 
@@ -41,7 +45,7 @@ class Server(Role):
         self.gone: list[tuple[str, int]] = []
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {Add: self._serve, Note: self._serve}
+        return {Add: self._serve, Move: self._serve, Note: self._serve}
 
     def _serve(self, message: Message, context: Context) -> Answer:
         self.calls.append((message, context))

@@ -19,6 +19,7 @@ from tests.unit.loki.actors.door.house import (
     LONG_S,
     Add,
     House,
+    Move,
     Note,
     Sum,
     Unknown,
@@ -41,6 +42,46 @@ async def test_a_deadline_that_passes_is_answered_and_the_late_reply_dropped(hou
     promise.set_result(Sum(total=3))
     assert await house.reply(client, Unknown()) != Sum(total=3)
     assert not client._requests
+
+
+def unsure(reply: Message) -> bool:
+    return isinstance(reply, Failure) and reply.code is ErrorCode.OUTCOME_UNKNOWN
+
+
+@in_house
+async def test_what_is_to_be_done_once_and_is_not_answered_may_have_been_done(
+    house: House,
+) -> None:
+    client, _ = house.open("client")
+    server, _ = house.open("server", lambda _m, _c: Future())
+    late = await house.reply(client, Move(), timeout_s=0.01)
+    assert unsure(late)
+    assert isinstance(late, Failure)
+    assert late.retry_after_s is None
+    asked = asyncio.ensure_future(house.reply(client, Move()))
+    await client.ask("server", Ping(), timeout_s=LONG_S)
+    house.close(server)
+    assert unsure(await asked)
+
+
+@in_house
+async def test_what_never_reached_its_peer_was_not_done(house: House) -> None:
+    client, _ = house.open("client")
+    replies: list[Message] = []
+    client.request("server", Move(), replies.append, timeout_s=LONG_S)
+    client._requests.unreachable("server")
+    (reply,) = replies
+    assert isinstance(reply, Failure)
+    assert reply.code is ErrorCode.CHILD_DOWN
+    assert reply.retry_after_s
+
+
+@in_house
+async def test_what_waits_for_its_peer_past_the_deadline_may_still_reach_it(house: House) -> None:
+    client, _ = house.open("client")
+    came = asyncio.get_running_loop().create_future()
+    client.request("server", Move(), came.set_result, timeout_s=0.01)
+    assert unsure(await came)
 
 
 @in_house

@@ -22,7 +22,7 @@ from loki.messages.library import (
     SendScripts,
     UnregisterScript,
 )
-from loki.messages.registry import KeepScript
+from loki.messages.registry import DropScript, KeepScript, ReadScripts
 from loki.messages.script import Origin, Script, ValueType
 from loki.messages.value import pack
 from tests.unit.loki.actors.library.shelf import (
@@ -157,17 +157,78 @@ def test_every_change_of_scripts_is_an_event(shelf: Shelf) -> None:
     shelf.open(test)
 
 
-def test_a_change_is_told_also_when_the_dispatcher_is_away(shelf: Shelf) -> None:
+def test_a_change_that_is_kept_is_done_though_the_dispatcher_is_away(shelf: Shelf) -> None:
     def away(_message: PublishScripts) -> Done:
         assert shelf.told() == []  # Who hears of a script may call it at once.
         raise ServiceUnavailable("dispatcher is not there")
 
     async def test(library: Library) -> None:
         await library._publishing
+        hears = shelf.shell.answers[PublishScripts]
         shelf.shell.answers[PublishScripts] = away
-        with pytest.raises(ServiceUnavailable):
-            await register(library, "mine")
+        await register(library, "mine")
         assert [fact.name for fact in shelf.told()] == ["mine"]
+        shelf.shell.answers[PublishScripts] = hears
+        await shelf.shell.settle()
+        await shelf.shell.pass_time()
+        last = shelf.published()[-1]
+        assert [script.name for script in last.changed] == ["mine"]
+
+    shelf.open(test)
+
+
+class Gone:
+    """A keeper that ends when it is asked for a change, before or after the change is kept."""
+
+    def __init__(self, shelf: Shelf, kind: type[Message], *, done: bool) -> None:
+        keep = shelf.shell.answers[kind]
+
+        def end(request: Any) -> Message:
+            if done:
+                keep(request)
+            shelf.shell.answers[kind] = keep
+            raise LokiError("hel ended", code=ErrorCode.OUTCOME_UNKNOWN)
+
+        shelf.shell.answers[kind] = end
+
+
+@pytest.mark.parametrize("kind", [KeepScript, DropScript])
+def test_a_change_whose_answer_was_lost_is_looked_up(shelf: Shelf, kind: type[Message]) -> None:
+    async def test(library: Library) -> None:
+        await register(library, "old")
+        removal = UnregisterScript(name="old", principal="p")
+        for done in (False, True):
+            Gone(shelf, kind, done=done)
+            change = register(library, "new") if kind is KeepScript else ask(library, removal)
+            if done:
+                await change
+                continue
+            with pytest.raises(ServiceUnavailable, match="has changed nothing"):
+                await change
+        await shelf.shell.settle()
+        name, what = ("new", ScriptChange.ADDED), ("old", ScriptChange.REMOVED)
+        told = [(fact.name, fact.change) for fact in shelf.told()]
+        assert told[1:] == [name if kind is KeepScript else what], "told once"
+        assert shelf.keeper.names() == (["new", "old"] if kind is KeepScript else [])
+
+    shelf.open(test)
+
+
+def test_what_nobody_can_look_up_is_told_as_unknown(shelf: Shelf) -> None:
+    async def test(library: Library) -> None:
+        Gone(shelf, KeepScript, done=True)
+
+        def lost(_request: ReadScripts) -> Message:
+            raise ServiceUnavailable("hel is not there")
+
+        read = shelf.shell.answers[ReadScripts]
+        shelf.shell.answers[ReadScripts] = lost
+        with pytest.raises(LokiError, match="hel ended") as raised:
+            await register(library, "mine")
+        assert raised.value.code is ErrorCode.OUTCOME_UNKNOWN
+        shelf.shell.answers[ReadScripts] = read
+        await shelf.shell.pass_time()
+        assert (await ask(library, GetScript(name="mine"))).script.name == "mine"
 
     shelf.open(test)
 
