@@ -15,7 +15,6 @@ from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar
 import grpc
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
-from google.protobuf.message import Message as ProtoMessage
 from google.protobuf.message_factory import GetMessageClass
 
 from loki.core.principal import NOBODY, Principal, without_guess
@@ -91,14 +90,6 @@ def needs(role: ClientRole, *, lasting: bool = False) -> Callable[[B], B]:
     return mark
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
-    """A request that is no message of its type."""
-
-    reason: str
-    size_bytes: int = 0
-
-
 MAKERS = {
     (False, False): grpc.unary_unary_rpc_method_handler,
     (False, True): grpc.unary_stream_rpc_method_handler,
@@ -134,10 +125,14 @@ class Guard:
         under_way = self._lasting if behaviour.lasting else self._running  # type: ignore[attr-defined]
         path = path_of(method)
 
+        parse = _parser(method)
+
         async def serve(request: Any, context: ServicerContext) -> object:
             def begin(call: Call) -> Awaitable[object]:
-                read = self._each(request, call) if method.client_streaming else _whole(request)
-                return behaviour(read, call)
+                streams = method.client_streaming
+                return behaviour(
+                    self._each(request, call, parse) if streams else parse(request), call
+                )
 
             under_way.begin(context)
             return await self._serve(begin, role, path, context, request)
@@ -157,11 +152,11 @@ class Guard:
     def _open_handler(
         self, method: MethodDescriptor, behaviour: Callable[[Any, Any], Awaitable[Any]]
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        path = path_of(method)
+        path, parse = path_of(method), _parser(method)
 
         async def serve(request: Any, context: ServicerContext) -> object:
             try:
-                return await behaviour(_whole(request), context)
+                return await behaviour(parse(request), context)
             except Exception as error:  # noqa: BLE001  # As in `_serve`.
                 status = self._status(error, NOBODY, path, context)
             return await context.abort(status.code, status.details, status.trailing_metadata)
@@ -220,14 +215,16 @@ class Guard:
             case _:
                 return status_of(self._bug(error))
 
-    async def _each(self, requests: AsyncIterator[object], call: Call) -> AsyncIterator[object]:
+    async def _each(
+        self, requests: AsyncIterator[bytes], call: Call, parse: Callable[[bytes], object]
+    ) -> AsyncIterator[object]:
         """A client that sends more than it may is slowed down: gRPC takes no more meanwhile."""
         first = True
         async for request in requests:
             if delay_s := self._access.charge(call.principal, size_of(request), first=first):
                 await asyncio.sleep(delay_s)
             first = False
-            yield _whole(request)
+            yield parse(request)
 
     def _hide_bug(self, failure: Failure) -> Failure:
         """What nobody named is a bug, whoever says so; an actor's own report has an incident."""
@@ -261,44 +258,31 @@ def path_of(method: MethodDescriptor) -> str:
     return f"/{method.containing_service.full_name}/{method.name}"
 
 
-def size_of(request: Any) -> int:
+def size_of(request: object) -> int:
     """Bytes of a request; 0 for a stream, whose messages count one by one."""
-    match request:
-        case bytes():
-            return len(request)
-        case Malformed():
-            return request.size_bytes
-        case ProtoMessage():
-            return request.ByteSize()
-        case _:
-            return 0
+    return len(request) if isinstance(request, bytes) else 0
 
 
 def _handler(method: MethodDescriptor, serve: Any) -> grpc.RpcMethodHandler[Any, Any]:
-    """Its readers raise nothing: gRPC would answer that it does not know, and log a traceback."""
+    """It gets bytes: gRPC would answer what is no message itself, and log a traceback, and it
+    would read what strangers send.
+    """
     make: Any = MAKERS[method.client_streaming, method.server_streaming]
+    output = GetMessageClass(method.output_type)
     handler: grpc.RpcMethodHandler[Any, Any] = make(
-        serve,
-        request_deserializer=_lenient(GetMessageClass(method.input_type).FromString),
-        response_serializer=GetMessageClass(method.output_type).SerializeToString,
+        serve, response_serializer=output.SerializeToString
     )
     return handler
 
 
-def _whole(request: object) -> object:
-    """Raises: InvalidArgument for what could not be parsed."""
-    if isinstance(request, Malformed):
-        raise InvalidArgument(f"not a request of this method: {request.reason}")
-    return request
+def _parser(method: MethodDescriptor) -> Callable[[bytes], Any]:
+    """Reads a request of that method; it raises InvalidArgument for what is none."""
+    message = GetMessageClass(method.input_type)
 
-
-def _lenient(parse: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Let what cannot be parsed through to where it is answered properly."""
-
-    def parsed(data: bytes) -> Any:
+    def parse(data: bytes) -> Any:
         try:
-            return parse(data)
+            return message.FromString(data)
         except DecodeError as error:
-            return Malformed(str(error), len(data))
+            raise InvalidArgument(f"not a request of this method: {error}") from error
 
-    return parsed
+    return parse

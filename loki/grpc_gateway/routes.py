@@ -31,8 +31,7 @@ class Route:
 
     async def call(self, data: bytes, context: Any) -> Any:
         """The response message. Raises: what the context's `abort` raises."""
-        read = self.handler.request_deserializer  # The Guard's raise nothing.
-        return await self.handler.unary_unary(read(data) if read else data, context)
+        return await self.handler.unary_unary(data, context)
 
 
 NOWHERE = Route()

@@ -8,9 +8,10 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 
+from loki.core.credential import Credentials
 from loki.errors import LokiError
 from loki.grpc_gateway.access import Access
-from loki.grpc_gateway.guard import Call, Guard, Malformed, needs
+from loki.grpc_gateway.guard import Call, Guard, needs
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.access import ClientRole
 from loki.v1 import service_pb2
@@ -20,7 +21,7 @@ SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 METHOD = SERVICE.methods_by_name["GetScript"]
 LOG = logging.getLogger("loki.gateway")
 ACCESS = Access(LOG, lambda _delay_s, _action: None)
-REQUEST = service_pb2.GetScriptRequest(name="average")
+REQUEST = service_pb2.GetScriptRequest(name="average").SerializeToString()
 
 
 class FakeContext:
@@ -120,11 +121,27 @@ def test_who_may_not_does_not_reach_the_behaviour(role, peer, status) -> None:
 def test_what_could_not_be_parsed_does_not_reach_the_behaviour() -> None:
     context = FakeContext()
     with pytest.raises(grpc.aio.AbortError):
-        serve(raising(AssertionError()), context, Malformed("truncated"))
-    assert context.status == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "not a request of this method: truncated",
-    )
+        serve(raising(AssertionError()), context, b"\xff")
+    assert context.status is not None
+    code, told = context.status
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert told.startswith("not a request of this method: ")
+
+
+def test_of_whom_nobody_knows_nothing_is_read() -> None:
+    """A request of 4 MiB takes 60 MiB once it is a message."""
+    access = Access(LOG, lambda _delay_s, _action: None)
+    access.exchange(Credentials(anonymous_loopback=False))
+    context = FakeContext()
+
+    async def scene() -> None:
+        guard = Guard(LOG, access)
+        await guard.handler(METHOD, raising(AssertionError())).unary_unary(b"\xff", context)
+
+    with pytest.raises(grpc.aio.AbortError):
+        asyncio.run(scene())
+    assert context.status is not None
+    assert context.status[0] is grpc.StatusCode.UNAUTHENTICATED
 
 
 @pytest.mark.parametrize("error", [KeyError("/home/x"), LokiError("secret /home/x")])
@@ -207,7 +224,7 @@ def test_each_message_of_a_stream_is_charged_and_waited_for(
     @needs(ClientRole.VIEW)
     async def behaviour(requests: Any, _call: Call) -> None:
         async for request in requests:
-            take(request.name)
+            take(request.host)
 
     async def scene() -> None:
         (method,) = SERVER_REFLECTION.methods
