@@ -201,7 +201,9 @@ def write(server: LokiServer, message: str, count: int = 1, actor: str = "test")
         "pid": 1,
         "message": message,
     }
-    with log_path(server).open("ab") as out:
+    path = log_path(server)
+    path.parent.mkdir(exist_ok=True)  # Made with the first record.
+    with path.open("ab") as out:
         out.write((json.dumps(record).encode() + b"\n") * count)
 
 
