@@ -1,4 +1,4 @@
-"""Conversions of values: of large ones in a thread, so that the loop answers others meanwhile.
+"""Requests and values read and made: large ones in a thread, so that others are answered meanwhile.
 
 Theory of operation. A request of 4 MiB may hold a million numbers, and takes a second or more to
 become Python values; a gateway that answers nobody for so long is taken for hung. Threads take

@@ -19,10 +19,10 @@ EXECUTION_HEADER = "loki-execution-id"
 class Executor:
     """Gives runs to the Dispatcher and their events to clients."""
 
-    def __init__(self, shell: Shell, runs: RunTable) -> None:
+    def __init__(self, shell: Shell, runs: RunTable, bulk: Bulk) -> None:
         self._shell = shell
         self._runs = runs
-        self.bulk = Bulk(shell)
+        self.bulk = bulk
 
     def new_id(self) -> str:
         """An id for a run, unguessable."""

@@ -14,6 +14,7 @@ from loki.core.address import keep_ports
 from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import bind
 from loki.grpc_gateway.backup import BackupServicer
+from loki.grpc_gateway.bulk import Bulk
 from loki.grpc_gateway.directory import Directory
 from loki.grpc_gateway.event_hub import EventHub
 from loki.grpc_gateway.execution import Executor
@@ -82,7 +83,8 @@ class Gateway(Role):
         self._health.begin(self._access.known)
         self._access.on_change(self._health.wake)
         self._renewal = Renewal(self.shell, self._settings.access, self._access)
-        self._guard = Guard(self.shell.log, self._access)
+        self._bulk = Bulk(self.shell)
+        self._guard = Guard(self.shell.log, self._access, self._bulk)
         most = make_room(self._settings.grpc.max_connections, self.shell.log)
         self._server = grpc.aio.server(options=options(self._settings.grpc, most))
         self._add_services()
@@ -120,7 +122,7 @@ class Gateway(Role):
             self.shell.ready()
 
     def _add_services(self) -> None:
-        executor = Executor(self.shell, self._runs)
+        executor = Executor(self.shell, self._runs, self._bulk)
         servicer = LokiServicer(
             self.shell, self._settings, executor, self._events, self._log, self._directory
         )

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from concurrent.futures import Executor, ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import grpc
@@ -11,6 +13,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from loki.core.credential import Credentials
 from loki.errors import LokiError
 from loki.grpc_gateway.access import Access
+from loki.grpc_gateway.bulk import LARGE_BYTES, Bulk
 from loki.grpc_gateway.guard import Call, Guard, needs
 from loki.grpc_gateway.servicers import LokiServicer
 from loki.messages.access import ClientRole
@@ -142,6 +145,31 @@ def test_of_whom_nobody_knows_nothing_is_read() -> None:
         asyncio.run(scene())
     assert context.status is not None
     assert context.status[0] is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(("size", "elsewhere"), [(LARGE_BYTES // 2, 0), (LARGE_BYTES + 1, 1)])
+def test_large_requests_are_read_elsewhere(size: int, elsewhere: int) -> None:
+    data = service_pb2.GetScriptRequest(name="x" * size).SerializeToString()
+    asked: list[str] = []
+    read: list[str] = []
+
+    @needs(ClientRole.VIEW)
+    async def behaviour(request: Any, _call: Call) -> None:
+        read.append(request.name)
+
+    def worker(name: str) -> Executor:
+        asked.append(name)
+        return executor
+
+    async def scene() -> None:
+        shell: Any = SimpleNamespace(worker=worker)
+        guard = Guard(LOG, ACCESS, Bulk(shell))
+        await guard.handler(METHOD, behaviour).unary_unary(data, FakeContext())
+
+    with ThreadPoolExecutor(1) as executor:
+        asyncio.run(scene())
+    assert read == ["x" * size]
+    assert asked == ["values"] * elsewhere
 
 
 @pytest.mark.parametrize("error", [KeyError("/home/x"), LokiError("secret /home/x")])
