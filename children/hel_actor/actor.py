@@ -107,7 +107,7 @@ class Hel(ChildRole):
         So a sound Hel needs no timer of its own: each wake-up costs a device some battery.
         """
         self._database.mend()
-        return self._database.trouble or self._beginning.trouble
+        return self._database.trouble or self._beginning.trouble or self._series.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {

@@ -45,13 +45,24 @@ class Custodian:
         self._log = log
         self._lock = Lock()
         self._files_due: set[int] = set()  # Series that are looked at soon.
-        self._coarsening: set[int] = set()
+        self._coarsening: dict[int, bool] = {}  # Source -> whether it was asked for meanwhile.
         self._damaged: dict[int, float] = {}  # Source -> when to look again, by the same clock.
         self._again_s = 0.0  # When to try again, on the monotonic clock.
+        self._failed: dict[int, str] = {}  # Series whose rows could not become files -> why.
 
     def begin(self) -> None:
         """Go on with what the last process left."""
         self._worker.submit(self._logged, self._resume)
+
+    @property
+    def trouble(self) -> str:
+        """Asked for now and then: what failed is tried again then, also where no row comes."""
+        with self._lock:
+            failed = dict(self._failed)
+        if self._clock.monotonic_s() >= self._again_s:
+            for series_id in failed:
+                self._look(series_id)
+        return next(iter(failed.values()), "")
 
     def _resume(self) -> None:
         for source in self._store.look(downsampling.sources):
@@ -75,17 +86,21 @@ class Custodian:
     def coarsen(self, source: int) -> None:
         """Let the coarser series of this one have what is complete."""
         with self._lock:
-            damaged = self._clock.monotonic_s() < self._damaged.get(source, 0.0)
-            if damaged or source in self._coarsening:
+            if self._clock.monotonic_s() < self._damaged.get(source, 0.0):
                 return
-            self._coarsening.add(source)
+            under_way = source in self._coarsening
+            self._coarsening[source] = under_way  # It may have read before these rows came.
+            if under_way:
+                return
         answer = self._turns.ask(self._coarsener.coarsen(source, self.appended), lambda: None)
         answer.add_done_callback(lambda done: self._coarsened(source, done))
 
     def _coarsened(self, source: int, done: "Future[None]") -> None:
         with self._lock:
-            self._coarsening.discard(source)
+            again = self._coarsening.pop(source)
         self._unless_damaged(source, done.result)
+        if again:
+            self.coarsen(source)
 
     def _unless_damaged(self, source: int, act: Callable[[], None]) -> None:
         """A source whose rows are damaged, which the store has told, is let be for a while."""
@@ -113,7 +128,7 @@ class Custodian:
         with self._lock:
             self._files_due.discard(series_id)  # Rows that come from now on may not be seen.
         if self._logged(
-            lambda: self._store.checkpoint(series_id, lambda: self._catch_up(series_id))
+            lambda: self._store.checkpoint(series_id, lambda: self._catch_up(series_id)), series_id
         ):
             self._look(series_id)  # Behind all who wait.
 
@@ -126,16 +141,31 @@ class Custodian:
 
         self._unless_damaged(source, coarsen)
 
-    def _logged(self, act: Callable[[], T]) -> T | None:
-        """None where it failed."""
+    def _logged(self, act: Callable[[], T], series_id: int | None = None) -> T | None:
+        """None where it failed; that of a `series_id` is tried again until it succeeds."""
         try:
-            return act()
+            done = act()
         except LokiError as error:
             if error.code is not ErrorCode.DRAINING:
                 self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
-                self._log.warning(
-                    "%s; rows that come in %g s or later try again", error, RETRY_AFTER_S
-                )
+                self._tell(error, series_id)
+            return None
         except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
             self._log.exception("the files of a time series could not be written")
-        return None
+            return None
+        if series_id is not None:
+            with self._lock:
+                self._failed.pop(series_id, None)
+        return done
+
+    def _tell(self, error: LokiError, series_id: int | None) -> None:
+        """In the log, that of a `series_id` once."""
+        again = "rows that come in %g s or later try again"
+        if series_id is not None:
+            with self._lock:
+                before = self._failed.get(series_id)
+                self._failed[series_id] = error.message
+            if before == error.message:
+                return
+            again = "it is tried again every %g s"
+        self._log.warning(f"%s; {again}", error, RETRY_AFTER_S)

@@ -37,12 +37,18 @@ class SeriesParts:
         )
         coarsener = Coarsener(store, database.submit, late_ns)
         custodian = Custodian(store, coarsener, worker, turns, late_ns, shell.clock, shell.log)
+        self._custodian = custodian
         self._downsampled = Downsampled(database, custodian, quota)
         self._viewer = Viewer(shell.clock, store, turns)
         self.recorder = Recorder(
             shell.clock, database, store, worker, turns, custodian, quota, tally
         )
         custodian.begin()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with files of series, for people; see `Custodian.trouble`."""
+        return self._custodian.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {**self.recorder.calls(), **self._downsampled.calls()}

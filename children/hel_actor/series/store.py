@@ -108,6 +108,7 @@ class SeriesStore:
         self._opened: Archive | None = None
         self._recovered: dict[int, str] = {}  # By mark: a database that begins anew counts anew.
         self._damaged: set[tuple[str, int]] = set()  # Mark and chunk of which the log has told.
+        self._failing: dict[str, str] = {}  # What fails -> why, as the log has told.
         self._stopping = False
         self._held = False
 
@@ -326,12 +327,19 @@ class SeriesStore:
             yield
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            self._log.error("%s: %s", what, error)
+            self._complain(what, error)
             raise IoError(f"{what}: {reason}") from error
         except LokiError as error:
             if error.code is not ErrorCode.NOT_FOUND:
-                self._log.error("%s: %s", what, error)
+                self._complain(what, error)
             raise
+        self._failing.pop(what, None)
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Once, until it succeeds, or fails in another way."""
+        if self._failing.get(what) != str(error):
+            self._failing[what] = str(error)
+            self._log.error("%s: %s", what, error)
 
 
 def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Retention) -> bool:

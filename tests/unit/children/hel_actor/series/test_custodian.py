@@ -174,3 +174,27 @@ def test_rows_that_an_earlier_process_left_are_put_into_files(
     settled(again)
     assert (again.state_dir / "series/tool/t/time/c/61").exists()
     assert values(again) == [float(n) for n in range(1000)]
+
+
+def test_what_could_not_be_written_is_tried_again_though_no_row_comes(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A journal that is full takes none: nobody else would ask for it."""
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    blocker = bench.state_dir / "series"
+    blocker.write_bytes(b"")
+    bench.call(append_all(40), run())
+    settled(bench)
+    assert "cannot be put in order" in bench.hel.trouble
+    told = len(caplog.records)
+    for _ in range(3):
+        bench.shell.clock.advance(5.0)
+        assert bench.hel.trouble
+        settled(bench)
+    assert len(caplog.records) == told, "it is told once"
+    blocker.unlink()
+    bench.shell.clock.advance(5.0)
+    assert bench.hel.trouble
+    settled(bench)
+    assert bench.hel.trouble == ""
+    assert (bench.state_dir / "series/tool/t/time/c/1").exists()

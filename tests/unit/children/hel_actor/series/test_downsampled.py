@@ -1,6 +1,7 @@
 """The calls about coarser series, through Hel's role with its threads."""
 
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hel_actor.messages import (
     ReadSeries,
     SummarizeSeries,
 )
+from hel_actor.series.coarsener import Coarsener
 
 from loki.child import Run
 from loki.errors import InvalidArgument, PermissionRefused
@@ -125,3 +127,25 @@ def test_bad_input_is_named_and_changes_nothing(
 def test_it_needs_the_permission(start: Start) -> None:
     with pytest.raises(PermissionRefused, match="series = true"):
         start().call(EndDownsampling(name="t", into="u"), run(storage=("*",)))
+
+
+def test_rows_that_come_while_it_is_brought_up_to_date_are_not_overlooked(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has looked for rows already, and nobody else will ask it to."""
+    bench = start(series_late_s=2)
+    looked, go_on = Event(), Event()
+    coarsen = Coarsener.coarsen
+
+    def slow(self: Coarsener, source: int, appended: Any) -> Any:
+        yield from coarsen(self, source, appended)
+        if not looked.is_set():
+            looked.set()
+            go_on.wait()
+
+    monkeypatch.setattr(Coarsener, "coarsen", slow)
+    declare(bench)
+    assert looked.wait(20)
+    append(bench, 0, 25)
+    go_on.set()
+    assert len(tens(bench)) == 2
