@@ -6,6 +6,7 @@ named, and one that is missing or was put in is noticed. Memory does not grow wi
 """
 
 import hashlib
+import os
 import tarfile
 import tempfile
 import zlib
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import IO
 
 import msgspec
+
+from hel_actor.backup.path import opened
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -59,12 +62,6 @@ class Piece:
     sent_bytes: int
 
 
-def checksum(path: Path) -> str:
-    """Of a file's content. Raises: OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def pack(manifest: Manifest, entries: Iterable[Entry], folder: Path) -> Iterator[Piece]:
     """The archive of these entries, whose files are beneath `folder`, in pieces of a bounded size.
 
@@ -95,7 +92,7 @@ def _content(
     for entry in entries:
         yield _header(_information(entry)), 0
         if entry.sha256:
-            with (folder / entry.path).open("rb") as file:
+            with os.fdopen(opened(folder, entry.path), "rb") as file:
                 while block := file.read(BLOCK_BYTES):
                     yield block, len(block)
             yield _padding(entry.size_bytes), 0

@@ -1,9 +1,9 @@
 """Counts what is in a copy of Hel's data, from the copy itself: so of an older Loki's too."""
 
-import os
 from pathlib import Path
 
 from hel_actor.backup.beginning import groups
+from hel_actor.backup.path import walk
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
 from hel_actor.database.soundness import untrusted
 from loki.child import BackupCounts
@@ -36,7 +36,7 @@ def count(folder: Path) -> BackupCounts:
         revisions=revisions,
         values=values,
         executions=executions,
-        files=sum(len(names) for _, _, names in os.walk(folder / FILES)),
+        files=sum(not each.is_folder for each in walk(folder / FILES, _skipped)),
         series=len(known),
         rows=rows,
         strange_series=len(groups(folder / SERIES, known)),
@@ -44,3 +44,7 @@ def count(folder: Path) -> BackupCounts:
             not (folder / SERIES / script / name).is_dir() for script, name in filed
         ),
     )
+
+
+def _skipped(_path: Path) -> None:
+    """Whoever made the copy has told of it."""

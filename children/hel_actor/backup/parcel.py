@@ -18,14 +18,12 @@ from typing import IO, Protocol
 import msgspec
 
 from hel_actor.backup.bundle import BLOCK_BYTES, CHECKSUM, FORMAT, MANIFEST, Entry, Manifest, Tally
+from hel_actor.backup.path import created, is_too_long, make_folder
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
 from hel_actor.file.jail import UNFINISHED
 from loki.errors import InvalidArgument
 
 LONGEST_HEADER_BYTES = 64 * 1024
-LONGEST_PATH_BYTES = 4000
-LONGEST_NAME_BYTES = 255
-DEEPEST = 100
 PLAIN, FOLDER, EXTENDED = (tarfile.REGTYPE, tarfile.AREGTYPE), tarfile.DIRTYPE, tarfile.XHDTYPE
 
 
@@ -58,8 +56,7 @@ def checked_path(path: str) -> str:
     shown = ascii(path[:200])
     if any(part in ("", ".", "..") for part in parts) or "\0" in path:
         raise BadParcel(f"it has a file called {shown}")
-    longest = max(len(part.encode(errors="surrogateescape")) for part in parts)
-    if len(encoded) > LONGEST_PATH_BYTES or longest > LONGEST_NAME_BYTES or len(parts) > DEEPEST:
+    if is_too_long(path):
         raise BadParcel(f"it has a file whose path is too long: {shown}")
     if encoded != path.encode(errors="replace"):
         raise BadParcel(f"it has a file whose name is not UTF-8: {shown}")
@@ -128,21 +125,21 @@ def _require_announced(member: Member, tally: Tally, manifest: Manifest) -> None
 
 
 def _put(tar: Readable, member: Member, folder: Path) -> Entry:
-    path = folder / checked_path(member.path)
+    path = checked_path(member.path)
     try:
         if member.is_folder:
-            path.mkdir(mode=0o700, parents=True)
-            return Entry(member.path)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            make_folder(folder, path)
+            return Entry(path)
+        descriptor = created(folder, path)
     except (FileExistsError, NotADirectoryError):
-        raise BadParcel(f"it has {member.path[:200]!a} twice") from None
+        raise BadParcel(f"it has {path[:200]!a} twice") from None
     with os.fdopen(descriptor, "wb") as file:
         found = _copy(tar, member.size_bytes, file)
-    if found != member.sha256:
-        raise BadParcel(f"the checksum of {member.path!r} is wrong")
-    os.utime(path, (member.modified_s, member.modified_s))
-    return Entry(member.path, member.size_bytes, found)
+        if found != member.sha256:
+            raise BadParcel(f"the checksum of {path!r} is wrong")
+        file.flush()  # What is written later would change the time.
+        os.utime(descriptor, (member.modified_s, member.modified_s))
+    return Entry(path, member.size_bytes, found)
 
 
 def _copy(tar: Readable, size_bytes: int, file: IO[bytes]) -> str:

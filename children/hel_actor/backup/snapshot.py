@@ -10,12 +10,12 @@ writes. Files of scripts are copied, for the jail refuses those with a second na
 whole, since they too are only replaced.
 """
 
+import hashlib
 import logging
 import os
 import shutil
 import socket
 import sqlite3
-import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, suppress
@@ -25,10 +25,10 @@ from pathlib import Path
 from threading import Event
 from typing import Protocol, TypeVar
 
-from hel_actor.backup.bundle import FORMAT, Entry, Ledger, Manifest, checksum
+from hel_actor.backup.bundle import FORMAT, Entry, Ledger, Manifest
 from hel_actor.backup.links import Links
+from hel_actor.backup.path import GONE, created, make_folder, opened, walk
 from hel_actor.database.migration import version_of
-from hel_actor.file.jail import UNFINISHED
 from hel_actor.series.store import places
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
@@ -42,7 +42,6 @@ END = object()
 PAGES = 256  # Copied between two looks at whether anybody still wants them.
 SPARE_BYTES = 16 * 1024 * 1024
 """What is left free on the disk of the device, for all who write meanwhile."""
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Opened(Protocol):
@@ -139,7 +138,7 @@ class Photographer:
         """Second names need next to none."""
         database = [self._state / f"{DATABASE}{suffix}" for suffix in ("", "-wal")]
         needed = sum(path.stat().st_size for path in database if path.exists())
-        needed += sum(size for _, size, _ in _files(self._state / FILES, _told_later))
+        needed += sum(each.size_bytes for each in walk(self._state / FILES, _told_later))
         free = self._free_bytes(self._state)
         if free < needed + SPARE_BYTES:
             raise IoError(
@@ -188,23 +187,21 @@ class Photographer:
         """Each as it is now; one that a script removes meanwhile is not there."""
         target = self.folder / FILES
         target.mkdir(mode=0o700)
-        for path, _, is_folder in _files(self._state / FILES, self._skipped):
+        for each in walk(self._state / FILES, self._skipped):
             _require_wanted(given_up)
-            copy = target / path
-            copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if is_folder:
-                copy.mkdir(mode=0o700, exist_ok=True)
+            if each.is_folder:
+                make_folder(target, each.path)
                 continue
-            with suppress(FileNotFoundError):
-                _copy(self._state / FILES / path, copy)
+            with suppress(*GONE):
+                _copy(self._state / FILES, target, each.path)
 
     def _entries(self, given_up: Event) -> Iterator[Entry]:
-        yield _entry(self.folder, Path(DATABASE))
+        yield _entry(self.folder, DATABASE)
         for top in (FILES, SERIES):
-            for path, _, is_folder in _files(self.folder / top, self._skipped):
+            for each in walk(self.folder / top, self._skipped):
                 _require_wanted(given_up)
-                relative = Path(top) / path
-                yield Entry(str(relative)) if is_folder else _entry(self.folder, relative)
+                path = f"{top}/{each.path}"
+                yield Entry(path) if each.is_folder else _entry(self.folder, path)
 
     def _skipped(self, path: Path) -> None:
         self._log.warning("%r is left out of the backup: it is no file of Loki's", str(path))
@@ -212,40 +209,6 @@ class Photographer:
 
 def _told_later(_path: Path) -> None:
     """Where it is copied."""
-
-
-def _files(top: Path, skipped: Callable[[Path], None]) -> Iterator[tuple[Path, int, bool]]:
-    """Relative path, bytes, whether it is a folder: of all beneath `top`, folders first."""
-    for folder, folders, names in os.walk(top):
-        here = Path(folder)
-        folders[:] = sorted(name for name in folders if _is_named(here / name, skipped))
-        if here == top:
-            folders[:] = [name for name in folders if name != UNFINISHED]
-        else:
-            yield here.relative_to(top), 0, True
-        for name in sorted(names):
-            path = here / name
-            with suppress(FileNotFoundError):
-                status = path.lstat()
-                if not _is_named(path, skipped):
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield path.relative_to(top), status.st_size, False
-                else:
-                    skipped(path)
-
-
-def _is_named(path: Path, skipped: Callable[[Path], None]) -> bool:
-    """Whether a script could say its name, and a folder is one and no link to one."""
-    try:
-        path.name.encode()
-    except UnicodeEncodeError:
-        skipped(path)
-        return False
-    if path.is_dir() and path.is_symlink():
-        skipped(path)
-        return False
-    return True
 
 
 def _copy_database(source: sqlite3.Connection, target: Path, given_up: Event) -> None:
@@ -259,19 +222,21 @@ def _copy_database(source: sqlite3.Connection, target: Path, given_up: Event) ->
     target.chmod(0o600)
 
 
-def _copy(path: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, path: str) -> None:
     """Also the time of its last change, which scripts can ask for."""
-    descriptor = os.open(path, READ)
-    with os.fdopen(descriptor, "rb") as file, target.open("wb") as copy:
+    descriptor = opened(source, path)
+    with os.fdopen(descriptor, "rb") as file, os.fdopen(created(target, path), "wb") as copy:
         shutil.copyfileobj(file, copy)
+        copy.flush()  # What is written later would change the time.
         status = os.fstat(descriptor)
-    target.chmod(0o600)
-    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.utime(copy.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _entry(folder: Path, path: Path) -> Entry:
-    status = (folder / path).stat()
-    return Entry(str(path), status.st_size, checksum(folder / path), status.st_mtime)
+def _entry(folder: Path, path: str) -> Entry:
+    with os.fdopen(opened(folder, path), "rb") as file:
+        status = os.fstat(file.fileno())
+        sum_ = hashlib.file_digest(file, "sha256").hexdigest()
+    return Entry(path, status.st_size, sum_, status.st_mtime)
 
 
 def _require_wanted(given_up: Event) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hel_actor.backup.bundle import BLOCK_BYTES, CHECKSUM, Entry, Ledger, Manifest, checksum, pack
+from hel_actor.backup.bundle import BLOCK_BYTES, CHECKSUM, Entry, Ledger, Manifest, pack
 
 LARGE = b"".join(n.to_bytes(4, "big") * 7 for n in range(200_000))
 
@@ -28,7 +28,11 @@ def ledger_of(folder: Path) -> Ledger:
         if path.is_dir():
             ledger.add(Entry(name))
         else:
-            ledger.add(Entry(name, path.stat().st_size, checksum(path), 12.25))
+            ledger.add(
+                Entry(
+                    name, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest(), 12.25
+                )
+            )
     return ledger
 
 

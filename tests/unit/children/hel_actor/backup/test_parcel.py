@@ -10,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hel_actor.backup.bundle import CHECKSUM, Entry, Ledger, Manifest, checksum, pack
+from hel_actor.backup.bundle import CHECKSUM, Entry, Ledger, Manifest, pack
 from hel_actor.backup.parcel import BadParcel, checked_path, unpack
+from hel_actor.backup.path import DEEPEST, LONGEST_BYTES
 
 CONTENT = {"hel.sqlite": b"data" * 9000, "files/tool/ä": b"abc", "series/tool/t/zarr.json": b"{}"}
 FOLDERS = ("files/tool", "files/tool/empty", "series/tool", "series/tool/t")
@@ -33,10 +34,8 @@ def archive(tmp_path: Path) -> bytes:
     ledger = Ledger.beside(tmp_path)
     for name in sorted((*FOLDERS, *CONTENT)):
         path = source / name
-        is_file = path.is_file()
-        ledger.add(
-            Entry(name, path.stat().st_size, checksum(path), 12.5) if is_file else Entry(name)
-        )
+        sum_ = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        ledger.add(Entry(name, path.stat().st_size, sum_, 12.5) if sum_ else Entry(name))
     manifest = Manifest(
         format=1,
         version="9.9",
@@ -247,7 +246,14 @@ def test_whoever_gives_up_is_heard(archive: bytes, target: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["hel.sqlite", "files/a", "files/a/.hidden", "series/a/b c/\n", "files/" + "ü" * 127],
+    [
+        "hel.sqlite",
+        "files/a",
+        "files/a/.hidden",
+        "series/a/b c/\n",
+        "files/" + "ü" * 127,
+        "files/" + "a/" * (DEEPEST - 2) + "a",
+    ],
 )
 def test_paths_that_a_backup_may_have(path: str) -> None:
     assert checked_path(path) == path
@@ -272,8 +278,8 @@ def test_paths_that_a_backup_may_have(path: str) -> None:
         "files/a\0b",
         "files/\udcff",
         "files/" + "ü" * 128,
-        "files/" + "a/" * 100 + "a",
-        "files/" + "/".join(["a" * 250] * 17),
+        "files/" + "a/" * (DEEPEST - 1) + "a",
+        "files/" + "/".join(["a" * 250] * (1 + LONGEST_BYTES // 251)),
     ],
 )
 def test_paths_that_none_has(path: str) -> None:
