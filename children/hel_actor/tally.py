@@ -9,6 +9,7 @@ from hel_actor.quota import recount, usage
 from hel_actor.quota.ledger import Ledger, Part
 from hel_actor.quota.quota import account_of
 from hel_actor.quota.usage import Usage
+from hel_actor.value import epoch
 from hel_actor.value.watchers import Changed, Watchers
 from loki.child import Run
 from loki.errors import LokiError
@@ -63,6 +64,7 @@ class Tally:
         usage.prepare_notes(connection)
         if self._watchers.are_there:
             usage.note_changes(connection)
+        self._watchers.count_from(epoch.first_revision(connection))
         self._coming = usage.of_all(connection)
         self.kept()
 

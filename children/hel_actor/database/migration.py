@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from hel_actor.quota.usage import USAGE
+from hel_actor.value.epoch import EPOCH
 from loki.errors import IoError
 
 Migration: TypeAlias = tuple[str, ...]
@@ -192,4 +193,5 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID
         """,
     ),
+    EPOCH,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hel_actor.database.migration import MIGRATIONS, migrate, version_of
+from hel_actor.value import epoch
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ def untrusted(path: Path, options: str) -> Iterator[sqlite3.Connection]:
 
 
 def bring_forward(path: Path) -> str:
-    """Check all of a file and give it the newest tables; what is wrong with it, or "".
+    """Check all of a file, give it the newest tables and an epoch; what is wrong with it, or "".
 
     Raises: sqlite3.Error for what is no database at all.
     """
@@ -33,6 +34,7 @@ def bring_forward(path: Path) -> str:
         migrate(connection, MIGRATIONS)
         if shape(connection) != shape():
             return "its tables are not those of Loki"
+        epoch.begin(connection)
         connection.execute("PRAGMA journal_mode = DELETE")
     return ""
 

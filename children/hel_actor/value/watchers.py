@@ -37,6 +37,7 @@ class Watchers:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._first = 0
         self._revisions: Mapping[str, int] = {}
         self._rings: dict[str, Ring] = {}  # The one that was asked for last is the last.
         self._waiting: dict[str, list[Watcher]] = {}
@@ -46,8 +47,16 @@ class Watchers:
         """Whether anybody has asked for changes; else nobody need know which there are."""
         return bool(self._rings)
 
+    def count_from(self, first: int) -> None:
+        """The revision before the first change of each namespace; see `epoch`.
+
+        Where it is another one, those who wait are told to read anew, with the next `tell`.
+        """
+        with self._lock:
+            self._first = first
+
     def tell(self, revisions: Mapping[str, int], changed: Sequence[Changed]) -> None:
-        """Changes that are on the disk, in order, and the revisions after them."""
+        """Changes that are on the disk, in order, and how many each namespace has seen."""
         keys: dict[str, list[tuple[str, bool]]] = {}
         for namespace, key, is_removed in changed:
             keys.setdefault(namespace, []).append((key, is_removed))
@@ -55,8 +64,9 @@ class Watchers:
         with self._lock:
             self._revisions = revisions
             for namespace, ring in self._rings.items():
-                if ring.revision != revisions.get(namespace, 0):
-                    ring.add(keys.get(namespace, ()), revisions.get(namespace, 0))
+                revision = self._revision(namespace)
+                if ring.revision != revision:
+                    ring.add(keys.get(namespace, ()), revision)
                     told += self._heard(namespace, ring)
         for watcher, news in told:
             watcher.promise.set_result(news)
@@ -90,13 +100,16 @@ class Watchers:
         return [(each, news) for each, news in found if news is not None and self._forget(each)]
 
     def _ring(self, namespace: str) -> Ring:
-        ring = self._rings.pop(namespace, None) or Ring(self._revisions.get(namespace, 0))
+        ring = self._rings.pop(namespace, None) or Ring(self._revision(namespace))
         self._rings[namespace] = ring
         unused = [name for name in self._rings if name not in self._waiting]
         for name in unused[: max(0, len(self._rings) - MAX_RINGS)]:
             if name != namespace:
                 del self._rings[name]
         return ring
+
+    def _revision(self, namespace: str) -> int:
+        return self._first + self._revisions.get(namespace, 0)
 
     def _forget(self, watcher: Watcher) -> bool:
         """Whether it waited. Who takes it out keeps its promise, and nobody else."""

@@ -1,5 +1,6 @@
 """Waiting for stored values to change, as scripts call for it."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -15,8 +16,10 @@ from hel_actor.watch_messages import StoredChanged, StoredWatched, WatchOptions
 
 from loki.errors import InvalidArgument, IoError, PermissionRefused
 from loki.messages.envelope import Message
+from loki.messages.restore import CheckRestore, ConfirmRestore
 from loki.messages.value import pack
 from tests.unit.children.hel_actor.calling import Start, run
+from tests.unit.children.hel_actor.restoring import ask, backup_of, send
 
 
 def asked(bench: Any, prefix: str = "", **options: int) -> "Future[StoredWatched]":
@@ -31,14 +34,81 @@ def store(bench: Any, key: str) -> None:
     bench.call(SetStored(key=key, value=pack(1)), run())
 
 
+def now(bench: Any) -> int:
+    """The revision, as a script asks for it."""
+    answer = asked(bench, timeout_ms=0)
+    bench.shell.timers.pop().action()
+    return answer.result(0).revision
+
+
+def restore(bench: Any, archive: bytes) -> None:
+    send(bench, archive)
+    ask(bench, CheckRestore(id="r1"))
+    ask(bench, ConfirmRestore(id="r1"))
+    bench.close()
+
+
+def require_all_reset(bench: Any, known: Sequence[int]) -> None:
+    """Whoever remembers one of these revisions is told to read anew, however many changes came."""
+    for number in range(4):
+        for since in known:
+            told = asked(bench, since=since).result(0)
+            assert (told.reset, told.changes) == (True, ())
+        store(bench, f"again {number}")
+    since = now(bench)
+    assert max(known) < 2**53 > since
+    waiting = asked(bench, since=since)
+    store(bench, "next")
+    assert [each.key for each in waiting.result(0).changes] == ["next"]
+
+
+def test_s_8_3_1_who_remembers_what_a_restore_undid_reads_anew(start: Start) -> None:
+    bench = start()
+    store(bench, "a")
+    archive, known = backup_of(bench), [now(bench)]
+    for turn in range(2):  # The second one is of the same backup, and of another future.
+        for number in range(3):
+            store(bench, f"lost {number}")
+            known.append(now(bench))
+        bench.shell.clock.advance(turn)
+        restore(bench, archive)
+        bench = start()
+        require_all_reset(bench, known)
+
+
+def test_s_8_3_1_who_remembers_a_lost_database_reads_anew(start: Start) -> None:
+    bench = start()
+    known = [now(bench)]
+    store(bench, "a")
+    known.append(now(bench))
+    bench.close()
+    for path in bench.state_dir.glob("hel.sqlite*"):
+        path.unlink()
+    require_all_reset(start(), known)
+
+
+def test_s_8_3_1_who_waits_while_the_database_is_removed_reads_anew(start: Start) -> None:
+    bench = start()
+    store(bench, "a")
+    waiting, since = asked(bench), now(bench)
+    for path in bench.state_dir.glob("hel.sqlite*"):
+        path.unlink()
+    with pytest.raises(IoError, match="removed or replaced"):
+        store(bench, "b")
+    store(bench, "b")
+    assert waiting.result(0).reset
+    require_all_reset(bench, [since])
+
+
 def test_s_8_3_1_who_waits_is_told_before_the_writer_is_answered(start: Start) -> None:
     bench = start()
     waiting = asked(bench, "door/")
     store(bench, "window/1")
     assert not waiting.done()
     store(bench, "door/1")
-    changed = StoredChanged(key="door/1", removed=False, revision=2)
-    assert waiting.result(0) == StoredWatched(revision=2, changes=(changed,), reset=False)
+    told = waiting.result(0)
+    changed = StoredChanged(key="door/1", removed=False, revision=told.revision)
+    assert told == StoredWatched(revision=told.revision, changes=(changed,), reset=False)
 
 
 def test_s_8_3_1_nothing_is_missed_between_two_calls(start: Start) -> None:
@@ -59,11 +129,13 @@ def test_s_8_3_1_nothing_is_missed_between_two_calls(start: Start) -> None:
 def test_s_8_3_1_a_revision_outlives_a_restart_if_nothing_happened(start: Start) -> None:
     bench = start()
     store(bench, "a")
+    revision = now(bench)
     bench.close()
     bench = start()
-    waiting = asked(bench, since=1)
+    waiting = asked(bench, since=revision)
     assert not waiting.done()
-    assert asked(bench, since=0).result(0) == StoredWatched(revision=1, changes=(), reset=True)
+    before = asked(bench, since=revision - 1).result(0)
+    assert before == StoredWatched(revision=revision, changes=(), reset=True)
     store(bench, "b")
     assert waiting.result(0).changes[0].key == "b"
 
@@ -74,7 +146,7 @@ def test_a_call_waits_no_longer_than_its_timeout(start: Start) -> None:
     timer = bench.shell.timers.pop()
     assert timer.delay_s == 1.5
     timer.action()
-    assert waiting.result(0) == StoredWatched(revision=0, changes=(), reset=False)
+    assert waiting.result(0) == StoredWatched(revision=now(bench), changes=(), reset=False)
 
 
 def test_a_call_ends_with_its_run_and_leaves_no_timer(start: Start) -> None:
