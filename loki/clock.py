@@ -41,3 +41,7 @@ class FakeClock:
         """Let `seconds` (>= 0) pass on both clocks."""
         self._monotonic_s += seconds
         self._now_ns += round(seconds * 1e9)
+
+    def turn(self, seconds: float) -> None:
+        """Let somebody set the time of day forward, or back; the monotonic clock goes on."""
+        self._now_ns += round(seconds * 1e9)

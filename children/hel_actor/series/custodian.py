@@ -6,7 +6,7 @@ from concurrent.futures import Executor, Future
 from threading import Lock
 from typing import TypeVar
 
-from hel_actor.series import downsampling, journal, series
+from hel_actor.series import downsampling, journal, series, window
 from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.journal import Appended
 from hel_actor.series.store import SeriesStore
@@ -76,7 +76,10 @@ class Custodian:
             return
         if series.worth_a_look(result.before, result.after, result.chunk_rows):
             self._look(result.series)
-        if result.due_ns is not None and newest_ns - self._window_ns >= result.due_ns:
+        if result.due_ns is None or result.done_ns is None:
+            return
+        now_ns = self._clock.now_ns()
+        if window.is_due(newest_ns, result.due_ns, result.done_ns, self._window_ns, now_ns):
             self.coarsen(result.series)
 
     def describe(self, series_id: int) -> None:

@@ -2,10 +2,11 @@
 
 Theory of operation: a rule names a source, a target, a length of windows and a statistic; windows
 begin at multiples of the length since 1970. A window is complete when the source has a row that is
-younger than its end by the time that rows may be late. The numbers of complete windows become rows
-of the target in the transaction that notes how far the rule has come, and only where it had come
-as far as whoever computed them found: so each window is in the target once, whatever was killed,
-failed or ran twice meanwhile. What comes later than allowed changes no number that is there.
+younger than its end by the time that rows may be late, and not of the future. The numbers of
+complete windows become rows of the target in the transaction that notes how far the rule has come,
+and only where it had come as far as whoever computed them found: so each window is in the target
+once, whatever was killed, failed or ran twice meanwhile. What comes later than allowed changes no
+number that is there.
 
 Every function runs inside a transaction; none raises for what it may expect.
 """

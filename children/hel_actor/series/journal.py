@@ -46,6 +46,8 @@ class Appended:
     chunk_rows: int
     due_ns: int | None = None
     """A row of this time or later completes a window of a coarser series; None without one."""
+    done_ns: int | None = None
+    """How far the one has come that has come farthest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,8 @@ def insert(connection: sqlite3.Connection, series: Series, batch: Batch) -> Appe
     rows = () if known else batch.rows
     _insert(connection, series, rows)
     after = series.waiting + len(rows)
-    due_ns = _due_ns(connection, series)
-    return Appended(series.id, len(rows), series.waiting, after, series.chunk_rows, due_ns)
+    coarser = _coarser(connection, series)
+    return Appended(series.id, len(rows), series.waiting, after, series.chunk_rows, *coarser)
 
 
 def found_or_made(
@@ -140,11 +142,13 @@ def found_or_made(
     return find(connection, namespace, name) or _make(connection, namespace, name, quota)
 
 
-def _due_ns(connection: sqlite3.Connection, series: Series) -> int | None:
-    (due_ns,) = connection.execute(
-        "SELECT min(done_ns + every_ns) FROM series_downsampling WHERE source = ?", (series.id,)
+def _coarser(connection: sqlite3.Connection, series: Series) -> tuple[int | None, int | None]:
+    """When the first window of a coarser series is due, and how far the farthest has come."""
+    due_ns, done_ns = connection.execute(
+        "SELECT min(done_ns + every_ns), max(done_ns) FROM series_downsampling WHERE source = ?",
+        (series.id,),
     ).fetchone()
-    return None if due_ns is None else int(due_ns)
+    return due_ns, done_ns
 
 
 def _make(

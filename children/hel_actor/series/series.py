@@ -136,6 +136,11 @@ def row_time_ns(time_s: float | None, now_ns: int) -> int:
     return time_ns
 
 
+def future_ns(now_ns: int) -> int:
+    """The first time that has not come yet; none, MAX_NS, for a clock that was never set."""
+    return now_ns + 1 if now_ns > PLAUSIBLE_NS else MAX_NS
+
+
 def span(start_s: float | None, end_s: float | None) -> Span:
     """From `start_s` on and before `end_s`; infinite or None is no bound.
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS, Span, nanoseconds
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS, Span, future_ns, nanoseconds
 from loki.errors import InvalidArgument
 
 MAX_WINDOWS = 100_000
@@ -63,6 +63,24 @@ def checked_every_ns(every_s: float) -> int:
 def window_of(time_ns: int, every_ns: int) -> int:
     """Where the window begins that this time is in; windows begin at multiples since 1970."""
     return time_ns // every_ns * every_ns
+
+
+def is_due(newest_ns: int, due_ns: int, done_ns: int, late_ns: int, now_ns: int) -> bool:
+    """Whether coarser series are looked at, as a row of `newest_ns` came.
+
+    It may complete a window that ends at `due_ns`; or one of them has come to `done_ns`, a time
+    that is not there yet: by a clock that was wrong.
+    """
+    return newest_ns - late_ns >= due_ns or done_ns >= future_ns(now_ns)
+
+
+def resumed_ns(done_ns: int, kept_ns: int | None, every_ns: int) -> int:
+    """Where to go on instead of at `done_ns`, a time in the future.
+
+    `kept_ns` is the last window of the coarser series that began, None where none did.
+    """
+    again_ns = MIN_NS if kept_ns is None else window_of(kept_ns, every_ns) + every_ns
+    return min(done_ns, again_ns)
 
 
 def checked_statistic(statistic: str) -> str:

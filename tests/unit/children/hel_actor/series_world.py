@@ -47,6 +47,7 @@ class World:
     def __init__(self, folder: Path, worker: ThreadPoolExecutor) -> None:
         self.folder = folder
         self.retention = KEEP_ALL
+        self.clock = FakeClock(now_ns=1_700_000_000 * S_NS)
         self._worker = worker
         self.open()
 
@@ -61,7 +62,7 @@ class World:
             self.database.submit,
             self.folder / "series",
             Keeping(WINDOW_NS, self.retention),
-            FakeClock(now_ns=1_700_000_000 * S_NS),
+            self.clock,
             LOG,
             storage,
         )

@@ -25,7 +25,7 @@ def run() -> Run:
 
 def append_all(count: int, first: int = 0) -> AppendSamples:
     numbers = range(first, first + count)
-    values, times = tuple(float(n) for n in numbers), tuple(NOW_S - 1000 + n for n in numbers)
+    values, times = tuple(float(n) for n in numbers), tuple(NOW_S - 3000 + n for n in numbers)
     return AppendSamples(name="t", values=values, times=times)
 
 

@@ -65,6 +65,34 @@ def test_what_is_there_and_what_comes_is_kept_coarser(start: Start) -> None:
     assert len(tens(bench)) == 5
 
 
+def test_a_clock_that_jumped_and_came_back_stops_nothing(start: Start) -> None:
+    bench = start(series_late_s=2)
+    declare(bench, statistic="max")
+    append(bench, 0, 25)
+    assert len(tens(bench)) == 2
+    years = 24 * 365 * 86400
+    bench.shell.clock.turn(years)
+    now_s = bench.shell.clock.now_ns() / 1e9
+    bench.call(AppendSamples(name="t", values=(1.0, 1.0), times=(now_s - 60, now_s)), run())
+    settled(bench)
+    assert until(bench) > START_S + years
+    bench.shell.clock.turn(-years)
+    append(bench, 25, 30)
+    in_time = [(0.0, 9.0), (10.0, 19.0), (20.0, 24.0), (30.0, 39.0), (40.0, 49.0)]
+    assert tens(bench)[:-1] == in_time, "what was kept by a wrong clock stays as it was"
+    assert until(bench) == START_S + 50.0
+    bench.close()
+    bench = start(series_late_s=2)
+    append(bench, 55, 10)
+    assert tens(bench)[:-1] == [*in_time, (50.0, 59.0)]
+
+
+def until(bench: Any) -> float:
+    (coarser,) = bench.call(SummarizeSeries(name="t"), run()).downsampled
+    assert coarser.until is not None
+    return float(coarser.until)
+
+
 def test_it_is_listed_and_ends(start: Start) -> None:
     bench = start(series_late_s=2)
     declare(bench)

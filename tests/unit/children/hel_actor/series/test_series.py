@@ -94,6 +94,13 @@ def test_times_that_are_none(time_s: float, reason: str) -> None:
         series.row_time_ns(time_s, NOW_NS)
 
 
+@pytest.mark.parametrize(
+    ("now_ns", "first_ns"), [(NOW_NS, NOW_NS + 1), (0, series.MAX_NS), (99, series.MAX_NS)]
+)
+def test_the_future_begins_behind_now_where_now_is_known(now_ns: int, first_ns: int) -> None:
+    assert series.future_ns(now_ns) == first_ns
+
+
 @given(st.integers(0, 4_000_000_000_000_000))
 def test_a_time_that_was_read_finds_its_row_again(time_us: int) -> None:
     time_ns = time_us * 1000

@@ -80,6 +80,43 @@ def test_the_ends_of_percentiles_are_least_and_greatest(statistic: str, how: str
     assert window.computed(statistic) == how
 
 
+NOW_NS = 1_700_000_000 * S_NS
+YEAR_NS = 365 * 86400 * S_NS
+
+
+@pytest.mark.parametrize(
+    ("newest", "due", "done", "now", "due_now"),
+    [
+        (NOW_NS, NOW_NS - 5, NOW_NS - 9, NOW_NS, True),
+        (NOW_NS, NOW_NS - 4, NOW_NS - 9, NOW_NS, False),
+        (NOW_NS, NOW_NS + YEAR_NS, NOW_NS, NOW_NS, False),
+        (NOW_NS, NOW_NS + YEAR_NS, NOW_NS + 1, NOW_NS, True),  # By a clock that was wrong.
+        (7, NOW_NS + YEAR_NS, NOW_NS, 7, False),  # It was never set.
+        (NOW_NS, MIN_NS + 60, MIN_NS, NOW_NS, True),  # Nothing was done yet.
+    ],
+)
+def test_rows_ask_for_coarser_series(
+    newest: int, due: int, done: int, now: int, due_now: bool
+) -> None:
+    assert window.is_due(newest, due, done, 5, now) is due_now
+
+
+@pytest.mark.parametrize(
+    ("done", "kept", "resumed"),
+    [
+        (1000, None, MIN_NS),
+        (1000, 30, 40),
+        (1000, 39, 40),  # Somebody's own row, or of windows of another length.
+        (40, 30, 40),
+        (40, 55, 40),  # Never forward: there may be windows that were not kept yet.
+    ],
+)
+def test_windows_go_on_behind_those_that_are_kept(
+    done: int, kept: int | None, resumed: int
+) -> None:
+    assert window.resumed_ns(done, kept, 10) == resumed
+
+
 def test_functions() -> None:
     with pytest.raises(InvalidArgument, match="there are mean, min"):
         window.checked_statistic("average")
