@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event
 from typing import IO
@@ -102,6 +102,8 @@ class Receiver:
     def decide(self, id_: str) -> None:
         """Raises: OSError."""
         now = datetime.fromtimestamp(self._clock.now_ns() / 1e9, UTC)
+        while os.path.lexists(self._state / swap.aside_of(now)):  # A clock may have been set back.
+            now += timedelta(microseconds=1)
         swap.decide(self._state, swap.Plan(id_, swap.aside_of(now)))
 
     def clear(self) -> None:

@@ -26,6 +26,7 @@ from hel_actor.doctor.diagnosis import (
     RegisteredScript,
     SeriesFacts,
 )
+from hel_actor.file import resolver, tree
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
 from hel_actor.series import journal
@@ -184,13 +185,14 @@ def _numbered(folder: Path) -> Iterator[tuple[int, int]]:
 def jail(folder: Path) -> JailFacts:
     sizes: dict[str, int] = {}
     odd: list[tuple[str, str]] = []
-    for path, status in _entries(folder):
-        relative = path.relative_to(folder)
-        kind = _kind(status, top=len(relative.parts) == 1)
-        if kind:
-            odd.append((ascii(str(relative))[1:-1], kind))
+    for entry in _entries(folder):
+        path, status = os.fsdecode(entry.path), entry.status
+        script, _, inside = path.partition("/")
+        if script == UNFINISHED:
+            continue
+        if kind := _kind(status, top=not inside):
+            odd.append((ascii(path)[1:-1], kind))
         else:
-            script = relative.parts[0]
             size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else 0
             sizes[script] = sizes.get(script, 0) + size_bytes
     unfinished = folder / UNFINISHED
@@ -209,15 +211,14 @@ def _kind(status: os.stat_result, *, top: bool) -> str:
     return KINDS.get(stat.S_IFMT(status.st_mode), "no file")
 
 
-def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
-    """All beneath the jail, links unfollowed, without what is unfinished."""
-    for here, folders, names in os.walk(folder):
-        if Path(here) == folder:
-            folders[:] = [name for name in folders if name != UNFINISHED]
-        for name in (*folders, *names):
-            path = Path(here) / name
-            with suppress(FileNotFoundError):
-                yield path, path.lstat()
+def _entries(folder: Path) -> Iterator[tree.Entry]:
+    """All beneath a folder, links unfollowed, also at paths too long for the kernel."""
+    if folder.is_dir():
+        root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            yield from tree.walk(resolver.walk, root)
+        finally:
+            os.close(root)
 
 
 def leftovers(state: Path) -> Leftovers:
@@ -246,6 +247,5 @@ def _age_days(aside: str) -> int | None:
 
 
 def _size_bytes(folder: Path) -> int:
-    return sum(
-        (Path(here) / name).lstat().st_size for here, _, names in os.walk(folder) for name in names
-    )
+    sizes = (each.status for each in _entries(folder))
+    return sum(status.st_size for status in sizes if not stat.S_ISDIR(status.st_mode))

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hel_actor.backup.restore import Receiver
 from hel_actor.backup.swap import ASIDE, DECIDED, UNDECIDED
+from hel_actor.messages import WriteFile
 
 from loki.clock import FakeClock
 from loki.errors import ErrorCode, IoError, LokiError, ResourceLimitExceeded
@@ -18,9 +19,10 @@ from loki.messages.restore import (
     EndRestore,
     WriteRestore,
 )
-from tests.unit.children.hel_actor.calling import Start
+from tests.unit.children.hel_actor.calling import Start, text
 from tests.unit.children.hel_actor.restoring import (
     SMALL,
+    WHO,
     ask,
     backup_of,
     change,
@@ -65,6 +67,22 @@ def test_what_was_confirmed_is_there_after_a_restart_and_the_old_is_aside(start:
         (bench.state_dir / name).rename(bench.state_dir / f"{name}.restored")
         (bench.state_dir / aside / name).rename(bench.state_dir / name)
     require_new(start(**SMALL))
+
+
+def test_two_restores_at_one_time_of_the_clock_keep_both_states_aside(start: Start) -> None:
+    bench = start(**SMALL)
+    fill(bench)
+    archive = backup_of(bench)
+    for content in ("one", "two"):
+        bench.call(WriteFile(path="a", content=text(content)), WHO)
+        send(bench, archive)
+        ask(bench, CheckRestore(id="r1"))
+        ask(bench, ConfirmRestore(id="r1"))
+        bench.close()
+        bench = start(**SMALL)
+    require_old(bench)
+    asides = sorted(bench.state_dir.glob(f"{ASIDE}*"))
+    assert [(each / "files/tool/a").read_bytes() for each in asides] == [b"one", b"two"]
 
 
 def test_a_kill_after_the_decision_changes_nothing_about_it(start: Start) -> None:

@@ -1,9 +1,12 @@
 """What is seen of Hel's data, apart from what follows from it."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from hel_actor.backup.path import created
+from hel_actor.backup.swap import ASIDE
 from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.doctor.observation import MOST_ODD, database, groups, jail, leftovers
 from hel_actor.system.history import Bounds
@@ -41,3 +44,16 @@ def test_what_is_not_there_is_nothing(tmp_path: Path) -> None:
     assert groups(tmp_path / "series") == {}
     assert jail(tmp_path / "files").size_bytes == {}
     assert leftovers(tmp_path).damaged == {}
+
+
+def test_files_at_paths_too_long_for_the_kernel_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    path = "/".join(["tool", *["l" * 255] * 16, "file"])
+    with os.fdopen(created(folder, path), "wb") as file:
+        file.write(b"12345")
+    assert jail(folder).size_bytes == {"tool": 5}
+    folder.rename(tmp_path / "aside")
+    (tmp_path / f"{ASIDE}x").mkdir()
+    (tmp_path / "aside").rename(tmp_path / f"{ASIDE}x" / "files")
+    assert [each.size_bytes for each in leftovers(tmp_path).before_restore] == [5]
