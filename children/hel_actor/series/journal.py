@@ -209,14 +209,16 @@ def chunks(connection: sqlite3.Connection, series: Series, within: Span) -> tupl
     return tuple(Chunk(*row) for row in rows)
 
 
-def stock(connection: sqlite3.Connection, series: Series) -> Stock:
+def stock(connection: sqlite3.Connection, series: Series, now_ns: int) -> Stock:
     """What the files of a series are together."""
     count, size_bytes = connection.execute(
         "SELECT count(*), coalesce(sum(size_bytes), 0) FROM series_chunk WHERE series = ?",
         (series.id,),
     ).fetchone()
     first = connection.execute(
-        "SELECT newest_ns FROM series_chunk WHERE series = ? ORDER BY number LIMIT 1", (series.id,)
+        "SELECT newest_ns FROM series_chunk WHERE series = ? AND newest_ns <= ? "
+        "ORDER BY number LIMIT 1",
+        (series.id, now_ns),
     ).fetchone()
     return Stock(count, size_bytes, first[0] if first else None)
 

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import accumulate, groupby, takewhile
 from typing import TypeAlias
 
 from loki.errors import InvalidArgument
@@ -74,7 +74,8 @@ class Stock:
 
     chunks: int
     size_bytes: int
-    first_newest_ns: int | None  # Of the first chunk, its newest row; None where there is none.
+    first_newest_ns: int | None
+    """The newest row of the first chunk that has none of the future; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,10 +251,11 @@ def before(chunks: Sequence[Chunk], time_ns: int) -> int:
 
 def exceeds(stock: Stock, chunk_rows: int, waiting: int, now_ns: int, keep: Retention) -> bool:
     """Whether any chunk is superfluous: asked with each checkpoint, of however many chunks."""
-    if stock.first_newest_ns is None:
+    if not stock.chunks:
         return False
+    first_ns = stock.first_newest_ns
     return (
-        _is_too_old(stock.first_newest_ns, now_ns, keep)
+        (first_ns is not None and _is_too_old(first_ns, now_ns, keep))
         or stock.chunks * chunk_rows + waiting > keep.rows
         or stock.size_bytes > keep.size_bytes
     )
@@ -261,6 +263,19 @@ def exceeds(stock: Stock, chunk_rows: int, waiting: int, now_ns: int, keep: Rete
 
 def _is_too_old(first_newest_ns: int, now_ns: int, keep: Retention) -> bool:
     return first_newest_ns < now_ns - keep.age_ns - keep.age_ns // 16
+
+
+def _too_old(chunks: Sequence[Chunk], now_ns: int, keep: Retention) -> int:
+    """How many of the first chunks go for their age.
+
+    That of rows of the future, of a clock that was wrong, is not known: they go with what comes
+    next, and hold up nothing.
+    """
+    dated = [(n, each.newest_ns) for n, each in enumerate(chunks) if each.newest_ns <= now_ns]
+    if not dated or not _is_too_old(dated[0][1], now_ns, keep):
+        return 0
+    old = takewhile(lambda each: each[1] < now_ns - keep.age_ns, dated)
+    return 1 + max(n for n, _ in old)
 
 
 def superfluous(
@@ -271,9 +286,7 @@ def superfluous(
     Forgetting makes work, so none goes before there is a sixteenth too much: too old by that part
     of the age; or more rows or bytes than allowed, and then down to fifteen sixteenths.
     """
-    count, newest_ns, old_ns = 0, [each.newest_ns for each in chunks], now_ns - keep.age_ns
-    if chunks and _is_too_old(newest_ns[0], now_ns, keep):
-        count = next((n for n, time_ns in enumerate(newest_ns) if time_ns >= old_ns), len(chunks))
+    count = _too_old(chunks, now_ns, keep)
     excess = len(chunks) * chunk_rows + waiting - keep.rows
     if excess > 0:
         count = max(count, math.ceil((excess + keep.rows // 16) / chunk_rows))

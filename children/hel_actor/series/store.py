@@ -344,7 +344,7 @@ class SeriesStore:
 
 def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Retention) -> bool:
     known = journal.by_id(reader, series_id)
-    stock = journal.stock(reader, known)
+    stock = journal.stock(reader, known, now_ns)
     return series.exceeds(stock, known.chunk_rows, known.waiting, now_ns, keep)
 
 

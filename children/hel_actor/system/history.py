@@ -104,7 +104,7 @@ def interrupt(connection: sqlite3.Connection, session: int, now_ns: int) -> None
 def trim(connection: sqlite3.Connection, before: Stock, bounds: Bounds, now_ns: int) -> Stock:
     """Let one step of what is too much or too old go; what there is afterwards."""
     rows, size = before.rows, before.result_bytes
-    last = _last_to_go(connection, rows - bounds.rows, now_ns - bounds.age_ns)
+    last = _last_to_go(connection, rows - bounds.rows, now_ns - bounds.age_ns, now_ns)
     if last:
         size -= _drop_results(connection, last)
         rows -= connection.execute(
@@ -116,10 +116,10 @@ def trim(connection: sqlite3.Connection, before: Stock, bounds: Bounds, now_ns: 
     return Stock(rows, size)
 
 
-def _last_to_go(connection: sqlite3.Connection, excess: int, oldest_ns: int) -> int:
+def _last_to_go(connection: sqlite3.Connection, excess: int, oldest_ns: int, now_ns: int) -> int:
     """The number of the newest that goes now; 0 for none. What runs stays.
 
-    What ended before the device had a clock is as old as what came next.
+    What ended before the device had a clock, or by one that was ahead, is as old as what came next.
     """
     last = 0
     ended = connection.execute(
@@ -128,7 +128,7 @@ def _last_to_go(connection: sqlite3.Connection, excess: int, oldest_ns: int) -> 
     for index, (number, ended_ns) in enumerate(ended):
         if index < excess or CLOCK_SET_NS <= ended_ns < oldest_ns:
             last = number
-        elif ended_ns >= CLOCK_SET_NS:
+        elif CLOCK_SET_NS <= ended_ns <= now_ns:
             break
     return last
 

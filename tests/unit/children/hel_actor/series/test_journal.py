@@ -129,12 +129,14 @@ def test_rows_that_are_in_files_leave(db: sqlite3.Connection) -> None:
 
 def test_files_are_counted_together(db: sqlite3.Connection) -> None:
     append(db, 10, 20, 30, 40, 50, 60, 70, 80)
-    assert journal.stock(db, known(db)) == Stock(0, 0, None)
+    assert journal.stock(db, known(db), 100) == Stock(0, 0, None)
     written = (Chunk(0, 10, 40, 7), Chunk(1, 50, 80, 5))
     journal.commit(db, known(db), written, (80, 7), 7)
-    assert journal.stock(db, known(db)) == Stock(2, 12, 40)
+    assert journal.stock(db, known(db), 100) == Stock(2, 12, 40)
+    assert journal.stock(db, known(db), 79) == Stock(2, 12, 40)
+    assert journal.stock(db, known(db), 39) == Stock(2, 12, None)
     journal.drop(db, known(db), 1)
-    assert journal.stock(db, known(db)) == Stock(1, 5, 80)
+    assert journal.stock(db, known(db), 100) == Stock(1, 5, 80)
 
 
 def test_rows_never_leave_for_files_that_hold_others(db: sqlite3.Connection) -> None:

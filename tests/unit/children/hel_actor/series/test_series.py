@@ -219,6 +219,7 @@ FOREVER = Retention(10**6, 10**6, 10**6)
         (349, replace(FOREVER, age_ns=320), 0),
         (350, replace(FOREVER, age_ns=320), 3),
         (10**9, replace(FOREVER, age_ns=320), 100),
+        (series.MIN_NS, Retention(320, 1004, 10_000), 7),  # A time that makes nothing old.
         (1000, replace(FOREVER, rows=1005), 0),
         (1000, replace(FOREVER, rows=1004), 7),  # 1 too many, and 62 that are a sixteenth.
         (1000, replace(FOREVER, rows=160), 86),
@@ -233,6 +234,25 @@ FOREVER = Retention(10**6, 10**6, 10**6)
 def test_s_8_5_3_what_is_too_old_or_too_much_goes(now: int, keep: Retention, count: int) -> None:
     assert series.superfluous(HUNDRED, 10, 5, now, keep) == count
     assert series.exceeds(Stock(100, 10_000, 9), 10, 5, now, keep) is (count > 0)
+
+
+@pytest.mark.parametrize(
+    ("newest", "count"),
+    [
+        ([900, 9, 700], 2),  # The first has a row of the future.
+        ([9, 900, 700], 1),
+        ([9, 900, 19, 700], 3),
+        ([9, 900], 1),
+        ([900, 700, 9], 0),
+        ([900, 900], 0),
+    ],
+)
+def test_rows_of_the_future_hold_up_nothing_that_is_too_old(newest: list[int], count: int) -> None:
+    chunks = [Chunk(n, 0, time_ns, 100) for n, time_ns in enumerate(newest)]
+    keep = replace(FOREVER, age_ns=320)
+    first = next((time_ns for time_ns in newest if time_ns <= 750), None)
+    assert series.superfluous(chunks, 10, 0, 750, keep) == count
+    assert series.exceeds(Stock(len(chunks), 0, first), 10, 0, 750, keep) is (count > 0)
 
 
 def test_where_there_are_no_files_nothing_goes() -> None:

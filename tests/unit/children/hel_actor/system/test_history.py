@@ -14,6 +14,7 @@ from loki.messages.archive import SESSION_BITS, Kept, ListKept
 from loki.messages.history import ExecutionState
 
 BEGIN_NS = 1_700_000_000 * 10**9
+AHEAD_NS = 24 * 365 * 86400 * 10**9 + BEGIN_NS
 NOTHING = Stock(0, 0)
 WIDE = Bounds(rows=10_000, age_ns=10_000, result_bytes=10_000)
 
@@ -128,9 +129,15 @@ def test_the_oldest_that_ended_go_first(
         ([10, 20, BEGIN_NS + 9], []),
         ([BEGIN_NS + 9, 20, BEGIN_NS + 90], [2, 3]),
         ([BEGIN_NS + 90, BEGIN_NS + 9, BEGIN_NS + 9], [1, 2, 3]),  # The clock was set back.
+        # It was years ahead: how old that is nobody knows, but not younger than what came next.
+        ([AHEAD_NS, BEGIN_NS + 9, BEGIN_NS + 90], [3]),
+        ([BEGIN_NS + 9, AHEAD_NS, BEGIN_NS + 90], [2, 3]),
+        ([BEGIN_NS + 9, AHEAD_NS, 20, BEGIN_NS + 49], []),
+        ([BEGIN_NS + 9, AHEAD_NS], [2]),
+        ([AHEAD_NS], [1]),
     ],
 )
-def test_a_clock_that_is_set_late_makes_nothing_old(
+def test_a_clock_that_is_set_late_or_was_ahead_makes_nothing_old(
     connection: sqlite3.Connection, ended_ns: list[int], left: list[int]
 ) -> None:
     kept = [row(n, ended_ns=ns) for n, ns in enumerate(ended_ns, 1)]
