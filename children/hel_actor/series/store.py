@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 from hel_actor.series import damage, downsampling, journal, series
 from hel_actor.series.damage import DamagedChunk
 from hel_actor.series.series import Chunk, Retention, Span
+from hel_actor.steadiness import Steadiness
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
@@ -102,7 +103,7 @@ class SeriesStore:
         self._submit = submit
         self._folder = folder
         self._keeping = keeping
-        self._clock = clock
+        self._steadiness = Steadiness(clock)
         self._log = log
         self._storage = storage or Disk()
         self._opened: Archive | None = None
@@ -148,7 +149,7 @@ class SeriesStore:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
         if self._stopping or self._held:
             return
-        now_ns, keep = self._clock.now_ns(), self._keeping.retention
+        now_ns, keep = self._steadiness.aging_ns(), self._keeping.retention
         if not self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
             return
         known, count, overtaken = self._droppable(series_id, now_ns)

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from hel_actor.database.database import Database
+from hel_actor.steadiness import Steadiness
 from hel_actor.system import history
 from hel_actor.system.history import Bounds, Stock
 from loki.child import ServiceHandler, Shell
@@ -31,7 +32,7 @@ class Historian:
 
     def __init__(self, shell: Shell, database: Database, bounds: Bounds) -> None:
         self._shell = shell
-        self._clock = shell.clock
+        self._steadiness = Steadiness(shell.clock)  # Of the database's thread.
         self._database = database
         self._bounds = bounds
         self._tidies = False
@@ -68,7 +69,7 @@ class Historian:
             if request.session < self._session:
                 history.interrupt(database, self._session, request.now_ns)
             self._session = max(self._session, request.session)
-            return history.trim(database, after, self._bounds, request.now_ns)
+            return history.trim(database, after, self._bounds, self._steadiness.aging_ns())
 
         return self._change(keep)
 
@@ -145,7 +146,8 @@ class Historian:
 
         def step(database: sqlite3.Connection, before: Stock) -> Stock:
             nonlocal more
-            after = history.trim(database, before, self._bounds, self._clock.now_ns())
+            now_ns = self._steadiness.aging_ns()
+            after = history.trim(database, before, self._bounds, now_ns)
             more = after != before
             return after
 

@@ -122,8 +122,9 @@ def _last_to_go(connection: sqlite3.Connection, excess: int, oldest_ns: int, now
     What ended before the device had a clock, or by one that was ahead, is as old as what came next.
     """
     last = 0
+    step = STEP if now_ns >= CLOCK_SET_NS else max(0, min(STEP, excess))  # Then nothing is old.
     ended = connection.execute(
-        "SELECT number, ended_ns FROM execution WHERE cause <> '' ORDER BY number LIMIT ?", (STEP,)
+        "SELECT number, ended_ns FROM execution WHERE cause <> '' ORDER BY number LIMIT ?", (step,)
     )
     for index, (number, ended_ns) in enumerate(ended):
         if index < excess or CLOCK_SET_NS <= ended_ns < oldest_ns:

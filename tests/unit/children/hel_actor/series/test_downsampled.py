@@ -87,6 +87,22 @@ def test_a_clock_that_jumped_and_came_back_stops_nothing(start: Start) -> None:
     assert tens(bench)[:-1] == [*in_time, (50.0, 59.0)]
 
 
+def test_a_clock_that_jumps_makes_no_row_old(start: Start) -> None:
+    bench = start(series_late_s=1, series_chunk_rows=16, series_keep_days=3650)
+    clock, years_s = bench.shell.clock, 24 * 365 * 86400
+    append(bench, 0, 80)
+    settled(bench)
+    clock.advance(7200)
+    clock.turn(years_s)
+    append(bench, 80, 40)
+    settled(bench)
+    assert len(bench.call(ReadSeries(name="t"), run()).samples) == 120
+    clock.advance(1800)  # That is the time, then.
+    append(bench, 120, 40)
+    settled(bench)
+    assert len(bench.call(ReadSeries(name="t"), run()).samples) < 60
+
+
 def until(bench: Any) -> float:
     (coarser,) = bench.call(SummarizeSeries(name="t"), run()).downsampled
     assert coarser.until is not None

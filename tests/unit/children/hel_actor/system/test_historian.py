@@ -129,6 +129,7 @@ def test_each_batch_makes_room_for_itself(
 ) -> None:
     bench = start(**settings)
     hour_ns = 3600 * 10**9
+    bench.shell.clock.advance(26 * 3600)
     for count, hours in enumerate((1, 3, 4, 5), 1):
         ended_ns = BEGIN_NS + hours * hour_ns
         keep(bench, 1, row(1, count, ended_ns=ended_ns), now_ns=BEGIN_NS + 26 * hour_ns)
@@ -159,6 +160,26 @@ def test_what_gets_too_old_goes_where_nothing_comes_too(start: Start) -> None:
     timer = bench.shell.timers.pop()
     timer.action()
     assert listed(bench)[0] == []
+
+
+def test_a_clock_that_jumps_makes_nothing_old(start: Start) -> None:
+    bench = start(history_days=1)
+    opened(bench)
+    clock, years_s = bench.shell.clock, 24 * 365 * 86400
+    for count in range(1, 5):
+        keep(bench, 1, row(1, count, ended_ns=clock.now_ns()))
+    clock.advance(7200)
+    clock.turn(years_s)
+    for count in range(5, 7):
+        keep(bench, 1, row(1, count, ended_ns=clock.now_ns()))
+    bench.shell.timers.pop().action()
+    assert len(listed(bench)[0]) == 6
+    clock.turn(-years_s)
+    keep(bench, 1, row(1, 7, ended_ns=clock.now_ns()))
+    assert len(listed(bench)[0]) == 7
+    clock.advance(86_400 - 3600)
+    bench.shell.timers.pop().action()
+    assert listed(bench)[0] == ["1-7", "1-6", "1-5"]
 
 
 def test_a_smaller_bound_is_met_step_by_step(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
