@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from typing import Any
 
 from msgspec.structs import astuple
@@ -121,17 +122,28 @@ def _last_to_go(connection: sqlite3.Connection, excess: int, oldest_ns: int, now
 
     What ended before the device had a clock, or by one that was ahead, is as old as what came next.
     """
-    last = 0
-    step = STEP if now_ns >= CLOCK_SET_NS else max(0, min(STEP, excess))  # Then nothing is old.
-    ended = connection.execute(
-        "SELECT number, ended_ns FROM execution WHERE cause <> '' ORDER BY number LIMIT ?", (step,)
+    last = _ended(connection, min(STEP, excess))
+    if now_ns < CLOCK_SET_NS:
+        return last
+    dated = connection.execute(
+        "SELECT number, ended_ns FROM execution WHERE cause <> '' AND ended_ns BETWEEN ? AND ? "
+        "ORDER BY number LIMIT ?",
+        (CLOCK_SET_NS, now_ns, STEP),
     )
-    for index, (number, ended_ns) in enumerate(ended):
-        if index < excess or CLOCK_SET_NS <= ended_ns < oldest_ns:
-            last = number
-        elif CLOCK_SET_NS <= ended_ns <= now_ns:
-            break
-    return last
+    old = [number for number, _ in takewhile(lambda row: row[1] < oldest_ns, dated)]
+    return max(last, min(old[-1], _ended(connection, STEP))) if old else last
+
+
+def _ended(connection: sqlite3.Connection, count: int) -> int:
+    """The number of the last of the first `count` that ended; 0 for none."""
+    if count <= 0:
+        return 0
+    (number,) = connection.execute(
+        "SELECT max(number) FROM "
+        "(SELECT number FROM execution WHERE cause <> '' ORDER BY number LIMIT ?)",
+        (count,),
+    ).fetchone()
+    return number or 0
 
 
 def _last_result_to_go(connection: sqlite3.Connection, excess_bytes: int) -> int:

@@ -146,6 +146,19 @@ def test_a_clock_that_is_set_late_or_was_ahead_makes_nothing_old(
     assert numbers(connection) == left
 
 
+def test_more_without_a_known_age_than_go_at_once_hold_up_nothing(
+    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history, "STEP", 4)
+    ended_ns = [AHEAD_NS] * 6 + [20] * 3 + [BEGIN_NS + 9, BEGIN_NS + 90]
+    kept = [row(n, ended_ns=ns) for n, ns in enumerate(ended_ns, 1)]
+    stock, left = history.keep(connection, kept, NOTHING), []
+    for _ in range(4):
+        stock = history.trim(connection, stock, replace(WIDE, age_ns=50), BEGIN_NS + 100)
+        left.append(len(numbers(connection)))
+    assert left == [7, 3, 1, 1]
+
+
 @pytest.mark.parametrize(
     ("bounds", "left"),
     [
