@@ -40,6 +40,7 @@ BLOCK_ROWS = 65_536
 MAX_ATTRIBUTES_BYTES = 4096
 INTERVAL = "interval_s"
 """The attribute of a regular series: seconds from one row to the next."""
+SHORTEST_INTERVAL_S = 1e-6
 
 Attribute: TypeAlias = bool | int | float | str
 
@@ -188,9 +189,10 @@ def checked_attributes(attributes: Mapping[str, Attribute]) -> str:
                 f"attribute '{name}' is {value}, no finite number", details={"field": "attributes"}
             )
     interval_s = attributes.get(INTERVAL, 1)
-    if isinstance(interval_s, bool | str) or interval_s <= 0:
+    if isinstance(interval_s, bool | str) or interval_s < SHORTEST_INTERVAL_S:
         raise InvalidArgument(
-            f"attribute '{INTERVAL}' is {interval_s!r}; it is the seconds from one row to the next",
+            f"attribute '{INTERVAL}' is {interval_s!r}; it is the seconds from one row to the "
+            f"next, at least {SHORTEST_INTERVAL_S:f}",
             details={"field": "attributes"},
         )
     text = json.dumps(dict(attributes), ensure_ascii=False)
@@ -384,4 +386,5 @@ def missing(
         return None
     if oldest_ns is None or newest_ns is None:
         return 0
-    return max(0, 1 + round((newest_ns - oldest_ns) / S_NS / interval_s) - rows)
+    spanned = (newest_ns - oldest_ns) / S_NS / max(interval_s, SHORTEST_INTERVAL_S)
+    return max(0, 1 + round(spanned) - rows)

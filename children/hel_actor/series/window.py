@@ -4,7 +4,16 @@ import math
 import re
 from dataclasses import dataclass
 
-from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS, Span, future_ns, nanoseconds
+from hel_actor.series.series import (
+    MAX_NS,
+    MIN_NS,
+    S_NS,
+    US_NS,
+    Span,
+    future_ns,
+    nanoseconds,
+    seconds,
+)
 from loki.errors import InvalidArgument
 
 MAX_WINDOWS = 100_000
@@ -31,14 +40,17 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
     They begin at `within.start_ns`; where that is no bound, at multiples of `every_s` since 1970.
     Without `every_s` there is one, of the whole span.
 
-    Raises: InvalidArgument for a length that is no length, or makes too many windows.
+    Raises: InvalidArgument for a length that is no length, or makes too many windows, and for rows
+    that are further apart than 64 bits can say.
     """
     if every_s is None:
         start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
+        _require_near(start_ns, newest_ns)
         return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
     every_ns = checked_every_ns(every_s)
     origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
     start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
+    _require_near(start_ns, newest_ns)
     count = (newest_ns - start_ns) // every_ns + 1
     if count > MAX_WINDOWS:
         raise InvalidArgument(
@@ -47,6 +59,15 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
             details={"field": "every_s"},
         )
     return Windows(start_ns, every_ns, count)
+
+
+def _require_near(start_ns: int, newest_ns: int) -> None:
+    if start_ns < MIN_NS or newest_ns - start_ns >= MAX_NS:
+        raise InvalidArgument(
+            f"the windows would go from {seconds(start_ns):.0f} to {seconds(newest_ns):.0f} s "
+            f"since 1970, more than {MAX_NS // S_NS} s; ask for a part, with from and to",
+            details={"field": "from"},
+        )
 
 
 def checked_every_ns(every_s: float) -> int:

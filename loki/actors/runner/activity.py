@@ -197,12 +197,13 @@ class Current:
     def usage(self, now_s: float, cause: Cause, spent: Activity) -> Usage:
         """`spent` is the script whose budget ended the run, if one did."""
         root = self.root
+        cpu_s = root.cpu_s  # It goes on from one look to the next.
         over_s = now_s - spent.deadline_s
         if cause is Cause.CPU:
-            over_s = spent.cpu_s - spent.cpu_allowed_s
+            over_s = (cpu_s if spent is root else spent.cpu_s) - spent.cpu_allowed_s
         return Usage(
             wall_ms=(now_s - root.began_s) * 1000,
-            cpu_ms=root.cpu_s * 1000,
+            cpu_ms=cpu_s * 1000,
             peak_memory_bytes=self.peak_memory_bytes,
             api_calls=self.api_calls,
             queue_ms=self.start.queue_ms,

@@ -8,11 +8,15 @@ from statistics import fmean
 
 import numpy as np
 import pytest
+from hel_actor.series import window
 from hel_actor.series.aggregation import Aggregation
 from hel_actor.series.column import columns
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, Span
 from hel_actor.series.window import STATISTICS, Windows
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+
+from loki.errors import InvalidArgument
 
 WINDOWS = Windows(start_ns=-20, every_ns=10, count=5)
 Row = tuple[int, float, int]
@@ -66,3 +70,36 @@ def test_windows_are_closed_when_no_more_rows_come() -> None:
         found.close(before_ns)
     found.add(columns([(n, float(n), 0) for n in range(10, 20)]))
     assert [each.value for each in found.result()] == [-15.5, -5.5, 4.5, 14.5]
+
+
+TIMES = st.integers(MIN_NS + 1, MAX_NS - 1)
+BOUNDS = st.integers(MIN_NS, MAX_NS)
+EVER = MIN_NS, MAX_NS
+FAR_APART = [-9_200_000_000 * S_NS, 1_780_000_000 * S_NS]
+LENGTHS = st.none() | st.floats(allow_nan=True) | st.floats(1e-6, window.LONGEST_S)
+
+
+@pytest.mark.parametrize("statistic", ["mean", "first", "last", "max", "count", "p95"])
+@given(
+    times=st.lists(TIMES, min_size=1, max_size=5), bounds=st.tuples(BOUNDS, BOUNDS), every=LENGTHS
+)
+@example(times=FAR_APART, bounds=EVER, every=None)
+@example(times=FAR_APART, bounds=EVER, every=4e9)
+def test_whatever_times_rows_have_there_are_numbers_or_one_clear_error(
+    statistic: str, times: list[int], bounds: tuple[int, int], every: float | None
+) -> None:
+    within = Span(min(bounds), max(bounds))
+    inside = sorted(time for time in times if within.start_ns <= time < within.end_ns)
+    if not inside:
+        return
+    try:
+        found = window.windows(within, every, inside[0], inside[-1])
+    except InvalidArgument:
+        return
+    aggregation = Aggregation(found, statistic)
+    aggregation.add(columns([(time_ns, 1.0, 0) for time_ns in inside]))
+    results = aggregation.result()
+    assert sum(each.count for each in results) == len(inside)
+    ends = [each.start_ns + found.every_ns for each in results]
+    assert all(each.start_ns <= inside[-1] for each in results)
+    assert all(end > inside[0] for end in ends)

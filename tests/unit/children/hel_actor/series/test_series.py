@@ -362,6 +362,7 @@ def test_what_is_left_is_as_old_as_the_oldest_chunk_that_comes() -> None:
         (2, 10, 5, 1),
         (1, 0, 5.0, 0),
         (5, 10, None, None),
+        (2, 10, 1e-300, 9_999_999),  # Of a version that took any.
     ],
 )
 def test_what_is_regular_tells_what_is_missing(
@@ -371,7 +372,7 @@ def test_what_is_regular_tells_what_is_missing(
     assert series.missing(0, None, None, interval_s) == (None if interval_s is None else 0)
 
 
-@pytest.mark.parametrize("interval", [0, -1.0, "1", True])
+@pytest.mark.parametrize("interval", [0, -1.0, 1e-7, "1", True])
 def test_an_interval_is_a_length(interval: float | str) -> None:
     with pytest.raises(InvalidArgument, match="interval_s"):
         series.checked_attributes({"interval_s": interval})
