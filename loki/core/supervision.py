@@ -194,14 +194,13 @@ def _start_failed(supervisor: Supervisor, gone: Child, now_s: float) -> Decision
     supervisor, replies = answer_all(supervisor, gone, ANY_WISH, failure)
     if Wish.START in asked:
         return supervisor.drop(name), replies
-    if gone.spec.backoff is not None:
-        supervisor, commands = restart(supervisor, gone, 0.0, now_s)
-        return supervisor, replies + commands
-    if Wish.RESTART in asked:
-        return supervisor.put(gone), replies
-    if supervisor.life is Life.BOOTING and not gone.been_up:
-        return supervisor.put(gone).ending(gone.last_reason, failed=name), replies
-    return restart(supervisor, gone, 0.0, now_s)
+    if gone.spec.backoff is None:
+        if Wish.RESTART in asked:
+            return supervisor.put(gone), replies
+        if supervisor.life is Life.BOOTING and not gone.been_up:
+            return supervisor.put(gone).ending(gone.last_reason, failed=name), replies
+    supervisor, commands = restart(supervisor, gone, 0.0, now_s)
+    return supervisor, replies + commands
 
 
 def _died(supervisor: Supervisor, gone: Child, up_s: float, now_s: float) -> Decision:

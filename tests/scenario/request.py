@@ -114,6 +114,13 @@ ADMINISTRATION = [
         ("ask reset a", "start:a =agreed"),
     ),
     case(
+        "a reset while others still stop is answered also where the start fails",
+        tree("a b", Strategy.ONE_FOR_ALL, intensity=5, b={"shutdown_s": 0.3}),
+        ("crash a; stubborn b", "stop:b"),
+        ("break a 1; ask reset a", ""),
+        ("wait 0.4", "fail:a =refused:start_failed start:a start:b"),
+    ),
+    case(
         "who there is",
         tree("a b c", b=TEMPORARY),
         ("ask children", "=a:up,b:up,c:up"),
