@@ -29,8 +29,9 @@ from hel_actor.series import journal
 from hel_actor.series.archive import Archive, Place
 from hel_actor.series.column import Columns
 from hel_actor.series.query import Cursor, Queries, Steps
+from hel_actor.series.reading import Reading
 from hel_actor.series.series import DAY_NS, S_NS, Retention, Span
-from hel_actor.series.store import Keeping, Reading, SeriesStore
+from hel_actor.series.store import Keeping, SeriesStore
 from hel_actor.series.turns import Turns
 from hel_actor.storage import Disk
 

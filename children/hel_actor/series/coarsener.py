@@ -13,8 +13,9 @@ from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.downsampling import Rule
 from hel_actor.series.journal import Appended, Row
 from hel_actor.series.query import Queries, Steps
+from hel_actor.series.reading import Reading
 from hel_actor.series.series import Span
-from hel_actor.series.store import Reading, SeriesStore, Submit
+from hel_actor.series.store import SeriesStore, Submit
 from loki.child import Clock
 from loki.errors import LokiError
 

@@ -1,6 +1,7 @@
 """What time series need after rows came: files, fewer of them, and rows of coarser series."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from threading import Lock
@@ -11,6 +12,7 @@ from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.journal import Appended
 from hel_actor.series.store import SeriesStore
 from hel_actor.series.turns import Turns
+from hel_actor.steadiness import STEADY_S
 from loki.child import Clock
 from loki.errors import ErrorCode, LokiError
 
@@ -20,6 +22,8 @@ RETRY_AFTER_S = 5.0
 """A full disk is not asked, and complained of, with every row."""
 DAMAGED_AFTER_S = 600.0
 """Windows of rows that are damaged wait until a person, or forgetting old rows, has seen to it."""
+AGE_EVERY_S = 3600.0
+"""Where no row comes, something gets too old all the same."""
 
 
 class Custodian:
@@ -48,7 +52,8 @@ class Custodian:
         self._coarsening: dict[int, bool] = {}  # Source -> whether it was asked for meanwhile.
         self._damaged: dict[int, float] = {}  # Source -> when to look again, by the same clock.
         self._again_s = 0.0  # When to try again, on the monotonic clock.
-        self._failed: dict[int, str] = {}  # Series whose rows could not become files -> why.
+        self._failed: dict[int, str] = {}  # Series whose files could not be written -> why.
+        self._age_s = clock.monotonic_s() + STEADY_S  # When to look for old rows; none is before.
 
     def begin(self) -> None:
         """Go on with what the last process left."""
@@ -56,12 +61,19 @@ class Custodian:
 
     @property
     def trouble(self) -> str:
-        """Asked for now and then: what failed is tried again then, also where no row comes."""
+        """Asked for now and then: what failed is tried again then, also where no row comes.
+
+        So is the look for what got too old: nothing here wakes up a device by itself.
+        """
         with self._lock:
             failed = dict(self._failed)
-        if self._clock.monotonic_s() >= self._again_s:
+        now_s = self._clock.monotonic_s()
+        if now_s >= self._again_s:
             for series_id in failed:
                 self._look(series_id)
+        if now_s >= self._age_s:
+            self._age_s = now_s + AGE_EVERY_S
+            self._worker.submit(self._logged, self._age)
         return next(iter(failed.values()), "")
 
     def _resume(self) -> None:
@@ -69,6 +81,22 @@ class Custodian:
             self.coarsen(source)
         for series_id in self._store.look(journal.with_a_chunk):
             self._look(series_id)
+
+    def _age(self) -> None:
+        self._age_next(deque(self._store.look(journal.ids)))
+
+    def _age_next(self, left: deque[int]) -> None:
+        """One series, or a part of it, at a time: behind all who wait."""
+        if not left:
+            return
+        series_id = left.popleft()
+        with self._lock:
+            failed = series_id in self._failed  # It is tried again more often than that.
+        if not failed and self._logged(
+            lambda: self._store.age(series_id, lambda: self._catch_up(series_id)), series_id
+        ):
+            left.appendleft(series_id)
+        self._worker.submit(self._age_next, left)
 
     def appended(self, result: Appended, newest_ns: int) -> None:
         """A series got rows, the last one of that time."""
@@ -171,4 +199,4 @@ class Custodian:
             if before == error.message:
                 return
             again = "it is tried again every %g s"
-        self._log.warning(f"%s; {again}", error, RETRY_AFTER_S)
+        self._log.error(f"%s; {again}", error, RETRY_AFTER_S)

@@ -104,6 +104,11 @@ def names(connection: sqlite3.Connection, namespace: str) -> tuple[str, ...]:
     return tuple(row[0] for row in rows)
 
 
+def ids(connection: sqlite3.Connection) -> tuple[int, ...]:
+    """Of all series."""
+    return tuple(row[0] for row in connection.execute("SELECT id FROM series ORDER BY id"))
+
+
 def with_a_chunk(connection: sqlite3.Connection) -> tuple[int, ...]:
     """Series of which so many rows wait that they may become files."""
     return tuple(
@@ -299,6 +304,25 @@ def trim(connection: sqlite3.Connection, series: Series, first: int, before_ns: 
         "DELETE FROM series_row WHERE series = ? AND time_ns < ?", (series.id, before_ns)
     ).rowcount
     connection.execute("UPDATE series SET waiting = waiting - ? WHERE id = ?", (gone, series.id))
+    return gone
+
+
+def oldest_waiting(connection: sqlite3.Connection, series: int) -> int | None:
+    """The time of the oldest row that waits; None where none does."""
+    (oldest_ns,) = connection.execute(
+        "SELECT min(time_ns) FROM series_row WHERE series = ?", (series,)
+    ).fetchone()
+    return None if oldest_ns is None else int(oldest_ns)
+
+
+def shed(connection: sqlite3.Connection, series: int, before_ns: int, most: int) -> int:
+    """Up to `most` of the rows that wait from before that time are no more: how many."""
+    gone = connection.execute(
+        "DELETE FROM series_row WHERE series = ?1 AND row IN "
+        "(SELECT row FROM series_row WHERE series = ?1 AND time_ns < ?2 LIMIT ?3)",
+        (series, before_ns, most),
+    ).rowcount
+    connection.execute("UPDATE series SET waiting = waiting - ? WHERE id = ?", (gone, series))
     return gone
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from hel_actor.series import series, window
+from hel_actor.series.reading import Reading, Snapshot
 from hel_actor.series.series import Chunk, Span
-from hel_actor.series.store import Reading, SeriesStore, Snapshot
+from hel_actor.series.store import SeriesStore
 from loki.errors import ResourceLimitExceeded
 
 if TYPE_CHECKING:  # Both bring numpy, which only the thread itself may import.

@@ -36,7 +36,8 @@ from hel_actor.quota import usage
 from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.custodian import Custodian
 from hel_actor.series.query import Queries, Steps
-from hel_actor.series.store import Reading, SeriesStore, existing
+from hel_actor.series.reading import Reading
+from hel_actor.series.store import SeriesStore, existing
 from hel_actor.series.turns import Turns
 from hel_actor.tally import Tally
 from loki.child import Clock, Run, RunHandler, run_over

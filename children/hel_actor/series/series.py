@@ -257,13 +257,14 @@ def exceeds(stock: Stock, chunk_rows: int, waiting: int, now_ns: int, keep: Rete
         return False
     first_ns = stock.first_newest_ns
     return (
-        (first_ns is not None and _is_too_old(first_ns, now_ns, keep))
+        (first_ns is not None and is_too_old(first_ns, now_ns, keep))
         or stock.chunks * chunk_rows + waiting > keep.rows
         or stock.size_bytes > keep.size_bytes
     )
 
 
-def _is_too_old(first_newest_ns: int, now_ns: int, keep: Retention) -> bool:
+def is_too_old(first_newest_ns: int, now_ns: int, keep: Retention) -> bool:
+    """By a sixteenth of the age; then all goes that is older than the age."""
     return first_newest_ns < now_ns - keep.age_ns - keep.age_ns // 16
 
 
@@ -274,7 +275,7 @@ def _too_old(chunks: Sequence[Chunk], now_ns: int, keep: Retention) -> int:
     next, and hold up nothing.
     """
     dated = [(n, each.newest_ns) for n, each in enumerate(chunks) if each.newest_ns <= now_ns]
-    if not dated or not _is_too_old(dated[0][1], now_ns, keep):
+    if not dated or not is_too_old(dated[0][1], now_ns, keep):
         return 0
     old = takewhile(lambda each: each[1] < now_ns - keep.age_ns, dated)
     return 1 + max(n for n, _ in old)

@@ -14,19 +14,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor.series import damage, downsampling, journal, series
+from hel_actor.series import aging, damage, downsampling, journal, series
 from hel_actor.series.damage import DamagedChunk
-from hel_actor.series.series import Chunk, Retention, Span
+from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
+from hel_actor.series.series import Chunk, Retention
 from hel_actor.steadiness import Steadiness
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
-from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
+from loki.errors import ErrorCode, IoError, ServiceUnavailable
 
-if TYPE_CHECKING:  # Both bring numpy and zarr, which only the thread itself may import.
+if TYPE_CHECKING:  # It brings numpy and zarr, which only the thread itself may import.
     from hel_actor.series.archive import Archive, Place
-    from hel_actor.series.column import Columns, Ranks
 
 T = TypeVar("T")
+
+SHED = 5000
+"""Rows that wait and go for their age in one transaction, which all others wait for."""
 
 
 class Submit(Protocol):
@@ -40,42 +43,11 @@ ReadingJournal: TypeAlias = "Callable[[], AbstractContextManager[sqlite3.Connect
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A series at one moment: its files' chunks, and the rows that wait, of the asked span."""
-
-    series: journal.Series
-    within: Span
-    chunks: tuple[Chunk, ...]
-    waiting: "Columns"
-
-
-@dataclass(frozen=True, slots=True)
 class Settled:
     """The rows of a series that become files now: (row, time in ns, value, quality)."""
 
     series: journal.Series
     rows: list[tuple[int, int, float, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Some rows of a snapshot; later parts have none that is older than `left_ns`."""
-
-    ranks: "Ranks"
-    rows: "Columns"
-    left_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Which rows are wanted: all of a span, or its first or last `limit`."""
-
-    within: Span
-    limit: int | None = None
-    newest: bool = False
-
-
-EVERYTHING = Reading(Span(series.MIN_NS, series.MAX_NS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +81,7 @@ class SeriesStore:
         self._opened: Archive | None = None
         self._recovered: dict[int, str] = {}  # By mark: a database that begins anew counts anew.
         self._damaged: set[tuple[str, int]] = set()  # Mark and chunk of which the log has told.
-        self._failing: dict[str, str] = {}  # What fails -> why, as the log has told.
+        self._behind: set[int] = set()  # Series whose files have chunks yet that went.
         self._stopping = False
         self._held = False
 
@@ -136,8 +108,19 @@ class SeriesStore:
         if settled.rows:
             with self._named(f"the rows of '{settled.series.name}' stay in the journal"):
                 self._write(settled)
+        if settled.rows or series_id in self._behind:
             self._retain(series_id, catch_up)
         return len(settled.rows)
+
+    def age(self, series_id: int, catch_up: Callable[[], None]) -> bool:
+        """Forget what got too old though no row came, and say whether more may be to go.
+
+        `catch_up` is as with `checkpoint`. Raises: IoError.
+        """
+        if self._stopping or self._held:
+            return False
+        self._retain(series_id, catch_up)
+        return self._shed(series_id, catch_up)
 
     def _settled(self, reader: sqlite3.Connection, series_id: int) -> Settled:
         known = journal.by_id(reader, series_id)
@@ -150,17 +133,43 @@ class SeriesStore:
         if self._stopping or self._held:
             return
         now_ns, keep = self._steadiness.aging_ns(), self._keeping.retention
-        if not self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
-            return
-        known, count, overtaken = self._droppable(series_id, now_ns)
-        if overtaken:
+        if self.look(lambda reader: _exceeds(reader, series_id, now_ns, keep)):
+            known, count, overtaken = self._droppable(series_id, now_ns)
+            if overtaken:
+                catch_up()
+                known, count, _ = self._droppable(series_id, now_ns)
+            if count:
+                self._drop(known, known.dropped + count)
+        if series_id in self._behind:
+            self._place(self.look(lambda reader: journal.by_id(reader, series_id)))
+            self._behind.discard(series_id)
+
+    def _drop(self, known: journal.Series, first: int) -> None:
+        self._recovered.pop(known.id, None)
+        self._behind.add(known.id)
+        self._submit(lambda database: journal.drop(database, known, first)).result()
+
+    def _shed(self, series_id: int, catch_up: Callable[[], None]) -> bool:
+        """Let some rows that wait go for their age; whether more of them may have to."""
+        now_ns, keep = self._steadiness.aging_ns(), self._keeping.retention
+        oldest_ns, done_ns = self._waiting_ns(series_id)
+        if aging.overtakes(oldest_ns, done_ns, now_ns, keep):
             catch_up()
-            known, count, _ = self._droppable(series_id, now_ns)
-        if count:
-            self._recovered.pop(series_id, None)
-            first = known.dropped + count
-            self._submit(lambda database: journal.drop(database, known, first)).result()
-            self._place(replace(known, dropped=first))
+            oldest_ns, done_ns = self._waiting_ns(series_id)
+        before_ns = aging.before_ns(oldest_ns, done_ns, now_ns, keep)
+        if before_ns is None:
+            return False
+        gone = self._submit(lambda database: journal.shed(database, series_id, before_ns, SHED))
+        return gone.result() == SHED
+
+    def _waiting_ns(self, series_id: int) -> tuple[int | None, int]:
+        """The time of the oldest row that waits, and how far coarser series have come."""
+        return self.look(
+            lambda reader: (
+                journal.oldest_waiting(reader, series_id),
+                downsampling.done_ns(reader, series_id),
+            )
+        )
 
     def _droppable(self, series_id: int, now_ns: int) -> tuple[journal.Series, int, bool]:
         """A series, how many of its chunks are to go, and whether coarser series lack some."""
@@ -324,23 +333,12 @@ class SeriesStore:
 
     @contextmanager
     def _named(self, what: str) -> Iterator[None]:
+        """Whoever called is told, and nobody else: the log has what nobody waits for."""
         try:
             yield
         except (OSError, sqlite3.Error) as error:
             reason = error.strerror if isinstance(error, OSError) else error
-            self._complain(what, error)
             raise IoError(f"{what}: {reason}") from error
-        except LokiError as error:
-            if error.code is not ErrorCode.NOT_FOUND:
-                self._complain(what, error)
-            raise
-        self._failing.pop(what, None)
-
-    def _complain(self, what: str, error: Exception) -> None:
-        """Once, until it succeeds, or fails in another way."""
-        if self._failing.get(what) != str(error):
-            self._failing[what] = str(error)
-            self._log.error("%s: %s", what, error)
 
 
 def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Retention) -> bool:

@@ -11,7 +11,7 @@ from hel_actor.series import coarsener, downsampling, journal
 from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.downsampling import Rule, Wanted
 from hel_actor.series.journal import Appended, Quota
-from hel_actor.series.store import Reading
+from hel_actor.series.reading import Reading
 
 from loki.errors import IoError
 from tests.unit.children.hel_actor.failing import FailingDisk, Failure

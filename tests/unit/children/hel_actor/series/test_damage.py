@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hel_actor.series.damage import MAX_REASON, DamagedChunk, is_lasting, reason, told
 from hel_actor.series.query import Queries
+from hel_actor.series.reading import Reading
 from hel_actor.series.series import Chunk, Span
-from hel_actor.series.store import Reading
 
 from loki.errors import ErrorCode, IoError
 from tests.unit.children.hel_actor.series_world import ALL, World, answer

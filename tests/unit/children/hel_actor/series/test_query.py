@@ -6,8 +6,8 @@ import pytest
 from hel_actor.series import journal, query, series
 from hel_actor.series.journal import Batch, Quota
 from hel_actor.series.query import Cursor, Queries
+from hel_actor.series.reading import Reading
 from hel_actor.series.series import S_NS, Span
-from hel_actor.series.store import Reading
 from hel_actor.storage import Disk
 
 from loki.errors import ErrorCode, IoError, ResourceLimitExceeded
