@@ -5,11 +5,13 @@ from pathlib import Path
 
 import msgspec
 
+from hel_actor.auditor import Auditor
 from hel_actor.backup import swap
 from hel_actor.backup.backup import Backups
 from hel_actor.backup.beginning import Beginning
 from hel_actor.backup.restore import Receiver, Restores
 from hel_actor.backup.snapshot import DATABASE, Photographer
+from hel_actor.budgeted import Budgeted
 from hel_actor.database.database import Database
 from hel_actor.database.migration import MIGRATIONS
 from hel_actor.file.files import Files
@@ -75,12 +77,14 @@ class Hel(ChildRole):
         self._cached = Cached(shell, cache, max_value_bytes)
         self.ledger = ledger = Ledger()
         watchers = Watchers()
-        tally = Tally(ledger, watchers, settings.quota_mb, shell.log)
+        tally = Tally(ledger, watchers)
         jail = Jail(state / "files", settings.max_file_kb * KB)
-        self._files = Files(shell, jail, ledger, settings.quota_mb)
+        quota_mb = settings.quota_mb
+        self._files = Files(shell, jail, ledger, quota_mb)
         self._beginning = Beginning(state, shell.log)
         self._database = _database(shell, state / DATABASE, tally, self._beginning)
-        self._stored = Stored(self._database, tally, max_value_bytes)
+        budgeted = Budgeted(self._database, tally, self._files.counted, quota_mb)
+        self._stored = Stored(self._database, budgeted, max_value_bytes)
         self._watched = Watched(shell, self._database, watchers)
         self._registered = Registered(
             self._database, settings.revisions_per_script, settings.removed_revisions
@@ -89,8 +93,10 @@ class Hel(ChildRole):
         self._historian = Historian(shell, self._database, _bounds(settings))
         quota = journal.Quota(settings.series_per_script, settings.series_chunk_rows)
         self._series = SeriesParts(
-            shell, self._database, state / "series", _keeping(settings), quota, tally
+            shell, self._database, state / "series", _keeping(settings), quota, budgeted
         )
+        self._auditor = Auditor(self._database, self._series.turns, shell.log)
+        shell.mind(self._auditor.begin())
         self._backups = Backups(
             shell,
             Photographer(state, shell.clock, shell.log),
@@ -141,11 +147,12 @@ class Hel(ChildRole):
     def finish(self, grace_s: float, done: Callable[[], None]) -> None:
         """What waits is done first: each thread works in order."""
         self._historian.close()
+        self._auditor.close()
+        files = self._files.close()
         closing = (
             self._backups.close(),
             self._restores.close(),
-            self._series.recorder.close(),
-            self._files.close(),
+            self._series.recorder.close(files),
         )
         give_up_s = self.shell.clock.monotonic_s() + grace_s
 

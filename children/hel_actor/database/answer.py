@@ -13,17 +13,34 @@ U = TypeVar("U")
 def following(promise: "Future[T]", then: Callable[[T], U]) -> "Future[U]":
     """What `then` makes of it, or raises."""
     answer: Future[U] = Future()
+    promise.add_done_callback(lambda done: _keep(answer, lambda: then(done.result())))
+    return answer
 
-    def kept(done: "Future[T]") -> None:
-        if not answer.set_running_or_notify_cancel():
-            return
+
+def after(promise: "Future[None]", ask: "Callable[[], Future[T]]") -> "Future[T]":
+    """What is promised to who asks when the first promise is kept."""
+    answer: Future[T] = Future()
+
+    def asked(first: "Future[None]") -> None:
         try:
-            answer.set_result(then(done.result()))
+            first.result()
+            second = ask()
         except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
             answer.set_exception(error)
+        else:
+            second.add_done_callback(lambda done: _keep(answer, done.result))
 
-    promise.add_done_callback(kept)
+    promise.add_done_callback(asked)
     return answer
+
+
+def _keep(answer: "Future[T]", find: Callable[[], T]) -> None:
+    if not answer.set_running_or_notify_cancel():
+        return
+    try:
+        answer.set_result(find())
+    except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
+        answer.set_exception(error)
 
 
 def or_raised(promise: "Future[T | LokiError]") -> "Future[T]":

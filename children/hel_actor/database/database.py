@@ -130,11 +130,23 @@ class Database:
         Raises: IoError; sqlite3.Error.
         """
         if self._reader is None:
-            self.submit(lambda _: None).result()  # The other thread makes and checks the file.
+            self._await_file()
         with self._reading:
             if self._reader is None:
                 self._reader = self._file.reader()
             yield self._reader
+
+    def another_reader(self) -> sqlite3.Connection:
+        """A connection of the caller's own, for reading one state for long.
+
+        Raises: IoError; sqlite3.Error.
+        """
+        self._await_file()
+        return self._file.reader()
+
+    def _await_file(self) -> None:
+        """The other thread makes and checks it."""
+        self.submit(lambda _: None).result()
 
     def mend(self) -> None:
         """Try to be well again, if it is time for that. To be called every now and then."""

@@ -59,9 +59,15 @@ class Files:
         """The promise says when all that was asked before is done."""
         return self._worker.submit(self._jail.close)
 
+    def counted(self, namespace: str) -> "Future[None] | None":
+        """When the ledger knows what its files take; None where it does already."""
+        if self._occupancy.is_counted(namespace):
+            return None
+        return self._worker.submit(self._occupancy.count, namespace)
+
     def _open(self) -> None:
         try:
-            self._occupancy.load()
+            self._jail.open()
         except OSError as error:  # Each call tries again, and says so to its script.
             self._log.error("scripts have no files: %s", error)
 

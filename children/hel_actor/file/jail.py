@@ -215,16 +215,17 @@ class Jail:
             with self._opened(home, relative, DIRECTORY):
                 return  # It is a directory, and not a file of that name.
 
-    def taken(self) -> dict[str, int]:
-        """The bytes of every namespace, which takes a look at every file. Raises: OSError."""
-        self.open()
-        names = [name for name in os.listdir(self._root) if name != UNFINISHED]
-        return {name: self.taken_by(name) for name in names if _is_utf8(name)}
-
     def taken_by(self, namespace: str) -> int:
-        """Raises: OSError."""
-        with self._at(namespace) as home:
+        """The bytes of a namespace, which takes a look at every file. Raises: OSError."""
+        self.open()
+        try:
+            home = os.open(namespace, DIRECTORY, dir_fd=self._root)
+        except FileNotFoundError:
+            return 0
+        try:
             return sum(_taken(entry.status) for entry in walk(self._resolver, home))
+        finally:
+            os.close(home)
 
     @contextmanager
     def _at(self, namespace: str) -> Iterator[int]:

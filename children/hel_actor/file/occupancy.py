@@ -1,8 +1,11 @@
-"""How many bytes the files of each namespace take, kept right by the files' thread."""
+"""How many bytes the files of each namespace take, kept right by the files' thread.
+
+A namespace is counted when somebody first changes it, so that no start waits for a look at all.
+"""
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from hel_actor.file.jail import Jail, Room, endless
 from hel_actor.quota.ledger import Ledger, Part
@@ -16,26 +19,18 @@ class Occupancy:
         self._jail = jail
         self._ledger = ledger
         self._log = log
-        self._bytes: dict[str, int] = {}
-        self._counted_at = 0  # Of the jail's openings.
+        self._bytes: dict[str, int] = {}  # Of those that were asked for.
         self._uncertain: set[str] = set()
+        self._opening = 0  # Of the jail, when those were counted.
 
-    def load(self) -> None:
-        """Count everything, once for each directory that the jail opens.
+    def is_counted(self, namespace: str) -> bool:
+        """For any thread."""
+        return namespace in self._bytes
 
-        Raises: OSError; then files count nothing until it succeeds.
-        """
-        try:
-            self._jail.open()
-            if self._counted_at == self._jail.openings:
-                return
-            self._bytes, self._counted_at = self._jail.taken(), self._jail.openings
-        except OSError:
-            self._bytes, self._counted_at = {}, 0
-            self._ledger.load(Part.FILES, {})
-            raise
-        self._uncertain.clear()
-        self._ledger.load(Part.FILES, self._bytes)
+    def count(self, namespace: str) -> None:
+        """Let the ledger know a namespace; where it cannot be counted, as nothing for now."""
+        with suppress(OSError):  # Each call about its files says so to its script.
+            self._known(namespace)
 
     @contextmanager
     def changing(self, account: Account) -> Iterator[Room]:
@@ -64,10 +59,25 @@ class Occupancy:
         self._settle(name, before + moved)
 
     def _known(self, name: str) -> int:
-        self.load()
-        if name in self._uncertain:
+        """Raises: OSError where the jail cannot be opened."""
+        self._look_at_jail(name)
+        if name in self._uncertain or name not in self._bytes:
             self._recount(name)
-        return self._bytes.get(name, 0)
+        return self._bytes[name]
+
+    def _look_at_jail(self, name: str) -> None:
+        """It opens a new directory where somebody took the old one away."""
+        try:
+            self._jail.open()
+        except OSError:
+            self._opening = 0
+            for each in {*self._bytes, name}:
+                self._settle(each, 0)
+            raise
+        if self._opening != self._jail.openings:
+            self._opening = self._jail.openings
+            for each in tuple(self._bytes):
+                self._recount(each)
 
     def _recount(self, name: str) -> None:
         """What a change did that failed is seen on the disk only."""
@@ -76,10 +86,11 @@ class Occupancy:
             taken = self._jail.taken_by(name)
         except OSError as error:
             self._log.error("the files of %s cannot be counted for now: %s", name, error)
-            return
-        self._uncertain.discard(name)
+            taken = self._bytes.get(name, 0)
+        else:
+            self._uncertain.discard(name)
         self._settle(name, taken)
 
     def _settle(self, name: str, taken: int) -> None:
         self._bytes[name] = taken
-        self._ledger.settle(Part.FILES, name, taken)
+        self._ledger.settle(Part.FILES, {name: taken})

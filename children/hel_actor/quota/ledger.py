@@ -4,10 +4,10 @@ Theory of operation: the thread of the files and that of the database each know 
 hold, and one limit is over both. So each claims what a change will add before it makes it, and
 settles what is true after it: a claim that is refused changed nothing, and no two threads can claim
 the same last byte. Between claim and settlement a namespace counts what it may come to hold; what a
-change frees counts as free only when it is on the disk.
+change frees counts as free only when it is on the disk. A part that tells of a namespace when
+somebody first asks for it need not count all of them at a start; a claim waits for it.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 from threading import Condition
@@ -27,15 +27,24 @@ class Ledger:
     """May be used by any thread."""
 
     def __init__(self) -> None:
-        self._bytes: dict[Part, Counter[str]] = {}
-        self._too_much: dict[Part, set[str]] = {}  # Namespaces that count more than there is.
+        self._bytes: dict[Part, dict[str, int]] = {part: {} for part in Part}
+        self._whole: set[Part] = set()
+        self._too_much: dict[Part, set[str]] = {part: set() for part in Part}
         self._loaded = Condition()
 
     def load(self, part: Part, sizes_bytes: Mapping[str, int]) -> None:
-        """All that there is of one part. Until both parts are known, claims wait."""
+        """All that there is of one part; who is not named has nothing of it."""
         with self._loaded:
-            self._bytes[part] = Counter(sizes_bytes)
-            self._too_much[part] = set()
+            self._bytes[part] = dict(sizes_bytes)
+            self._whole.add(part)
+            self._too_much[part].clear()
+            self._loaded.notify_all()
+
+    def settle(self, part: Part, sizes_bytes: Mapping[str, int]) -> None:
+        """What a part holds of some namespaces in truth."""
+        with self._loaded:
+            self._bytes[part].update(sizes_bytes)
+            self._too_much[part].difference_update(sizes_bytes)
             self._loaded.notify_all()
 
     def claim(
@@ -46,35 +55,31 @@ class Ledger:
         What does not grow is never refused, however much there is.
         """
         with self._loaded:
-            self._wait_for_both()
+            self._loaded.wait_for(lambda: self._is_known(account.namespace))
             if after > before and self._beyond(account, part, after):
                 self._loaded.wait_for(lambda: self._is_exact_beside(part, account.namespace))
                 if self._beyond(account, part, after):
                     others = self._beside(part, account.namespace)
                     return refused(account, others + before, after - before)
             mine = self._bytes[part]
-            mine[account.namespace] = max(mine[account.namespace], after)
+            mine[account.namespace] = max(mine.get(account.namespace, 0), after)
             return None
 
     def claim_at_most(self, account: Account, part: Part, growth: int) -> bool:
         """Let a part grow by so many bytes, or fewer; nothing is claimed where that is too much.
 
-        Until the part is loaded again all of it counts, so that whoever is refused because of it
-        waits for that first. Who claims so must not wait for another part.
+        Until it is settled all of it counts, so that whoever is refused because of it waits for
+        that first. Who claims so must not wait for another part.
         """
         with self._loaded:
-            self._wait_for_both()
+            self._loaded.wait_for(lambda: self._is_known(account.namespace))
             limit = account.limit_bytes
             if limit and self._used(account.namespace) + growth > limit:
                 return False
-            self._bytes[part][account.namespace] += growth
+            mine = self._bytes[part]
+            mine[account.namespace] = mine.get(account.namespace, 0) + growth
             self._too_much[part].add(account.namespace)
             return True
-
-    def settle(self, part: Part, namespace: str, size_bytes: int) -> None:
-        """What a part holds in truth."""
-        with self._loaded:
-            self._bytes[part][namespace] = size_bytes
 
     def used_bytes(self, namespace: str) -> int:
         with self._loaded:
@@ -86,7 +91,7 @@ class Ledger:
 
     def _beside(self, part: Part, namespace: str) -> int:
         """What the other parts have."""
-        return self._used(namespace) - self._bytes[part][namespace]
+        return self._used(namespace) - self._bytes[part].get(namespace, 0)
 
     def _is_exact_beside(self, part: Part, namespace: str) -> bool:
         return not any(
@@ -94,8 +99,7 @@ class Ledger:
         )
 
     def _used(self, namespace: str) -> int:
-        return sum(each[namespace] for each in self._bytes.values())
+        return sum(each.get(namespace, 0) for each in self._bytes.values())
 
-    def _wait_for_both(self) -> None:
-        """Each part is loaded by its own thread as its first work, and waits for no other."""
-        self._loaded.wait_for(lambda: len(self._bytes) == len(Part))
+    def _is_known(self, namespace: str) -> bool:
+        return all(part in self._whole or namespace in sizes for part, sizes in self._bytes.items())

@@ -112,7 +112,19 @@ class Usage:
     revision: int = 0
 
 
-# Of one connection and of no file; what a rollback undoes was never noted here either.
+_SELECT = "SELECT namespace, keyvalue_bytes + series_bytes, revision FROM usage "
+_TOUCHED = _SELECT + "WHERE namespace IN touched"
+
+# All of these are of one connection and of no file; what a rollback undoes was never noted either.
+_TOUCHES = tuple(
+    f"""
+    CREATE TEMP TRIGGER touch_{event} AFTER {event} ON main.usage
+    WHEN NEW.namespace NOT IN touched BEGIN
+        INSERT INTO touched VALUES (NEW.namespace);
+    END
+    """  # noqa: S608  # Our own words.
+    for event in ("INSERT", "UPDATE")
+)
 _NOTES = tuple(
     f"""
     CREATE TEMP TRIGGER IF NOT EXISTS note_{event} AFTER {event} ON main.keyvalue BEGIN
@@ -121,19 +133,29 @@ _NOTES = tuple(
     """  # noqa: S608  # Our own words.
     for event, row, is_removed in (("INSERT", "NEW", 0), ("UPDATE", "NEW", 0), ("DELETE", "OLD", 1))
 )
-_SELECT = "SELECT namespace, keyvalue_bytes + series_bytes, revision FROM usage "
 
 
 def prepare_notes(connection: sqlite3.Connection) -> None:
-    """Where `note_changes` notes. Outside of a transaction."""
+    """Note from now on which namespaces change. Outside of a transaction."""
     connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("CREATE TEMP TABLE touched (namespace TEXT PRIMARY KEY) WITHOUT ROWID")
     connection.execute("CREATE TEMP TABLE changed (namespace TEXT, key BLOB, is_removed INTEGER)")
+    for statement in _TOUCHES:
+        connection.execute(statement)
 
 
 def note_changes(connection: sqlite3.Connection) -> None:
-    """Let this connection note from now on which keys it changes."""
+    """Let this connection note from now on also which keys it changes."""
     for statement in _NOTES:
         connection.execute(statement)
+
+
+def take_touched(connection: sqlite3.Connection) -> dict[str, Usage]:
+    """What the namespaces keep that changed, by namespace."""
+    touched = _by_namespace(connection.execute(_TOUCHED))
+    if touched:
+        connection.execute("DELETE FROM touched")
+    return touched
 
 
 def take_changes(connection: sqlite3.Connection) -> list[tuple[str, str, bool]]:
@@ -156,4 +178,8 @@ def of(connection: sqlite3.Connection, namespace: str) -> Usage:
 
 def of_all(connection: sqlite3.Connection) -> dict[str, Usage]:
     """By namespace."""
-    return {name: Usage(*found) for name, *found in connection.execute(_SELECT)}
+    return _by_namespace(connection.execute(_SELECT))
+
+
+def _by_namespace(rows: sqlite3.Cursor) -> dict[str, Usage]:
+    return {name: Usage(*found) for name, *found in rows}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from hel_actor.budgeted import Budgeted
 from hel_actor.database.database import Database
 from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.custodian import Custodian
@@ -12,7 +13,6 @@ from hel_actor.series.recorder import Recorder
 from hel_actor.series.store import Keeping, SeriesStore
 from hel_actor.series.turns import Turns
 from hel_actor.series.viewer import Viewer
-from hel_actor.tally import Tally
 from loki.child import RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 
@@ -27,11 +27,11 @@ class SeriesParts:
         folder: Path,
         keeping: Keeping,
         quota: Quota,
-        tally: Tally,
+        budgeted: Budgeted,
     ) -> None:
         """`folder` is where the files are."""
         worker, late_ns = shell.worker("series"), keeping.window_ns
-        turns = Turns(worker)
+        self.turns = turns = Turns(worker)
         store = SeriesStore(
             database.reading, database.submit, folder, keeping, shell.clock, shell.log
         )
@@ -41,7 +41,7 @@ class SeriesParts:
         self._downsampled = Downsampled(database, custodian, quota)
         self._viewer = Viewer(shell.clock, store, turns)
         self.recorder = Recorder(
-            shell.clock, database, store, worker, turns, custodian, quota, tally
+            shell.clock, database, store, worker, turns, custodian, quota, budgeted
         )
         custodian.begin()
 

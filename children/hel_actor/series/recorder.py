@@ -7,6 +7,7 @@ from concurrent.futures import Executor, Future
 from threading import Event
 from typing import TypeVar
 
+from hel_actor.budgeted import Budgeted
 from hel_actor.database.answer import following, raised
 from hel_actor.database.database import Database
 from hel_actor.messages import (
@@ -39,7 +40,6 @@ from hel_actor.series.query import Queries, Steps
 from hel_actor.series.reading import Reading
 from hel_actor.series.store import SeriesStore, existing
 from hel_actor.series.turns import Turns
-from hel_actor.tally import Tally
 from loki.child import Clock, Run, RunHandler, run_over
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message
@@ -63,7 +63,7 @@ class Recorder:
         turns: Turns,
         custodian: Custodian,
         quota: journal.Quota,
-        tally: Tally,
+        budgeted: Budgeted,
     ) -> None:
         """`worker` is the series' own thread, in which `turns` are taken."""
         self._clock = clock
@@ -75,7 +75,7 @@ class Recorder:
         self._queries = Queries(store)
         self._quota = quota
         self._over: dict[str, Event] = {}  # Of runs with queries; set when the run is over.
-        self._tally = tally
+        self._budgeted = budgeted
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -95,11 +95,15 @@ class Recorder:
         if over is not None:
             over.set()
 
-    def close(self) -> "Future[None]":
-        """What is under way is finished or given up, and the database closed after it."""
+    def close(self, files: "Future[None]") -> "Future[None]":
+        """What is under way is finished or given up, and the database closed after it.
+
+        Changes of it may wait for a look at files; so `files`, the end of those, goes first.
+        """
         self._store.stop()
 
         def closed() -> None:
+            files.result()
             self._database.close().result()
 
         return self._worker.submit(closed)
@@ -132,19 +136,18 @@ class Recorder:
     ) -> "Future[int]":
         place = series_place(run, name)
         batch = self._batch(values, times, options or NO_OPTIONS)
-        append = self._tally.within(
+        newest_ns = max((time_ns for time_ns, *_ in batch.rows), default=series.MIN_NS)
+
+        def appended(done: journal.Appended) -> int:
+            self._custodian.appended(done, newest_ns)
+            return done.rows
+
+        append = self._budgeted.submit(
             run,
             len(batch.rows) * usage.ROW_BYTES,
             lambda database: journal.append(database, *place, batch, self._quota),
         )
-        newest_ns = max((time_ns for time_ns, *_ in batch.rows), default=series.MIN_NS)
-
-        def appended(result: journal.Appended | LokiError) -> int:
-            done = raised(result)
-            self._custodian.appended(done, newest_ns)
-            return done.rows
-
-        return following(self._database.submit(append), appended)
+        return following(append, appended)
 
     def _batch(
         self, values: Sequence[float], times: Sequence[float | None], options: AppendOptions

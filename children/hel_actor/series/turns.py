@@ -28,6 +28,10 @@ class Turns:
         self._worker.submit(self._turn, query)
         return query.answer
 
+    def end(self, steps: Steps[T]) -> None:
+        """Let them be over before the thread does what it is given later."""
+        self._worker.submit(steps.close)
+
     def _turn(self, query: "_Query") -> None:
         if query.step():
             self._worker.submit(self._turn, query)  # Behind all who wait.

@@ -1,12 +1,13 @@
 """The calls about stored values: checked here, done by the database's thread."""
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import TypeVar
 
 from hel_actor import page
-from hel_actor.database.answer import following, or_raised
+from hel_actor.budgeted import Budgeted
+from hel_actor.database.answer import following
 from hel_actor.database.database import Database
 from hel_actor.messages import (
     AddToStored,
@@ -26,10 +27,9 @@ from hel_actor.messages import (
 )
 from hel_actor.namespace import key_place, may_store
 from hel_actor.quota import usage
-from hel_actor.tally import Tally
 from hel_actor.value import batch, keyvalue
 from loki.child import Run, RunHandler
-from loki.errors import ErrorCode, LokiError
+from loki.errors import ErrorCode
 from loki.messages.envelope import Done, Failure, Message
 
 T = TypeVar("T")
@@ -40,9 +40,9 @@ ALL_KEYS = ListOptions()
 class Stored:
     """What is answered is on the disk."""
 
-    def __init__(self, database: Database, tally: Tally, max_value_bytes: int) -> None:
+    def __init__(self, database: Database, budgeted: Budgeted, max_value_bytes: int) -> None:
         self._database = database
-        self._tally = tally
+        self._budgeted = budgeted
         self._max_value_bytes = max_value_bytes
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
@@ -70,12 +70,12 @@ class Stored:
             keyvalue.put(database, *key, value)
             return Done()
 
-        return self._changing(run, usage.of_value(request.key, value), put)
+        return self._budgeted.submit(run, usage.of_value(request.key, value), put)
 
     def _swap(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
         key = key_place(run, request.key)
         keyvalue.checked_value(request.value, self._max_value_bytes)
-        return self._changing(
+        return self._budgeted.submit(
             run,
             usage.of_value(request.key, request.value),
             lambda database: ValueSwapped(
@@ -94,27 +94,22 @@ class Stored:
             message = f"cannot add {by} to '{request.key[:64]}': {total}"
             return Failure(code=ErrorCode.ARGUMENT_INVALID, message=message)
 
-        return self._changing(run, usage.of_value(request.key, keyvalue.LONGEST_NUMBER), add)
+        return self._budgeted.submit(run, usage.of_value(request.key, keyvalue.LONGEST_NUMBER), add)
 
     def _remove(self, request: RemoveStored, run: Run) -> "Future[KeyRemoved]":
         key = key_place(run, request.key)
-        return self._changing(
+        return self._budgeted.submit(
             run, 0, lambda database: KeyRemoved(existed=keyvalue.remove(database, *key))
         )
 
     def _change(self, request: ChangeStored, run: Run) -> "Future[BatchStored]":
         namespace = may_store(run)
         batch.check(request.changes, self._max_value_bytes)
-        return self._changing(
+        return self._budgeted.submit(
             run,
             batch.growth(request.changes),
             lambda database: batch.perform(database, namespace, request.changes),
         )
-
-    def _changing(
-        self, run: Run, growth: int, change: Callable[[sqlite3.Connection], T | LokiError]
-    ) -> "Future[T]":
-        return or_raised(self._database.submit(self._tally.within(run, growth, change)))
 
     def _list(self, request: ListStored, run: Run) -> "Future[KeysListed]":
         namespace = may_store(run)

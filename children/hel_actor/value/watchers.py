@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import TypeAlias
 
 from hel_actor.value.ring import News, Ring
 
 MAX_RINGS = 100
 """Of as many namespaces changes are remembered; each takes 1 MiB at most."""
 
-Changed = tuple[str, str, bool]
+Changed: TypeAlias = tuple[str, str, bool]
 """Namespace, key, whether it was removed."""
 
 
@@ -32,13 +33,16 @@ class Watcher:
     is_over: bool = False
 
 
+Told: TypeAlias = tuple[Watcher, News]
+
+
 class Watchers:
     """May be used by any thread."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._first = 0
-        self._revisions: Mapping[str, int] = {}
+        self._revisions: dict[str, int] = {}
         self._rings: dict[str, Ring] = {}  # The one that was asked for last is the last.
         self._waiting: dict[str, list[Watcher]] = {}
 
@@ -47,29 +51,26 @@ class Watchers:
         """Whether anybody has asked for changes; else nobody need know which there are."""
         return bool(self._rings)
 
-    def count_from(self, first: int) -> None:
-        """The revision before the first change of each namespace; see `epoch`.
+    def count_from(self, first: int, revisions: Mapping[str, int]) -> None:
+        """All there is in a database that was opened; what a namespace has seen, by its name.
 
-        Where it is another one, those who wait are told to read anew, with the next `tell`.
+        `first` is the revision before the first change of each namespace; see `epoch`. Where it is
+        another one than before, those who wait are told to read anew.
         """
         with self._lock:
-            self._first = first
+            self._first, self._revisions = first, dict(revisions)
+            told = self._advance({})
+        _keep(told)
 
     def tell(self, revisions: Mapping[str, int], changed: Sequence[Changed]) -> None:
-        """Changes that are on the disk, in order, and how many each namespace has seen."""
+        """Changes that are on the disk, in order, and how many their namespaces have seen."""
         keys: dict[str, list[tuple[str, bool]]] = {}
         for namespace, key, is_removed in changed:
             keys.setdefault(namespace, []).append((key, is_removed))
-        told: list[tuple[Watcher, News]] = []
         with self._lock:
-            self._revisions = revisions
-            for namespace, ring in self._rings.items():
-                revision = self._revision(namespace)
-                if ring.revision != revision:
-                    ring.add(keys.get(namespace, ()), revision)
-                    told += self._heard(namespace, ring)
-        for watcher, news in told:
-            watcher.promise.set_result(news)
+            self._revisions.update(revisions)
+            told = self._advance(keys)
+        _keep(told)
 
     def begin(self, watcher: Watcher) -> None:
         """Its promise is kept when something happens, or has happened already."""
@@ -94,7 +95,17 @@ class Watchers:
         if waited:
             watcher.promise.set_result(News(watcher.since or 0))
 
-    def _heard(self, namespace: str, ring: Ring) -> list[tuple[Watcher, News]]:
+    def _advance(self, keys: Mapping[str, Sequence[tuple[str, bool]]]) -> "list[Told]":
+        """Bring each ring up to date; whom that concerns."""
+        told: list[Told] = []
+        for namespace, ring in self._rings.items():
+            revision = self._revision(namespace)
+            if ring.revision != revision:
+                ring.add(keys.get(namespace, ()), revision)
+                told += self._heard(namespace, ring)
+        return told
+
+    def _heard(self, namespace: str, ring: Ring) -> "list[Told]":
         """Those who need not wait any more."""
         found = [(each, _news(each, ring)) for each in self._waiting.get(namespace, ())]
         return [(each, news) for each, news in found if news is not None and self._forget(each)]
@@ -120,6 +131,12 @@ class Watchers:
         if not waiting:
             del self._waiting[watcher.namespace]
         return True
+
+
+def _keep(told: Sequence[Told]) -> None:
+    """Who waits may begin to do something at once, so not under the lock."""
+    for watcher, news in told:
+        watcher.promise.set_result(news)
 
 
 def _news(watcher: Watcher, ring: Ring) -> News | None:

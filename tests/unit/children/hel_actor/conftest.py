@@ -41,6 +41,10 @@ class FakeShell:
         self.log = logging.getLogger("test.hel")
         self.timers: list[FakeTimer] = []
         self.workers: dict[str, ThreadPoolExecutor] = {}
+        self.minded: list[Future[Any]] = []
+
+    def mind(self, promise: "Future[Any]") -> None:
+        self.minded.append(promise)
 
     def later(self, delay_s: float, action: Callable[[], None]) -> FakeTimer:
         self.timers.append(FakeTimer(delay_s, action))
@@ -78,6 +82,8 @@ class Bench:
         if self._closed:
             return
         self._closed = True
+        for promise in self.shell.minded:
+            promise.result(timeout=20)
         ended: list[bool] = []
         self.hel.finish(20.0, lambda: ended.append(True))
         for worker in self.shell.workers.values():

@@ -4,25 +4,22 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS, migrate
-from hel_actor.quota import usage
+from hel_actor.database.migration import MIGRATIONS
 from hel_actor.quota.ledger import Ledger, Part
-from hel_actor.quota.quota import account_of
+from hel_actor.quota.quota import Account
 from hel_actor.tally import Tally
 from hel_actor.value import keyvalue
 from hel_actor.value.watchers import Watchers
 
-from loki.child import Run
 from loki.clock import FakeClock
 from loki.errors import IoError, LokiError
 
 LOG = logging.getLogger("test.tally")
-TOOL = Run("r1", "tool", "local", 1, "tools.toml", max_disk_mb=1)
+TOOL = Account("tool", "'tool'", 1, "max_disk_mb")
 ROW = 1 + 64
 
 
@@ -32,9 +29,10 @@ class World:
     def __init__(self, folder: Path, worker: ThreadPoolExecutor) -> None:
         self.ledger = Ledger()
         self.ledger.load(Part.FILES, {})
-        self.tally = Tally(self.ledger, Watchers(), 0, LOG)
+        self.tally = Tally(self.ledger, Watchers())
+        self.path = folder / "hel.sqlite"
         self.database = Database(
-            folder / "hel.sqlite", MIGRATIONS, worker, FakeClock(), LOG, witness=self.tally
+            self.path, MIGRATIONS, worker, FakeClock(), LOG, witness=self.tally
         )
 
     def put(self, size_bytes: int, key: str = "k") -> "Future[LokiError | None]":
@@ -119,39 +117,14 @@ def test_files_are_counted_where_the_database_cannot_be_opened(
     world = World(tmp_path / "in the way", worker)
     with pytest.raises(IoError):
         world.put(1).result(20)
-    assert world.ledger.claim(account_of(TOOL, 0), Part.FILES, 0, 1) is None
+    assert world.ledger.claim(TOOL, Part.FILES, 0, 1) is None
 
 
-def test_a_wrong_count_refuses_writes_until_the_next_start_only(
-    open_world: Callable[[], World], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_new_file_has_nothing_of_the_old_one(open_world: Callable[[], World]) -> None:
     world = open_world()
-    assert world.put(10).result(20) is None
-    count = "UPDATE usage SET keyvalue_bytes = 900000000"
-    world.database.submit(lambda connection: connection.execute(count).rowcount).result(20)
-    assert isinstance(world.put(20).result(20), LokiError)
-    world.database.close().result(20)
-    again = open_world()
-    assert again.put(20).result(20) is None
-    assert again.database.submit(lambda c: usage.of(c, "tool").size_bytes).result(20) == ROW + 20
-    (told,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert (
-        told == f"900,000,000 bytes of values of tool were counted, and there are {ROW + 10}: "
-        "put right"
-    )
-
-
-def test_a_wrong_count_that_cannot_be_put_right_keeps_nobody_from_reading(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    with (
-        closing(sqlite3.connect(tmp_path / "a", isolation_level=None, timeout=0)) as connection,
-        closing(sqlite3.connect(tmp_path / "a", isolation_level=None)) as another,
-    ):
-        migrate(connection, MIGRATIONS)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("INSERT INTO usage VALUES ('tool', 5, 0, 0)")
-        another.execute("BEGIN IMMEDIATE")
-        Tally(Ledger(), Watchers(), 0, LOG).opened(connection)
-    (told,) = [each.getMessage() for each in caplog.records]
-    assert told.startswith("counts of what is kept are wrong, and stay so for now: ")
+    assert world.put(1000).result(20) is None
+    world.path.unlink()
+    with pytest.raises(IoError):
+        world.put(1).result(20)
+    assert world.put(1, "a").result(20) is None
+    assert world.ledger.used_bytes("tool") == ROW + 1

@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 
 import pytest
-from hel_actor.database.answer import following, or_raised
+from hel_actor.database.answer import after, following, or_raised
 
 from loki.errors import InvalidArgument, LokiError
 
@@ -35,3 +35,28 @@ def test_errors_are_handed_on_and_those_given_back_are_raised() -> None:
     with pytest.raises(InvalidArgument):
         or_raised(promise(InvalidArgument("no"))).result(0)
     assert or_raised(promise(7)).result(0) == 7
+
+
+def test_what_comes_after_is_asked_for_when_the_first_is_there() -> None:
+    first: Future[None] = Future()
+    asked: list[int] = []
+
+    def ask() -> "Future[object]":
+        asked.append(1)
+        return promise("second")
+
+    answer = after(first, ask)
+    assert asked == []
+    first.set_result(None)
+    assert (answer.result(0), asked) == ("second", [1])
+
+
+def test_an_error_of_the_first_or_of_asking_is_the_answer() -> None:
+    failed: Future[None] = Future()
+    failed.set_exception(OSError("torn"))
+    with pytest.raises(OSError, match="torn"):
+        after(failed, lambda: pytest.fail("asked")).result(0)
+    first: Future[None] = Future()
+    first.set_result(None)
+    with pytest.raises(RuntimeError, match="shut down"):
+        after(first, lambda: (_ for _ in ()).throw(RuntimeError("shut down"))).result(0)

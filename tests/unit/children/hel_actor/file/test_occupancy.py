@@ -53,7 +53,7 @@ def test_files_and_folders_are_counted_now_and_at_the_next_start(
     assert world.used == 3 * BLOCK
     (tmp_path / "files" / ".unfinished" / "left-by-a-kill").write_bytes(b"x" * 10_000)
     again = World(tmp_path / "files")
-    again.occupancy.load()
+    again.occupancy.count("tool")
     assert again.used == 3 * BLOCK
     assert not (tmp_path / "files" / ".unfinished" / "left-by-a-kill").exists()
 
@@ -135,3 +135,11 @@ def test_a_jail_that_cannot_be_opened_says_so_and_is_counted_when_it_can(
     world.write("f", 10)
     world.write("g", 10)
     assert world.used == 2 * BLOCK
+
+
+def test_only_who_is_asked_for_is_counted_and_nothing_made(world: World, tmp_path: Path) -> None:
+    world.write("f", 10)
+    again = World(tmp_path / "files")
+    again.occupancy.count("new")
+    assert [again.occupancy.is_counted(each) for each in ("new", "tool")] == [True, False]
+    assert not (tmp_path / "files" / "new").exists()

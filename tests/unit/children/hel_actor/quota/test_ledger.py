@@ -36,7 +36,7 @@ def test_what_a_change_frees_is_free_when_it_is_settled(ledger: Ledger) -> None:
     ledger.load(Part.DATABASE, {"tool": MB})
     assert ledger.claim(account(), Part.DATABASE, MB, 0) is None
     assert ledger.claim(account(), Part.FILES, 0, 1) is not None
-    ledger.settle(Part.DATABASE, "tool", 0)
+    ledger.settle(Part.DATABASE, {"tool": 0})
     assert ledger.claim(account(), Part.FILES, 0, 1) is None
 
 
@@ -51,7 +51,7 @@ def test_no_two_threads_get_the_last_byte(ledger: Ledger) -> None:
     for round_ in range(50):
         for part in Part:
             ledger.load(part, {"tool": MB // 2})
-        ledger.settle(Part.FILES, "tool", MB // 2 - 1)
+        ledger.settle(Part.FILES, {"tool": MB // 2 - 1})
         together = Barrier(2)
 
         def grow(part: Part, before: int, together: Barrier = together) -> bool:
@@ -66,21 +66,25 @@ def test_no_two_threads_get_the_last_byte(ledger: Ledger) -> None:
         assert sorted(each.result(20) for each in got) == [False, True], round_
 
 
-def test_a_claim_waits_until_all_is_counted() -> None:
+def test_a_claim_waits_until_its_own_namespace_is_counted() -> None:
     ledger = Ledger()
-    ledger.load(Part.FILES, {})
+    ledger.settle(Part.FILES, {"tool": 0})
     with ThreadPoolExecutor(1) as thread:
         claimed = thread.submit(ledger.claim, account(), Part.FILES, 0, 1)
         assert not wait([claimed], timeout=0.05).done
         ledger.load(Part.DATABASE, {"tool": MB})
         assert claimed.result(20) is not None
+        another = thread.submit(ledger.claim_at_most, account("another"), Part.DATABASE, MB)
+        assert not wait([another], timeout=0.05).done
+        ledger.settle(Part.FILES, {"another": 1})
+        assert not another.result(20)
 
 
-def test_a_claim_of_the_most_counts_until_the_part_is_loaded(ledger: Ledger) -> None:
+def test_a_claim_of_the_most_counts_until_it_is_settled(ledger: Ledger) -> None:
     assert ledger.claim_at_most(account(), Part.DATABASE, MB - 10)
     assert not ledger.claim_at_most(account(), Part.DATABASE, 11)
     assert ledger.claim_at_most(account(limit_mb=0), Part.DATABASE, 5 * MB)
-    ledger.load(Part.DATABASE, {"tool": 10})
+    ledger.settle(Part.DATABASE, {"tool": 10})
     assert ledger.used_bytes("tool") == 10
     assert ledger.claim_at_most(account(), Part.DATABASE, MB - 10)
 
@@ -93,5 +97,11 @@ def test_nobody_is_refused_for_what_another_part_only_may_come_to_hold(
     with ThreadPoolExecutor(1) as thread:
         claimed = thread.submit(ledger.claim, account(), Part.FILES, 0, MB // 2)
         assert not wait([claimed], timeout=0.05).done
-        ledger.load(Part.DATABASE, {"tool": settled})
+        ledger.settle(Part.DATABASE, {"tool": settled})
         assert (claimed.result(20) is None) is granted
+
+
+def test_who_is_not_named_has_nothing_of_a_part_that_is_loaded(ledger: Ledger) -> None:
+    ledger.settle(Part.DATABASE, {"gone": 7, "tool": 5})
+    ledger.load(Part.DATABASE, {"tool": 6})
+    assert [ledger.used_bytes(each) for each in ("gone", "tool")] == [0, 6]

@@ -212,7 +212,9 @@ def test_a_search_that_finds_little_looks_at_all_in_steps(
 
 
 def crowded(bench: Any, *requests: KeepExecutions) -> list[Any]:
-    """The promises of batches that share a transaction."""
+    """The promises of batches that share a transaction, and share it with nobody else."""
+    for promise in bench.shell.minded:
+        promise.result(timeout=20)
     gate = Event()
     bench.shell.workers["database"].submit(gate.wait)
     promises = [bench.hel.services()[KeepExecutions](request) for request in requests]

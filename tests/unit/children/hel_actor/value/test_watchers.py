@@ -51,18 +51,17 @@ def test_an_older_file_resets_those_who_wait() -> None:
     watchers = Watchers()
     watchers.tell({"tool": 7}, ())
     waiting = begun(watchers)
-    watchers.tell({"tool": 2}, ())
+    watchers.count_from(0, {"tool": 2})
     assert waiting.promise.result(0) == News(2, is_reset=True)
 
 
 def test_revisions_of_another_epoch_are_a_reset() -> None:
     watchers = Watchers()
-    watchers.count_from(1000)
+    watchers.count_from(1000, {})
     watchers.tell({"tool": 7}, ())
     waiting, quiet = begun(watchers), Watcher("quiet", "", None)
     watchers.begin(quiet)
-    watchers.count_from(2000)
-    watchers.tell({"tool": 4}, ())
+    watchers.count_from(2000, {"tool": 4})
     assert waiting.promise.result(0) == News(2004, is_reset=True)
     assert quiet.promise.result(0) == News(2000, is_reset=True)
     watchers.tell({"tool": 7}, [("tool", each, False) for each in "abc"])
@@ -70,6 +69,13 @@ def test_revisions_of_another_epoch_are_a_reset() -> None:
     assert begun(watchers, since=7).promise.result(0) == News(2007, is_reset=True)
     changes = begun(watchers, since=2004).promise.result(0).changes
     assert [each.revision for each in changes] == [2005, 2006, 2007]
+
+
+def test_who_did_not_change_need_not_be_named() -> None:
+    watchers = Watchers()
+    watchers.count_from(0, {"tool": 7})
+    watchers.tell({"another": 1}, ())
+    assert not begun(watchers, since=7).promise.done()
 
 
 def test_who_ended_before_it_began_is_told_when_it_begins() -> None:
