@@ -3,11 +3,14 @@
 Rows of the future wait until their time has come, so that one of them does not complete windows
 that others belong to. A clock that was wrong may have let a series come to a time in the future all
 the same: then it goes on where the last window that has begun ends. Windows that it has stay as
-they are.
+they are. Those that no row can stand for are left out, and the log tells of the first one.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+import logging
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.downsampling import Rule
@@ -19,20 +22,53 @@ from hel_actor.series.store import SeriesStore, Submit
 from loki.child import Clock
 from loki.errors import LokiError
 
+if TYPE_CHECKING:  # It brings numpy, which only the thread itself may import.
+    from hel_actor.series.aggregation import Result
+
 AT_ONCE = 5000
 """Windows of one transaction, which all others wait for."""
+
+
+UNSAID = "64 bits of nanoseconds cannot say that"
+ENDLESS = "its number is beyond what a row may hold"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """The first window of some that no row can stand for, and why."""
+
+    start_ns: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The rows for all windows that end at `done_ns` or before, but for those left out."""
+
+    rows: list[Row]
+    done_ns: int
+    left_out: LeftOut | None = None
 
 
 class Coarsener:
     """Only the series' thread may continue what it gives."""
 
-    def __init__(self, store: SeriesStore, submit: Submit, window_ns: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: SeriesStore,
+        submit: Submit,
+        window_ns: int,
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
         """`window_ns` is how late rows may be."""
         self._store = store
         self._queries = Queries(store)
         self._submit = submit
         self._window_ns = window_ns
         self._clock = clock
+        self._log = log
+        self._told: set[tuple[str, str]] = set()  # Mark of a coarser series, and why it lacks some.
 
     def coarsen(self, source: int, appended: Callable[[Appended, int], None]) -> Steps[None]:
         """Bring all coarser series of one source up to date.
@@ -55,33 +91,47 @@ class Coarsener:
         if rule.done_ns >= future_ns:
             done_ns = yield from self._resumed_ns(rule, future_ns)
             if done_ns < rule.done_ns:
-                return self._carried_out(rule, [], done_ns, appended)
+                return self._carried_out(rule, Made([], done_ns), appended)
         newest_ns = yield from self._newest_ns(rule.source, future_ns)
         if newest_ns is None:
             return None
         end_ns = window.window_of(newest_ns - self._window_ns, rule.every_ns)
         if end_ns <= rule.done_ns:
             return None
-        rows, done_ns = yield from self._rows(rule, end_ns)
-        return self._carried_out(rule, rows, done_ns, appended)
+        made = yield from self._made(rule, end_ns)
+        return self._carried_out(rule, made, appended)
 
     def _carried_out(
-        self,
-        rule: Rule,
-        rows: list[Row],
-        done_ns: int,
-        appended: Callable[[Appended, int], None],
+        self, rule: Rule, made: Made, appended: Callable[[Appended, int], None]
     ) -> Rule | None:
         result = self._submit(
-            lambda database: downsampling.carry_out(database, rule, rows, done_ns)
+            lambda database: downsampling.carry_out(database, rule, made.rows, made.done_ns)
         ).result()
         if isinstance(result, LokiError):
             raise result
         if result is None:  # Somebody changed the rule, and asks for this anew.
             return None
-        if rows:
-            appended(result, rows[-1][0])
-        return replace(rule, done_ns=done_ns)
+        if made.left_out:
+            self._tell(rule, made.left_out)
+        if made.rows:
+            appended(result, made.rows[-1][0])
+        return replace(rule, done_ns=made.done_ns)
+
+    def _tell(self, rule: Rule, left_out: LeftOut) -> None:
+        """Once for each coarser series and reason: there may be very many such windows."""
+        source, target = self._series(rule.source), self._series(rule.target)
+        if (target.mark, left_out.why) in self._told:
+            return
+        self._told.add((target.mark, left_out.why))
+        self._log.warning(
+            "'%s/%s' leaves out windows of '%s', which keeps their rows; the first one begins "
+            "%.0f s since 1970: %s",
+            target.namespace,
+            target.name,
+            source.name,
+            series.seconds(left_out.start_ns),
+            left_out.why,
+        )
 
     def _resumed_ns(self, rule: Rule, future_ns: int) -> Steps[int]:
         kept_ns = yield from self._newest_ns(rule.target, future_ns)
@@ -98,24 +148,34 @@ class Coarsener:
         found = yield from self._queries.read(known.namespace, known.name, last, "time")
         return int(found.times[0]) if len(found) else None
 
-    def _rows(self, rule: Rule, end_ns: int) -> Steps[tuple[list[Row], int]]:
-        """The rows of some windows from the first one on that has any, and where these end."""
+    def _made(self, rule: Rule, end_ns: int) -> Steps[Made]:
+        """Of some windows, from the first one on that has rows."""
         source, target = self._place(rule.source), self._place(rule.target)
         left = Reading(Span(rule.done_ns, end_ns), 1)
         first = yield from self._queries.read(*source, left, "time")
         if not len(first):
-            return [], end_ns
+            return Made([], end_ns)
         start_ns = window.window_of(int(first.times[0]), rule.every_ns)
-        done_ns = min(end_ns, start_ns + AT_ONCE * rule.every_ns)
+        if not window.has_edges(start_ns, rule.every_ns):
+            return Made([], start_ns + rule.every_ns, LeftOut(start_ns, UNSAID))
+        done_ns = window.part_end(start_ns, end_ns, rule.every_ns, AT_ONCE)
         within = Span(start_ns, done_ns)
         kept = yield from self._queries.read(*target, Reading(within), "time")
         there = set(kept.times.tolist())
-        results = yield from self._queries.aggregate(
-            *source, within, rule.statistic, rule.every_ns / series.S_NS
-        )
-        rows = [(each.start_ns, each.value, 0) for each in results if each.start_ns not in there]
-        return rows, done_ns
+        results = yield from self._queries.aggregate(*source, within, rule.statistic, rule.every_ns)
+        return _filled([each for each in results if each.start_ns not in there], done_ns)
 
     def _place(self, series_id: int) -> tuple[str, str]:
-        known = self._store.look(lambda reader: journal.by_id(reader, series_id))
+        known = self._series(series_id)
         return known.namespace, known.name
+
+    def _series(self, series_id: int) -> journal.Series:
+        return self._store.look(lambda reader: journal.by_id(reader, series_id))
+
+
+def _filled(results: "Sequence[Result]", done_ns: int) -> Made:
+    """A row may hold finite numbers only, and sums of those may be none."""
+    finite = [(each.start_ns, each.value, 0) for each in results if math.isfinite(each.value)]
+    endless = (each.start_ns for each in results if not math.isfinite(each.value))
+    left_out = next((LeftOut(start_ns, ENDLESS) for start_ns in endless), None)
+    return Made(finite, done_ns, left_out)

@@ -6,7 +6,8 @@ younger than its end by the time that rows may be late, and not of the future. T
 complete windows become rows of the target in the transaction that notes how far the rule has come,
 and only where it had come as far as whoever computed them found: so each window is in the target
 once, whatever was killed, failed or ran twice meanwhile. What comes later than allowed changes no
-number that is there.
+number that is there. A window whose edges 64 bits cannot say, or whose number is not finite, has no
+row.
 
 Every function runs inside a transaction; none raises for what it may expect.
 """
@@ -15,7 +16,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from hel_actor.series import journal, series
+from hel_actor.series import journal, series, window
 from hel_actor.series.journal import Appended, Batch, Quota, Row
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 
@@ -95,7 +96,7 @@ def _declare(
         return ResourceLimitExceeded(f"'{name}' has {MOST_RULES} coarser series; no more may be")
     if _leads_to(connection, target.id, source.id):
         return _refusal("into", f"'{name}' is made of '{wanted.into}', in the end")
-    done_ns = series.MIN_NS if there is None else _up(there.done_ns, wanted.every_ns)
+    done_ns = series.MIN_NS if there is None else _again(there.done_ns, wanted.every_ns)
     rule = Rule(source.id, target.id, wanted.every_ns, wanted.statistic, done_ns)
     connection.execute(
         "INSERT OR REPLACE INTO series_downsampling VALUES (?, ?, ?, ?, ?)",
@@ -155,9 +156,9 @@ def _leads_to(connection: sqlite3.Connection, start: int, target: int) -> bool:
     return bool(found)
 
 
-def _up(time_ns: int, every_ns: int) -> int:
-    """The first beginning of a window that is not before."""
-    return time_ns if time_ns == series.MIN_NS else -(-time_ns // every_ns) * every_ns
+def _again(done_ns: int, every_ns: int) -> int:
+    """Where a rule goes on whose windows get that length."""
+    return done_ns if done_ns == series.MIN_NS else window.edge_from(done_ns, every_ns)
 
 
 def _refusal(field: str, text: str) -> InvalidArgument:

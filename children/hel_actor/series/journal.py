@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
-from hel_actor.series.series import Chunk, Span, Stock, most_waiting
+from hel_actor.series.series import MAX_NS, Chunk, Span, Stock, most_waiting
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 
 KEPT_SEQUENCES = 4096
@@ -150,8 +150,9 @@ def found_or_made(
 def _coarser(connection: sqlite3.Connection, series: Series) -> tuple[int | None, int | None]:
     """When the first window of a coarser series is due, and how far the farthest has come."""
     due_ns, done_ns = connection.execute(
-        "SELECT min(done_ns + every_ns), max(done_ns) FROM series_downsampling WHERE source = ?",
-        (series.id,),
+        "SELECT min(min(done_ns + every_ns), ?), max(done_ns) FROM series_downsampling "
+        "WHERE source = ?",
+        (MAX_NS, series.id),
     ).fetchone()
     return due_ns, done_ns
 

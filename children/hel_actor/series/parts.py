@@ -35,7 +35,7 @@ class SeriesParts:
         store = SeriesStore(
             database.reading, database.submit, folder, keeping, shell.clock, shell.log
         )
-        coarsener = Coarsener(store, database.submit, late_ns, shell.clock)
+        coarsener = Coarsener(store, database.submit, late_ns, shell.clock, shell.log)
         custodian = Custodian(store, coarsener, worker, turns, late_ns, shell.clock, shell.log)
         self._custodian = custodian
         self._downsampled = Downsampled(database, custodian, quota)

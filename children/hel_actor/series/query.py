@@ -95,9 +95,12 @@ class Queries:
         return Cursor(first_ns, len(there) - int((last.times == first_ns).sum()))
 
     def aggregate(
-        self, namespace: str, name: str, within: Span, statistic: str, every_s: float | None
+        self, namespace: str, name: str, within: Span, statistic: str, every_ns: int | None
     ) -> "Steps[list[Result]]":
-        """Raises: IoError, also NOT_FOUND; InvalidArgument; ResourceLimitExceeded; see `read`."""
+        """Of the windows that `window.windows` says.
+
+        Raises: IoError, also NOT_FOUND; InvalidArgument; ResourceLimitExceeded; see `read`.
+        """
         snapshot = self._store.find(namespace, name, Reading(within))
         oldest = [chunk.oldest_ns for chunk in snapshot.chunks]
         newest = [chunk.newest_ns for chunk in snapshot.chunks]
@@ -108,7 +111,7 @@ class Queries:
         newest_ns = min(within.end_ns - 1, max(newest + times[-1:].tolist()))
         from hel_actor.series.aggregation import Aggregation
 
-        aggregation = Aggregation(window.windows(within, every_s, oldest_ns, newest_ns), statistic)
+        aggregation = Aggregation(window.windows(within, every_ns, oldest_ns, newest_ns), statistic)
         if aggregation.in_any_order:
             snapshot = replace(snapshot, chunks=_by_time(snapshot.chunks))
             aggregation.add(snapshot.waiting)

@@ -196,9 +196,10 @@ class Recorder:
         place = series_place(run, request.name)
         within = series.span(request.from_, request.to)
         statistic = window.checked_statistic(request.statistic or "mean")
+        every_ns = window.checked_length(request.every_s)
 
         def aggregated() -> Steps[SeriesAggregated]:
-            results = yield from self._queries.aggregate(*place, within, statistic, request.every_s)
+            results = yield from self._queries.aggregate(*place, within, statistic, every_ns)
             return SeriesAggregated(
                 windows=tuple(
                     Aggregated(

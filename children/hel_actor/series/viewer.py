@@ -91,11 +91,11 @@ class Viewer:
     def _aggregate(self, request: AggregateRows) -> "Future[WindowsAggregated]":
         require_zarr()
         statistic = window.checked_statistic(request.statistic)
-        within = _span(request)
+        within, every_ns = _span(request), window.checked_length(request.every_s)
 
         def aggregated() -> Steps[WindowsAggregated]:
             results = yield from self._queries.aggregate(
-                request.script, request.name, within, statistic, request.every_s
+                request.script, request.name, within, statistic, every_ns
             )
             return _packed(results)
 

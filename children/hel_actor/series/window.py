@@ -34,27 +34,25 @@ class Windows:
     count: int
 
 
-def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int) -> Windows:
-    """The windows of `every_s` seconds that hold rows from `oldest_ns` to `newest_ns`.
+def windows(within: Span, every_ns: int | None, oldest_ns: int, newest_ns: int) -> Windows:
+    """The windows of `every_ns` that hold rows from `oldest_ns` to `newest_ns`.
 
-    They begin at `within.start_ns`; where that is no bound, at multiples of `every_s` since 1970.
-    Without `every_s` there is one, of the whole span.
+    They begin at `within.start_ns`; where that is no bound, at multiples of `every_ns` since 1970.
+    Without `every_ns` there is one, of the whole span.
 
-    Raises: InvalidArgument for a length that is no length, or makes too many windows, and for rows
-    that are further apart than 64 bits can say.
+    Raises: InvalidArgument for too many windows, and for those that 64 bits cannot say.
     """
-    if every_s is None:
+    if every_ns is None:
         start_ns = oldest_ns if within.start_ns == MIN_NS else within.start_ns
         _require_near(start_ns, newest_ns)
         return Windows(start_ns, max(1, newest_ns - start_ns + 1), 1)
-    every_ns = checked_every_ns(every_s)
     origin_ns = 0 if within.start_ns == MIN_NS else within.start_ns
     start_ns = origin_ns + (oldest_ns - origin_ns) // every_ns * every_ns
     _require_near(start_ns, newest_ns)
     count = (newest_ns - start_ns) // every_ns + 1
     if count > MAX_WINDOWS:
         raise InvalidArgument(
-            f"every_s is {every_s:g}, which makes {count} windows of what is there; "
+            f"every_s is {every_ns / S_NS:g}, which makes {count} windows of what is there; "
             f"{MAX_WINDOWS} are allowed",
             details={"field": "every_s"},
         )
@@ -62,12 +60,23 @@ def windows(within: Span, every_s: float | None, oldest_ns: int, newest_ns: int)
 
 
 def _require_near(start_ns: int, newest_ns: int) -> None:
-    if start_ns < MIN_NS or newest_ns - start_ns >= MAX_NS:
+    if start_ns <= MIN_NS:
+        raise InvalidArgument(
+            f"the first window would begin {seconds(start_ns):.0f} s since 1970, before "
+            f"{MIN_NS // S_NS} s, which 64 bits cannot say; ask for a part, with from",
+            details={"field": "from"},
+        )
+    if newest_ns - start_ns >= MAX_NS:
         raise InvalidArgument(
             f"the windows would go from {seconds(start_ns):.0f} to {seconds(newest_ns):.0f} s "
             f"since 1970, more than {MAX_NS // S_NS} s; ask for a part, with from and to",
             details={"field": "from"},
         )
+
+
+def checked_length(every_s: float | None) -> int | None:
+    """That of windows in ns; None where there is to be one only. Raises: InvalidArgument."""
+    return None if every_s is None else checked_every_ns(every_s)
 
 
 def checked_every_ns(every_s: float) -> int:
@@ -79,6 +88,24 @@ def checked_every_ns(every_s: float) -> int:
             details={"field": "every_s"},
         )
     return every_ns
+
+
+def has_edges(start_ns: int, every_ns: int) -> bool:
+    """Whether 64 bits can say where a window begins and ends; `MIN_NS` says that nothing does.
+
+    The windows at both ends of all time have none, of whatever length.
+    """
+    return start_ns > MIN_NS and start_ns + every_ns <= MAX_NS
+
+
+def edge_from(time_ns: int, every_ns: int) -> int:
+    """The first beginning of a window that is not before; `MAX_NS` where there is none."""
+    return min(MAX_NS, -(-time_ns // every_ns) * every_ns)
+
+
+def part_end(start_ns: int, end_ns: int, every_ns: int, most: int) -> int:
+    """Where to stop for now: behind `most` windows, or as many as 64 bits can say together."""
+    return min(end_ns, start_ns + min(most, MAX_NS // every_ns) * every_ns)
 
 
 def window_of(time_ns: int, every_ns: int) -> int:

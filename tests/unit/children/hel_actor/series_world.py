@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hel_actor.database.database import Database
 from hel_actor.database.migration import MIGRATIONS
-from hel_actor.series import journal
+from hel_actor.series import journal, window
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.query import Queries, Steps
 from hel_actor.series.reading import Reading
@@ -100,7 +100,8 @@ class World:
         return rows.times.tolist()
 
     def aggregate(self, within: Span, statistic: str, every_s: float | None) -> "list[Result]":
-        return answer(self.queries.aggregate("tool", "t", within, statistic, every_s))
+        every_ns = window.checked_length(every_s)
+        return answer(self.queries.aggregate("tool", "t", within, statistic, every_ns))
 
     def waiting(self) -> int:
         return self.database.submit(lambda db: journal.by_id(db, 1).waiting).result(20)

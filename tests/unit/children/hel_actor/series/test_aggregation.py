@@ -93,7 +93,7 @@ def test_whatever_times_rows_have_there_are_numbers_or_one_clear_error(
     if not inside:
         return
     try:
-        found = window.windows(within, every, inside[0], inside[-1])
+        found = window.windows(within, window.checked_length(every), inside[0], inside[-1])
     except InvalidArgument:
         return
     aggregation = Aggregation(found, statistic)

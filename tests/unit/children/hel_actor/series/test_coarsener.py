@@ -19,6 +19,7 @@ from tests.unit.children.hel_actor.series_world import (
     ALL,
     CHUNK_ROWS,
     KEEP_ALL,
+    LOG,
     WINDOW_NS,
     World,
     answer,
@@ -46,7 +47,7 @@ def coarsen(world: World, source: int = 1) -> list[tuple[int, int]]:
     def appended(result: Appended, newest_ns: int) -> None:
         told.append((result.rows, newest_ns))
 
-    coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock)
+    coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock, LOG)
     answer(coarsener.coarsen(source, appended))
     return told
 
@@ -234,7 +235,7 @@ def test_an_answer_that_got_lost_makes_no_row_twice(
         lost.set_exception(IoError("the answer got lost"))
         return lost
 
-    failing = Coarsener(world.store, submit, WINDOW_NS, world.clock)  # type: ignore[arg-type]
+    failing = Coarsener(world.store, submit, WINDOW_NS, world.clock, LOG)  # type: ignore[arg-type]
     with pytest.raises(IoError, match="got lost"):
         answer(failing.coarsen(1, lambda *_: None))
     assert rows_of(world) == (sums(times, 4000) if kept else [])

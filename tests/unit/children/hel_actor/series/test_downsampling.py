@@ -69,6 +69,15 @@ def test_a_rule_that_is_declared_again_has_come_as_far_as_it_had(db: sqlite3.Con
     )
 
 
+def test_a_rule_goes_on_at_the_end_of_all_time_at_most(db: sqlite3.Connection) -> None:
+    rule = declared(db, "seconds", MINUTES)
+    downsampling.carry_out(db, rule, [], 8 * 10**18)
+    assert declared(db, "seconds", Wanted("minutes", 5 * 10**18, "max")).done_ns == MAX_NS
+    appended = journal.append(db, "tool", "seconds", Batch([(1, 1.0, 0)]), QUOTA)
+    assert isinstance(appended, Appended)
+    assert (appended.due_ns, appended.done_ns) == (MAX_NS, MAX_NS)
+
+
 def test_series_made_of_each_other_are_refused(db: sqlite3.Connection) -> None:
     declared(db, "a", Wanted("b", 60, "mean"))
     declared(db, "b", Wanted("c", 3600, "mean"))

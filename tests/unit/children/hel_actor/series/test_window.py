@@ -25,13 +25,65 @@ from loki.errors import InvalidArgument
 def test_windows(
     span: Span, every_s: float | None, oldest_s: int, newest_s: int, windows: Windows
 ) -> None:
-    assert window.windows(span, every_s, oldest_s * S_NS, newest_s * S_NS) == windows
+    every_ns = window.checked_length(every_s)
+    assert window.windows(span, every_ns, oldest_s * S_NS, newest_s * S_NS) == windows
 
 
 @pytest.mark.parametrize("every_s", [0.0, -1.0, math.nan, math.inf, 1e-9, 1e12, 1.7e308])
 def test_a_window_has_a_length(every_s: float) -> None:
     with pytest.raises(InvalidArgument, match="every_s"):
-        window.windows(Span(MIN_NS, MAX_NS), every_s, 0, S_NS)
+        window.checked_length(every_s)
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "every_ns", "said"),
+    [
+        (0, S_NS, True),
+        (MIN_NS + 1, S_NS, True),
+        (MIN_NS, S_NS, False),  # That says that there is no bound.
+        (-9_800_000_000 * S_NS, 700_000_000 * S_NS, False),
+        (-8_000_000_000 * S_NS, 4_000_000_000 * S_NS, True),
+        (MAX_NS - S_NS, S_NS, True),
+        (MAX_NS - S_NS + 1, S_NS, False),
+    ],
+)
+def test_windows_at_the_ends_of_all_time_have_no_edges(
+    start_ns: int, every_ns: int, said: bool
+) -> None:
+    assert window.has_edges(start_ns, every_ns) is said
+
+
+@pytest.mark.parametrize(
+    ("time_ns", "every_ns", "edge_ns"),
+    [(0, 10, 0), (1, 10, 10), (10, 10, 10), (-9, 10, 0), (MAX_NS - 1, S_NS, MAX_NS)],
+)
+def test_the_next_window_begins_at_an_edge(time_ns: int, every_ns: int, edge_ns: int) -> None:
+    assert window.edge_from(time_ns, every_ns) == edge_ns
+
+
+@pytest.mark.parametrize(
+    ("start_ns", "end_ns", "every_ns", "part_ns"),
+    [(-20, 20, 10, 10), (-20, 0, 10, 0), (-8 * 10**18, 8 * 10**18, 4 * 10**18, 0)],
+)
+def test_so_many_windows_are_made_at_once(
+    start_ns: int, end_ns: int, every_ns: int, part_ns: int
+) -> None:
+    assert window.part_end(start_ns, end_ns, every_ns, 3) == part_ns
+
+
+@pytest.mark.parametrize(
+    ("within", "every_ns", "oldest_ns", "why"),
+    [
+        (Span(MIN_NS, MAX_NS), S_NS, MIN_NS + 1, "would begin -9223372037 s since 1970"),
+        (Span(MIN_NS, MAX_NS), S_NS * 10**9, -8 * 10**18, "from -8000000000 to 9223372037 s"),
+        (Span(MIN_NS, MAX_NS), None, -8 * 10**18, "from -8000000000 to 9223372037 s"),
+    ],
+)
+def test_what_64_bits_cannot_say_is_refused_with_what_to_ask_for(
+    within: Span, every_ns: int | None, oldest_ns: int, why: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=f"{why}.*; ask for a part, with from"):
+        window.windows(within, every_ns, oldest_ns, MAX_NS - 1)
 
 
 @pytest.mark.parametrize(("time_ns", "start_ns"), [(0, 0), (9, 0), (10, 10), (-1, -10), (-10, -10)])
@@ -40,9 +92,9 @@ def test_windows_begin_at_multiples_since_1970(time_ns: int, start_ns: int) -> N
 
 
 def test_there_are_not_too_many_windows() -> None:
-    assert window.windows(Span(0, MAX_NS), 1.0, 0, 99_999 * S_NS).count == 100_000
+    assert window.windows(Span(0, MAX_NS), S_NS, 0, 99_999 * S_NS).count == 100_000
     with pytest.raises(InvalidArgument, match="100001 windows"):
-        window.windows(Span(0, MAX_NS), 1.0, 0, 100_000 * S_NS)
+        window.windows(Span(0, MAX_NS), S_NS, 0, 100_000 * S_NS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""Coarser series where 64 bits and doubles end: nothing stops a rule, and finer rows stay."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hel_actor.series import downsampling, journal, window
+from hel_actor.series.coarsener import ENDLESS, UNSAID, Coarsener
+from hel_actor.series.downsampling import Rule, Wanted
+from hel_actor.series.journal import Appended, Batch, Quota
+from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS
+from hel_actor.series.store import Reading
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.children.hel_actor.series_world import ALL, LOG, WINDOW_NS, World, answer
+
+QUOTA = Quota(10**9, 4)
+NOW_NS = 1_700_000_000 * S_NS
+GREATEST = 1.7e308
+
+
+class Coarse:
+    """A source and its coarser series; each has names of its own in a world that goes on."""
+
+    numbers = 0
+
+    def __init__(self, world: World, every_ns: int, statistic: str) -> None:
+        Coarse.numbers += 1
+        self.source, self.target = f"t{Coarse.numbers}", f"c{Coarse.numbers}"
+        self._world = world
+        self._coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock, LOG)
+        rule = self._declared(every_ns, statistic)
+        self._id = rule.source
+
+    def _declared(self, every_ns: int, statistic: str) -> Rule:
+        wanted = Wanted(self.target, every_ns, statistic)
+        rule = self._world.database.submit(
+            lambda db: downsampling.declare(db, "tool", self.source, wanted, QUOTA)
+        ).result(20)
+        assert isinstance(rule, Rule)
+        return rule
+
+    def append(self, rows: Sequence[tuple[int, float]]) -> None:
+        batch = Batch([(*row, 0) for row in rows])
+        done = self._world.database.submit(
+            lambda db: journal.append(db, "tool", self.source, batch, QUOTA)
+        )
+        assert isinstance(done.result(20), Appended)
+
+    def carried_out(self) -> Rule:
+        answer(self._coarsener.coarsen(self._id, lambda *_: None))
+        (rule,) = self._world.store.look(lambda reader: downsampling.rules(reader, self._id))
+        return rule
+
+    def checkpoint(self) -> None:
+        while self._world.store.checkpoint(self._id):
+            pass
+
+    def rows(self, name: str) -> list[tuple[int, float]]:
+        found = answer(self._world.queries.read("tool", name, Reading(ALL)))
+        return list(zip(found.times.tolist(), found.values.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("oldest_ns", "every_s", "first_s", "kept_s"),
+    [
+        (-9_200_000_000 * S_NS, 4_000_000_000, -12_000_000_000, []),
+        (MIN_NS + 1, 700_000_000, -9_800_000_000, []),
+        (MIN_NS + 1, 60, -9_223_372_080, []),
+        (-9_223_372_020 * S_NS, 60, None, [-9_223_372_020]),
+    ],
+)
+def test_windows_that_64_bits_cannot_say_are_left_out_and_told_once(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    oldest_ns: int,
+    every_s: int,
+    first_s: int | None,
+    kept_s: list[int],
+) -> None:
+    coarse = Coarse(world, every_s * S_NS, "count")
+    rows = [(oldest_ns, 1.0), (0, 2.0), (NOW_NS - 1, 3.0)]
+    with caplog.at_level(logging.WARNING, LOG.name):
+        coarse.append(rows)
+        done_ns = coarse.carried_out().done_ns
+        assert coarse.carried_out().done_ns == done_ns
+    assert done_ns == window.window_of(NOW_NS - 1 - WINDOW_NS, every_s * S_NS)
+    kept = [*kept_s, 0] if done_ns > 0 else kept_s
+    assert coarse.rows(coarse.target) == [(start_s * S_NS, 1.0) for start_s in kept]
+    assert coarse.rows(coarse.source) == rows
+    told = [] if first_s is None else [f"the first one begins {first_s} s since 1970: {UNSAID}"]
+    assert [record.message.partition("; ")[2] for record in caplog.records] == told
+
+
+def test_numbers_that_no_row_may_hold_are_left_out_and_told_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    coarse = Coarse(world, S_NS, "sum")
+    endless = [(S_NS + 1, GREATEST), (S_NS + 2, GREATEST)]
+    rows = [(1, 5.0), *endless, (2 * S_NS, 7.0)]
+    with caplog.at_level(logging.WARNING, LOG.name):
+        coarse.append([*rows, (4 * S_NS, 1.0)])
+        coarse.carried_out()
+        coarse.append([(5 * S_NS, GREATEST), (5 * S_NS + 1, GREATEST), (9 * S_NS, 1.0)])
+        done_ns = coarse.carried_out().done_ns
+    assert done_ns == 8 * S_NS
+    assert coarse.rows(coarse.target) == [(0, 5.0), (2 * S_NS, 7.0), (4 * S_NS, 1.0)]
+    (record,) = caplog.records
+    assert record.message == (
+        f"'tool/{coarse.target}' leaves out windows of '{coarse.source}', which keeps their rows; "
+        f"the first one begins 1 s since 1970: {ENDLESS}"
+    )
+
+
+TIMES = (
+    st.integers(MIN_NS + 1, MAX_NS - 1)
+    | st.integers(MIN_NS + 1, MIN_NS + 100 * S_NS)
+    | st.integers(MAX_NS - 100 * S_NS, MAX_NS - 1)
+    | st.integers(NOW_NS - 100, NOW_NS + 100)
+)
+LENGTHS = (
+    st.integers(1, MAX_NS // 2 // US_NS)
+    | st.integers(1, 10**9)
+    | st.integers(4 * 10**15, 46 * 10**14)
+).map(lambda length_us: length_us * US_NS)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["set", "never-set"])
+def long_lived(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[World]:
+    worker = ThreadPoolExecutor(1)
+    world = World(tmp_path_factory.mktemp("world"), worker)
+    if request.param:  # Then no row is of the future.
+        world.clock.turn(-NOW_NS / S_NS)
+    yield world
+    world.close()
+    worker.shutdown()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(times=st.lists(TIMES, min_size=1, max_size=12), every_ns=LENGTHS, cut=st.integers(0, 12))
+@example(times=[-9_200_000_000 * S_NS, NOW_NS - 1], every_ns=4_000_000_000 * S_NS, cut=2)
+@example(times=[MIN_NS + 1, MAX_NS - 1], every_ns=US_NS, cut=1)
+@example(times=[-9_221 * 10**15, 2_252 * 10**12, NOW_NS - 1], every_ns=2_252 * 10**12, cut=0)
+@example(times=[NOW_NS - 1, NOW_NS - 1], every_ns=4_293_518_000_000_007_000, cut=1)
+def test_every_window_that_has_edges_is_there_once(
+    long_lived: World, times: list[int], every_ns: int, cut: int
+) -> None:
+    """Whatever the times; but for late rows, which change nothing."""
+    world = long_lived
+    coarse = Coarse(world, every_ns, "count")
+    for part in (sorted(times)[:cut], sorted(times)[cut:]):
+        coarse.append([(time_ns, 1.0) for time_ns in part])
+        coarse.checkpoint()
+        rule = coarse.carried_out()
+    future_ns = NOW_NS + 1 if world.clock.now_ns() else MAX_NS
+    past = [time_ns for time_ns in times if time_ns < future_ns]
+    end_ns = window.window_of(max(past) - WINDOW_NS, every_ns) if past else MIN_NS
+    starts = sorted(window.window_of(time_ns, every_ns) for time_ns in past)
+    wanted = {
+        start_ns: float(starts.count(start_ns))
+        for start_ns in starts
+        if start_ns > MIN_NS and start_ns + every_ns <= end_ns
+    }
+    assert coarse.rows(coarse.target) == list(wanted.items())
+    assert rule.done_ns == max(MIN_NS, end_ns)
+    assert [time_ns for time_ns, _ in coarse.rows(coarse.source)] == sorted(times)
