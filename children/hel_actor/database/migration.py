@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from hel_actor.quota.usage import USAGE
+from hel_actor.series import sequence
 from hel_actor.value.epoch import EPOCH
 from loki.errors import IoError
 
@@ -194,4 +195,5 @@ MIGRATIONS: tuple[Migration, ...] = (
         """,
     ),
     EPOCH,
+    sequence.COUNT,
 )

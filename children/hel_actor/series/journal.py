@@ -9,10 +9,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
+from hel_actor.series import sequence
+from hel_actor.series.sequence import Memory
 from hel_actor.series.series import MAX_NS, Chunk, Span, Stock, most_waiting
-from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
-
-KEPT_SEQUENCES = 4096
+from loki.errors import LokiError, ResourceLimitExceeded
 
 Row = tuple[int, float, int]
 """Time in ns, value, quality."""
@@ -31,6 +31,7 @@ class Series:
     dropped: int
     chunks: int
     next_row: int
+    sequences: int
     sequence_floor: int | None
     attributes: str | None  # An object as JSON.
 
@@ -131,7 +132,8 @@ def insert(connection: sqlite3.Connection, series: Series, batch: Batch) -> Appe
             f"'{series.name}' takes no more rows for now: {series.waiting} wait for their files, "
             "which cannot be written that fast, or not at all: then the log says why"
         )
-    known = _known(connection, series, batch.sequence)
+    memory = Memory(series.id, series.sequences, series.sequence_floor)
+    known = sequence.known(connection, memory, batch.sequence)
     if isinstance(known, LokiError):
         return known
     rows = () if known else batch.rows
@@ -174,24 +176,6 @@ def _make(
     )
     assert cursor.lastrowid is not None  # noqa: S101
     return by_id(connection, cursor.lastrowid)
-
-
-def _known(
-    connection: sqlite3.Connection, series: Series, sequence: int | None
-) -> bool | InvalidArgument:
-    """Whether this sequence was there before; it is now."""
-    if sequence is None:
-        return False
-    if series.sequence_floor is not None and sequence <= series.sequence_floor:
-        return InvalidArgument(
-            f"sequence is {sequence}, too old to tell whether it was appended: of each series "
-            f"at least the {KEPT_SEQUENCES} highest are remembered",
-            details={"field": "sequence"},
-        )
-    changed = connection.execute(
-        "INSERT OR IGNORE INTO series_sequence VALUES (?, ?)", (series.id, sequence)
-    ).rowcount
-    return changed == 0
 
 
 def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row]) -> None:
@@ -287,7 +271,6 @@ def commit(
         "UPDATE series SET chunks = chunks + ?, waiting = waiting - ? WHERE id = ?",
         (len(written), gone, series.id),
     )
-    _forget_sequences(connection, series)
 
 
 def drop(connection: sqlite3.Connection, series: Series, first: int) -> None:
@@ -325,16 +308,3 @@ def shed(connection: sqlite3.Connection, series: int, before_ns: int, most: int)
     ).rowcount
     connection.execute("UPDATE series SET waiting = waiting - ? WHERE id = ?", (gone, series))
     return gone
-
-
-def _forget_sequences(connection: sqlite3.Connection, series: Series) -> None:
-    found = connection.execute(
-        "SELECT sequence FROM series_sequence WHERE series = ? "
-        "ORDER BY sequence DESC LIMIT 1 OFFSET ?",
-        (series.id, KEPT_SEQUENCES),
-    ).fetchone()
-    if found is not None:
-        connection.execute(
-            "DELETE FROM series_sequence WHERE series = ? AND sequence <= ?", (series.id, *found)
-        )
-        connection.execute("UPDATE series SET sequence_floor = ? WHERE id = ?", (*found, series.id))

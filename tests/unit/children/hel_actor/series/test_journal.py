@@ -9,7 +9,7 @@ from hel_actor.series import journal
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.series import MAX_NS, MIN_NS, Chunk, Span, Stock
 
-from loki.errors import InvalidArgument, ResourceLimitExceeded
+from loki.errors import ResourceLimitExceeded
 
 ALL = Span(MIN_NS, MAX_NS)
 QUOTA = Quota(series=2, chunk_rows=4)
@@ -62,12 +62,6 @@ def test_names_belong_to_a_namespace(db: sqlite3.Connection) -> None:
     assert journal.names(db, "tool") == ("a", "b")
     assert journal.find(db, "other", "a") is None
     assert known(db, "a").mark != known(db, "b").mark
-
-
-def test_a_sequence_is_appended_once_in_any_order(db: sqlite3.Connection) -> None:
-    answers = [append(db, n, sequence=n) for n in (2, 1, 2, 3, 1)]
-    assert [a.rows for a in answers if isinstance(a, Appended)] == [1, 1, 0, 1, 0]
-    assert times(db) == [1, 2, 3]
 
 
 def test_a_namespace_has_so_many_series(db: sqlite3.Connection) -> None:
@@ -143,20 +137,6 @@ def test_rows_never_leave_for_files_that_hold_others(db: sqlite3.Connection) -> 
     append(db, 10, 20, 30, 40)
     with pytest.raises(RuntimeError, match="3 rows left"):
         journal.commit(db, known(db), (Chunk(0, 10, 40),), (30, 2), 3)
-
-
-def test_old_sequences_are_forgotten_and_refused(
-    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal, "KEPT_SEQUENCES", 2)
-    for n in (10, 20, 30, 40):
-        append(db, n, sequence=n)
-    journal.commit(db, known(db), (Chunk(0, 10, 40),), (40, 3), 3)
-    refused = append(db, 1, sequence=20)
-    assert isinstance(refused, InvalidArgument)
-    assert "too old to tell" in refused.message
-    assert append(db, 1, sequence=30) == Appended(1, 0, 0, 0, 4)
-    assert append(db, 25, sequence=25) == Appended(1, 1, 0, 1, 4)
 
 
 def test_attributes_are_replaced_and_make_a_series(db: sqlite3.Connection) -> None:
