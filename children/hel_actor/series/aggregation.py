@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from hel_actor.series.column import Columns
 from hel_actor.series.percentile import Percentiles
+from hel_actor.series.total import Totals
 from hel_actor.series.window import Windows, computed, percentile_of
 
 Ids = npt.NDArray[np.int64]
@@ -34,6 +35,7 @@ class Aggregation:
         self._counts = np.zeros(windows.count, np.int64)
         self._values = np.zeros(windows.count)
         self._times = np.zeros(windows.count, np.int64)
+        self._totals = Totals(windows.count)
         part = percentile_of(statistic)
         self._percentiles = None if part is None else Percentiles(windows.count, part)
         if statistic in ("min", "max"):
@@ -49,7 +51,7 @@ class Aggregation:
         ids = (rows.times - self._windows.start_ns) // self._windows.every_ns
         match self._statistic:
             case "sum" | "mean":
-                self._values += np.bincount(ids, rows.values, self._windows.count)
+                self._totals.add(ids, rows.values)
             case "min":
                 np.minimum.at(self._values, ids, rows.values)
             case "max":
@@ -78,8 +80,10 @@ class Aggregation:
         match self._statistic:
             case "count":
                 values = counts.astype(np.float64)
+            case "sum":
+                values = self._totals.sums()[used]
             case "mean":
-                values = self._values[used] / counts
+                values = self._totals.means(self._counts)[used]
             case _ if self._percentiles is not None:
                 values = self._percentiles.result()[used]
             case _:

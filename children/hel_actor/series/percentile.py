@@ -93,14 +93,25 @@ class Percentiles:
         below = int(rank)
         above = min(below + 1, len(values) - 1)
         values.partition((below, above))
-        return float(values[below] + (values[above] - values[below]) * (rank - below))
+        return float(_between(values[below], values[above], np.array(rank - below)))
 
     def _together(self, ids: ShortIds, values: Values) -> None:
         values = values[np.lexsort((values, ids))]
         windows, counts = np.unique(ids, return_counts=True)
         starts = np.cumsum(counts) - counts
-        ranks = (counts - 1) * self._part
+        ranks = ((counts - 1) * self._part).astype(np.float64, copy=False)
         below = ranks.astype(np.int64)
         above = np.minimum(below + 1, counts - 1)
         low, high = values[starts + below], values[starts + above]
-        self._values[windows] = low + (high - low) * (ranks - below)
+        self._values[windows] = _between(low, high, ranks - below)
+
+
+def _between(low: Values, high: Values, part: Values) -> Values:
+    """As far from the lower numbers to the higher ones; never beyond them, nor beyond all doubles.
+
+    Of infinite ones that differ there is none but an infinite one, or nan between the two.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        gap = high - low
+        found = np.where(np.isfinite(gap), low + gap * part, low * (1 - part) + high * part)
+        return np.where((part == 0) | (low == high), low, np.clip(found, low, high))

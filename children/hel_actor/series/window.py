@@ -8,7 +8,6 @@ from hel_actor.series.series import (
     MAX_NS,
     MIN_NS,
     S_NS,
-    US_NS,
     Span,
     future_ns,
     nanoseconds,
@@ -17,7 +16,8 @@ from hel_actor.series.series import (
 from loki.errors import InvalidArgument
 
 MAX_WINDOWS = 100_000
-LONGEST_S = MAX_NS // 2 / S_NS
+SHORTEST_S, LONGEST_S = 1e-6, 4_600_000_000.0
+"""Two of the longest windows are no longer than 64 bits can say."""
 STATISTICS = ("mean", "min", "max", "sum", "count", "first", "last")
 """And percentiles: see `percentile_of`."""
 
@@ -82,9 +82,10 @@ def checked_length(every_s: float | None) -> int | None:
 def checked_every_ns(every_s: float) -> int:
     """The length of a window. Raises: InvalidArgument for what is none."""
     every_ns = nanoseconds(every_s) if math.isfinite(every_s) else 0
-    if not US_NS <= every_ns < MAX_NS // 2:
+    if not nanoseconds(SHORTEST_S) <= every_ns <= nanoseconds(LONGEST_S):
         raise InvalidArgument(
-            f"every_s is {every_s:g}; it is a number of seconds above 0, up to {LONGEST_S:g}",
+            f"every_s is {every_s:g}; it is a number of seconds from {SHORTEST_S:g} to "
+            f"{LONGEST_S:g}",
             details={"field": "every_s"},
         )
     return every_ns

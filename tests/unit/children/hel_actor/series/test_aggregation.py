@@ -17,6 +17,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loki.errors import InvalidArgument
+from tests.unit.children.hel_actor import series_plain
+from tests.unit.children.hel_actor.series_plain import GREATEST
 
 WINDOWS = Windows(start_ns=-20, every_ns=10, count=5)
 Row = tuple[int, float, int]
@@ -72,34 +74,47 @@ def test_windows_are_closed_when_no_more_rows_come() -> None:
     assert [each.value for each in found.result()] == [-15.5, -5.5, 4.5, 14.5]
 
 
-TIMES = st.integers(MIN_NS + 1, MAX_NS - 1)
-BOUNDS = st.integers(MIN_NS, MAX_NS)
+TIMES = st.integers(MIN_NS + 1, MAX_NS - 1) | st.integers(-30, 30)
+BOUNDS = st.sampled_from([MIN_NS, MAX_NS]) | st.integers(MIN_NS, MAX_NS)
 EVER = MIN_NS, MAX_NS
-FAR_APART = [-9_200_000_000 * S_NS, 1_780_000_000 * S_NS]
+FAR_APART = [(-9_200_000_000 * S_NS, 1.0), (1_780_000_000 * S_NS, -2.0)]
 LENGTHS = st.none() | st.floats(allow_nan=True) | st.floats(1e-6, window.LONGEST_S)
 
 
-@pytest.mark.parametrize("statistic", ["mean", "first", "last", "max", "count", "p95"])
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("statistic", [*series_plain.STATISTICS, *series_plain.PERCENTILES])
 @given(
-    times=st.lists(TIMES, min_size=1, max_size=5), bounds=st.tuples(BOUNDS, BOUNDS), every=LENGTHS
+    rows=st.lists(st.tuples(TIMES, series_plain.VALUES), min_size=1, max_size=9),
+    cuts=st.lists(st.integers(0, 9), max_size=3),
+    bounds=st.tuples(BOUNDS, BOUNDS),
+    every=LENGTHS,
 )
-@example(times=FAR_APART, bounds=EVER, every=None)
-@example(times=FAR_APART, bounds=EVER, every=4e9)
-def test_whatever_times_rows_have_there_are_numbers_or_one_clear_error(
-    statistic: str, times: list[int], bounds: tuple[int, int], every: float | None
+@example(rows=FAR_APART, cuts=[], bounds=EVER, every=None)
+@example(rows=FAR_APART, cuts=[], bounds=EVER, every=4e9)
+@example(rows=[(n, (-1) ** n * GREATEST) for n in (1, 3, 4, 6)], cuts=[2], bounds=EVER, every=1.0)
+def test_whatever_rows_there_are_there_are_numbers_or_one_clear_error(
+    statistic: str,
+    rows: list[series_plain.Row],
+    cuts: list[int],
+    bounds: tuple[int, int],
+    every: float | None,
 ) -> None:
     within = Span(min(bounds), max(bounds))
-    inside = sorted(time for time in times if within.start_ns <= time < within.end_ns)
+    inside = [row for row in rows if within.start_ns <= row[0] < within.end_ns]
     if not inside:
         return
+    times = sorted(time_ns for time_ns, _ in inside)
     try:
-        found = window.windows(within, window.checked_length(every), inside[0], inside[-1])
+        found = window.windows(within, window.checked_length(every), times[0], times[-1])
     except InvalidArgument:
         return
     aggregation = Aggregation(found, statistic)
-    aggregation.add(columns([(time_ns, 1.0, 0) for time_ns in inside]))
+    for start, end in pairwise([0, *sorted(cuts), len(inside)]):
+        aggregation.add(columns([(*row, 0) for row in inside[start:end]]))
     results = aggregation.result()
     assert sum(each.count for each in results) == len(inside)
-    ends = [each.start_ns + found.every_ns for each in results]
-    assert all(each.start_ns <= inside[-1] for each in results)
-    assert all(end > inside[0] for end in ends)
+    for each in results:
+        end_ns = each.start_ns + found.every_ns * (found.count if every is None else 1)
+        its = [row for row in inside if each.start_ns <= row[0] < end_ns]
+        assert len(its) == each.count > 0
+        assert series_plain.is_number(statistic, its, each.value), (its, each.value)

@@ -1,6 +1,7 @@
 """Coarser series where 64 bits and doubles end: nothing stops a rule, and finer rows stay."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,14 +12,15 @@ from hel_actor.series.downsampling import Rule, Wanted
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS
 from hel_actor.series.store import Reading
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.children.hel_actor import series_plain
+from tests.unit.children.hel_actor.series_plain import GREATEST, Row
 from tests.unit.children.hel_actor.series_world import ALL, LOG, WINDOW_NS, World, answer
 
 QUOTA = Quota(10**9, 4)
 NOW_NS = 1_700_000_000 * S_NS
-GREATEST = 1.7e308
 
 
 class Coarse:
@@ -140,33 +142,50 @@ def long_lived(
     worker.shutdown()
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+ANY = st.sampled_from([*series_plain.STATISTICS, *series_plain.PERCENTILES])
+FAR_S = 2_252_000
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(st.tuples(TIMES, series_plain.VALUES), min_size=1, max_size=12),
+    every_ns=LENGTHS,
+    cut=st.integers(0, 12),
+    statistic=ANY,
 )
-@given(times=st.lists(TIMES, min_size=1, max_size=12), every_ns=LENGTHS, cut=st.integers(0, 12))
-@example(times=[-9_200_000_000 * S_NS, NOW_NS - 1], every_ns=4_000_000_000 * S_NS, cut=2)
-@example(times=[MIN_NS + 1, MAX_NS - 1], every_ns=US_NS, cut=1)
-@example(times=[-9_221 * 10**15, 2_252 * 10**12, NOW_NS - 1], every_ns=2_252 * 10**12, cut=0)
-@example(times=[NOW_NS - 1, NOW_NS - 1], every_ns=4_293_518_000_000_007_000, cut=1)
-def test_every_window_that_has_edges_is_there_once(
-    long_lived: World, times: list[int], every_ns: int, cut: int
+@example([(-9_200_000_000 * S_NS, 1.0), (NOW_NS - 1, 1.0)], 4_000_000_000 * S_NS, 2, "mean")
+@example([(MIN_NS + 1, 1.0), (MAX_NS - 1, 1.0)], US_NS, 1, "sum")
+@example([(-4095 * FAR_S * S_NS, 1.0), (FAR_S * S_NS, 2.0), (NOW_NS, 0.0)], FAR_S * S_NS, 0, "p5")
+@example([(NOW_NS - 1, 1.0)] * 2, 4_293_518_000_000_007_000, 1, "count")
+@example([(0, GREATEST), (1, GREATEST), (2, -GREATEST), (NOW_NS, 1.0)], S_NS, 3, "sum")
+@example([(0, -GREATEST), (1, GREATEST), (NOW_NS, 1.0)], S_NS, 2, "p50")
+def test_every_window_that_may_have_a_row_is_there_once(
+    long_lived: World, rows: list[Row], every_ns: int, cut: int, statistic: str
 ) -> None:
-    """Whatever the times; but for late rows, which change nothing."""
+    """Whatever the rows; but for late ones, which change nothing."""
     world = long_lived
-    coarse = Coarse(world, every_ns, "count")
-    for part in (sorted(times)[:cut], sorted(times)[cut:]):
-        coarse.append([(time_ns, 1.0) for time_ns in part])
+    coarse = Coarse(world, every_ns, statistic)
+    rows = sorted(rows, key=lambda row: row[0])
+    for part in (rows[:cut], rows[cut:]):
+        coarse.append(part)
         coarse.checkpoint()
         rule = coarse.carried_out()
     future_ns = NOW_NS + 1 if world.clock.now_ns() else MAX_NS
-    past = [time_ns for time_ns in times if time_ns < future_ns]
-    end_ns = window.window_of(max(past) - WINDOW_NS, every_ns) if past else MIN_NS
-    starts = sorted(window.window_of(time_ns, every_ns) for time_ns in past)
-    wanted = {
-        start_ns: float(starts.count(start_ns))
-        for start_ns in starts
-        if start_ns > MIN_NS and start_ns + every_ns <= end_ns
-    }
-    assert coarse.rows(coarse.target) == list(wanted.items())
+    past = [row for row in rows if row[0] < future_ns]
+    end_ns = window.window_of(past[-1][0] - WINDOW_NS, every_ns) if past else MIN_NS
     assert rule.done_ns == max(MIN_NS, end_ns)
-    assert [time_ns for time_ns, _ in coarse.rows(coarse.source)] == sorted(times)
+    assert coarse.rows(coarse.source) == rows
+    found = dict(coarse.rows(coarse.target))
+    assert len(found) == len(coarse.rows(coarse.target))
+    windows: dict[int, list[Row]] = {}
+    for row in past:
+        windows.setdefault(window.window_of(row[0], every_ns), []).append(row)
+    for start_ns, its in windows.items():
+        value = found.pop(start_ns, None)
+        if value is not None:
+            assert math.isfinite(value)
+            assert series_plain.is_number(statistic, its, value)
+        elif start_ns > MIN_NS and start_ns + every_ns <= end_ns:
+            endless = (math.inf, -math.inf, math.nan)
+            assert any(series_plain.is_number(statistic, its, each) for each in endless)
+    assert not found
