@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.downsampling import Rule
 from hel_actor.series.journal import Appended, Row
+from hel_actor.series.moment import utc
 from hel_actor.series.query import Queries, Steps
 from hel_actor.series.reading import Reading
 from hel_actor.series.series import Span
@@ -29,8 +30,8 @@ AT_ONCE = 5000
 """Windows of one transaction, which all others wait for."""
 
 
-UNSAID = "64 bits of nanoseconds cannot say that"
-ENDLESS = "its number is beyond what a row may hold"
+UNSAID = "that is before all times that 64 bits can say"
+ENDLESS = "its number is not finite, which no row may hold"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +125,12 @@ class Coarsener:
             return
         self._told.add((target.mark, left_out.why))
         self._log.warning(
-            "'%s/%s' leaves out windows of '%s', which keeps their rows; the first one begins "
-            "%.0f s since 1970: %s",
+            "'%s/%s' leaves out windows of '%s', which keeps their rows; the first one begins at "
+            "%s: %s",
             target.namespace,
             target.name,
             source.name,
-            series.seconds(left_out.start_ns),
+            utc(left_out.start_ns),
             left_out.why,
         )
 

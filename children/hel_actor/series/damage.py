@@ -1,12 +1,11 @@
 """What is said of a chunk whose files do not give what was written: which one, and what to do."""
 
 import errno
-from datetime import UTC, datetime, timedelta
 
-from hel_actor.series.series import US_NS, Chunk
+from hel_actor.series.moment import utc
+from hel_actor.series.series import Chunk
 from loki.errors import ErrorCode, IoError
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MAX_REASON = 120
 LOST = frozenset(
     {
@@ -66,9 +65,3 @@ def told(series: str, chunk: Chunk, found: DamagedChunk) -> IoError:
             "to": last,
         },
     )
-
-
-def utc(time_ns: int) -> str:
-    """As ISO 8601, to the microsecond, which no row's time is finer than."""
-    time = EPOCH + timedelta(microseconds=time_ns // US_NS)
-    return f"{time.replace(tzinfo=None).isoformat()}Z"

@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from hel_actor.series.moment import utc
 from hel_actor.series.series import (
     MAX_NS,
     MIN_NS,
@@ -11,7 +12,6 @@ from hel_actor.series.series import (
     Span,
     future_ns,
     nanoseconds,
-    seconds,
 )
 from loki.errors import InvalidArgument
 
@@ -62,14 +62,14 @@ def windows(within: Span, every_ns: int | None, oldest_ns: int, newest_ns: int) 
 def _require_near(start_ns: int, newest_ns: int) -> None:
     if start_ns <= MIN_NS:
         raise InvalidArgument(
-            f"the first window would begin {seconds(start_ns):.0f} s since 1970, before "
-            f"{MIN_NS // S_NS} s, which 64 bits cannot say; ask for a part, with from",
+            f"the first window would begin at {utc(start_ns)}, and times begin at {utc(MIN_NS)}; "
+            "ask for a part, with from (--from) after that",
             details={"field": "from"},
         )
     if newest_ns - start_ns >= MAX_NS:
         raise InvalidArgument(
-            f"the windows would go from {seconds(start_ns):.0f} to {seconds(newest_ns):.0f} s "
-            f"since 1970, more than {MAX_NS // S_NS} s; ask for a part, with from and to",
+            f"the windows would go from {utc(start_ns)} to {utc(newest_ns)}, more than the 292 "
+            "years that fit into 64 bits; ask for a part, with from and to (--from and --to)",
             details={"field": "from"},
         )
 

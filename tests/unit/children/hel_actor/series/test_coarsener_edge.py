@@ -66,12 +66,12 @@ class Coarse:
 
 
 @pytest.mark.parametrize(
-    ("oldest_ns", "every_s", "first_s", "kept_s"),
+    ("oldest_ns", "every_s", "first", "kept_s"),
     [
-        (-9_200_000_000 * S_NS, 4_000_000_000, -12_000_000_000, []),
-        (MIN_NS + 1, 700_000_000, -9_800_000_000, []),
-        (MIN_NS + 1, 60, -9_223_372_080, []),
-        (-9_223_372_020 * S_NS, 60, None, [-9_223_372_020]),
+        (-9_200_000_000 * S_NS, 4_000_000_000, "1589-09-26T02:40:00Z", []),
+        (MIN_NS + 1, 700_000_000, "1659-06-14T01:46:40Z", []),
+        (MIN_NS + 1, 60, "1677-09-21T00:12:00Z", []),
+        (-9_223_372_020 * S_NS, 60, "", [-9_223_372_020]),
     ],
 )
 def test_windows_that_64_bits_cannot_say_are_left_out_and_told_once(
@@ -79,7 +79,7 @@ def test_windows_that_64_bits_cannot_say_are_left_out_and_told_once(
     caplog: pytest.LogCaptureFixture,
     oldest_ns: int,
     every_s: int,
-    first_s: int | None,
+    first: str,
     kept_s: list[int],
 ) -> None:
     coarse = Coarse(world, every_s * S_NS, "count")
@@ -92,7 +92,7 @@ def test_windows_that_64_bits_cannot_say_are_left_out_and_told_once(
     kept = [*kept_s, 0] if done_ns > 0 else kept_s
     assert coarse.rows(coarse.target) == [(start_s * S_NS, 1.0) for start_s in kept]
     assert coarse.rows(coarse.source) == rows
-    told = [] if first_s is None else [f"the first one begins {first_s} s since 1970: {UNSAID}"]
+    told = [f"the first one begins at {first}: {UNSAID}"] if first else []
     assert [record.message.partition("; ")[2] for record in caplog.records] == told
 
 
@@ -112,7 +112,7 @@ def test_numbers_that_no_row_may_hold_are_left_out_and_told_once(
     (record,) = caplog.records
     assert record.message == (
         f"'tool/{coarse.target}' leaves out windows of '{coarse.source}', which keeps their rows; "
-        f"the first one begins 1 s since 1970: {ENDLESS}"
+        f"the first one begins at 1970-01-01T00:00:01Z: {ENDLESS}"
     )
 
 
