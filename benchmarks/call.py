@@ -74,7 +74,7 @@ async def measure(loki_address: str, echo_address: str) -> list[Figure]:
         stub = service_pb2_grpc.LokiServiceStub(loki_channel)
         request = service_pb2.ExecuteScriptRequest(input=execution_pb2.ScriptInput(name="one"))
         payload = request.SerializeToString()
-        raw = echo_channel.unary_unary("/echo/Echo")
+        raw = echo_channel.unary_unary("/echo/Echo", None, None)
         loki: Call = lambda: stub.ExecuteScript(request)  # noqa: E731
         echo: Call = lambda: raw(payload)  # noqa: E731
         await latencies(loki, 200)

@@ -60,7 +60,7 @@ def start_s(count: int) -> float:
     began_s = time.perf_counter()
     with server, server.client() as client, grpc.insecure_channel(server.address) as channel:
         client.execute(f"tool_{count - 1}", {"a": 1.0})
-        typed = channel.unary_unary(f"/loki.tools.v1.Tool{count - 1}Service/Call")
+        typed = channel.unary_unary(f"/loki.tools.v1.Tool{count - 1}Service/Call", None, None)
         typed(b"\x09" + bytes(8))
         return time.perf_counter() - began_s
 

@@ -68,7 +68,7 @@ def definition(number: int) -> script_pb2.ScriptDefinition:
 @contextmanager
 def script(server: LokiServer) -> Iterator[Script]:
     with server.client() as client, grpc.insecure_channel(server.address) as channel:
-        yield Script(client, channel.unary_unary("/loki.tools.v1.OneService/Call"))
+        yield Script(client, channel.unary_unary("/loki.tools.v1.OneService/Call", None, None))
 
 
 def figures() -> list[Figure]:

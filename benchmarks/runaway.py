@@ -2,6 +2,7 @@
 
 import time
 from statistics import median
+from typing import cast
 
 import grpc
 
@@ -77,7 +78,7 @@ def call(stub: service_pb2_grpc.LokiServiceStub, name: str) -> dict[str, str]:
         stub.ExecuteScript(request)
     except grpc.RpcError as error:
         info = error_details_pb2.ErrorInfo()
-        rpc_status.from_call(error).details[0].Unpack(info)
+        rpc_status.from_call(cast("grpc.Call", error)).details[0].Unpack(info)
         return dict(info.metadata)
     return {}
 

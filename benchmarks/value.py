@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -77,8 +78,8 @@ def bare_writes(connection: sqlite3.Connection, together: int, times: int) -> No
 def our_reads(database: Database, together: int) -> None:
     for first in range(0, READS, together):
         waiting = [
-            database.submit(lambda connection, n=first + n: read(connection, n))
-            for n in range(together)
+            database.submit(partial(read, number=number))
+            for number in range(first, first + together)
         ]
         assert all(promise.result() for promise in waiting)
 
