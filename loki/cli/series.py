@@ -260,7 +260,7 @@ def series_json(series: "Series") -> dict[str, Json]:
 
 def row_json(row: "Row") -> dict[str, Json]:
     """For machines."""
-    return {"time": row.time.isoformat(), "value": row.value, "quality": row.quality}
+    return {"time": row.time.isoformat(), "value": jsonable(row.value), "quality": row.quality}
 
 
 def row_line(row: "Row") -> str:

@@ -23,6 +23,7 @@ PICTURE_POINTS = 1500
 PIPE_SIZE = (80, 20)
 MOST_LINES = 24
 DAY_S = 86400
+GREATEST = 1e300  # Margins and differences of them are doubles, too.
 
 Ask: TypeAlias = "Callable[[str, int], list[Window]]"
 """A statistic of so many windows of the time that is drawn."""
@@ -47,8 +48,25 @@ def asker(client: "LokiClient", series: "Series", start: datetime, end: datetime
 
 
 def draw(series: "Series", ask: Ask, statistic: str, output: str) -> bool:
-    """To the terminal, or with `output` into that file; False where there are no rows."""
-    return _picture(series, ask, statistic, output) if output else _terminal(series, ask, statistic)
+    """To the terminal, or with `output` into that file; False where there are no rows.
+
+    Values that are too great for a picture end the command.
+    """
+
+    def near(statistic: str, count: int) -> "list[Window]":
+        windows = ask(statistic, count)
+        far = next((each for each in windows if not abs(each.value) <= GREATEST), None)
+        if far:
+            fail(
+                f"the {statistic} of {far.start.isoformat()} is {far.value:g}, and only values up "
+                f"to {GREATEST:g} can be drawn; ask for a part, with --from and --to, or use "
+                "`loki series show`"
+            )
+        return windows
+
+    if output:
+        return _picture(series, near, statistic, output)
+    return _terminal(series, near, statistic)
 
 
 def check(output: str) -> None:

@@ -1,6 +1,7 @@
 """`loki series`: what it asks for, what it shows, and how it fails."""
 
 import json
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -212,6 +213,12 @@ def test_a_plot_begins_with_the_first_row_that_is_wanted(series: FakeSeries, lok
     series.batches = [batch(5, 1)]
     loki("series", "plot", "trend/t1", "--last", "2")
     assert series.asked[-1][3]["start"] == START + timedelta(seconds=1, microseconds=1)
+
+
+def test_a_number_that_json_lacks_is_named(series: FakeSeries, loki: Loki) -> None:
+    series.windows = [window(0, math.inf)]
+    shown = loki("series", "show", "trend/t1", "--every", "1min", "--statistic", "sum", "--json")
+    assert json.loads(shown.stdout)["value"] == "Infinity"
 
 
 def test_a_plot_of_nothing_is_said(series: FakeSeries, loki: Loki) -> None:

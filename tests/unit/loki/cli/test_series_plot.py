@@ -1,5 +1,6 @@
 """A time series as a picture."""
 
+import math
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -81,6 +82,35 @@ def test_a_picture_has_a_band_from_the_least_to_the_greatest(tmp_path: Path, suf
     assert draw(made("t1"), ask, "p95", str(file))
     assert asked == ["p95", "min", "max"]
     assert file.stat().st_size > 1000
+
+
+@pytest.mark.parametrize("value", [1.7e308, -1.7e308, math.inf, math.nan])
+@pytest.mark.parametrize(("file", "greatest"), [("", "mean"), ("t.png", "max")])
+def test_values_that_no_picture_can_have_are_said(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    value: float,
+    file: str,
+    greatest: str,
+) -> None:
+    def ask(statistic: str, count: int) -> list[Window]:
+        return [window(0, 1.0), window(1, value if statistic == greatest else 2.0)]
+
+    with pytest.raises(typer.Exit):
+        draw(made("t1"), ask, "mean", str(tmp_path / file) if file else "")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"the {greatest} of 20")
+    assert f"is {value:g}, " in line
+    assert "--from and --to" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["", "t.png"])
+def test_the_greatest_values_of_a_picture_are_drawn(tmp_path: Path, file: str) -> None:
+    def ask(statistic: str, count: int) -> list[Window]:
+        return [window(0, -series_plot.GREATEST), window(1, series_plot.GREATEST)]
+
+    assert draw(made("t1"), ask, "mean", str(tmp_path / file) if file else "")
 
 
 def test_nothing_is_drawn_where_there_is_nothing(tmp_path: Path) -> None:
