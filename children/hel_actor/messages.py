@@ -6,7 +6,7 @@ Content of files travels as Packed text or bytes, as the script gave it.
 import msgspec
 
 from hel_actor.watch_messages import WatchStored as WatchStored
-from loki.messages.envelope import Done, Message, Request
+from loki.messages.envelope import Change, Done, Message, Request
 from loki.messages.value import NIL, Packed
 
 
@@ -373,6 +373,18 @@ class TrimSeries(Request[SeriesTrimmed]):
 
     name: str
     before: float  # Seconds since 1970, UTC.
+
+
+class SeriesRemoved(Message):
+    """Whether there was one."""
+
+    existed: bool
+
+
+class RemoveSeries(Change[SeriesRemoved]):
+    """Script -> Hel: let a series be no more, with all its rows. Reply: SeriesRemoved."""
+
+    name: str
 
 
 class ListSeries(Request[SeriesListed]):

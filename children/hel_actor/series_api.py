@@ -180,6 +180,16 @@ FUNCTIONS = (
         "such series.",
     ),
     LuaFunction(
+        name="series_remove",
+        request="RemoveSeries",
+        parameters=(_NAME,),
+        returns=LuaType.BOOLEAN,
+        permission=SERIES,
+        doc="Removes a series with its rows, files and attributes; what it took is free then. "
+        "False where there was none. Coarser series made of it stay, and end there; a row that "
+        "comes later makes a new one.",
+    ),
+    LuaFunction(
         name="series_names",
         request="ListSeries",
         returns=LuaType.ARRAY,

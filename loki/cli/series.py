@@ -1,4 +1,4 @@
-"""Commands about time series: which there are, their rows, a picture of them, and files of them."""
+"""Commands about time series: which there are, their rows, pictures and files, and their end."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from loki.cli.backup import STDOUT, keep
 from loki.cli.connection import connect, fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.period import Period, length, period
+from loki.cli.restore import is_asked
 from loki.cli.view import Json, jsonable, note, say, say_json, show_table
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ Statistic = Annotated[
 
 Force = Annotated[bool, typer.Option("--force", help="Replace a FILE that is there.")]
 
-app = typer.Typer(help="See, draw and export the time series that scripts keep.")
+app = typer.Typer(help="See, draw, export and remove the time series that scripts keep.")
 
 
 @app.command("list")
@@ -172,6 +173,40 @@ def export(
                 fail(f"{output}: {error.strerror}; nothing is left of it")
     if output != STDOUT:
         say(f"{output}: {counter.rows:,} rows")
+
+
+@app.command()
+def remove(
+    name: Name,
+    script: Annotated[
+        str, typer.Option(metavar="SCRIPT", help="The script that it belongs to.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    server: Server = DEFAULT_SERVER,
+    as_json: AsJson = False,
+) -> None:
+    """Remove a time series for ever, with its rows and files.
+
+    Series that were made of it stay. A row that its script appends later makes a new one.
+    """
+    if not yes and not is_asked():
+        fail("there is no terminal to ask at; --yes removes without asking")
+    with connect(server, timeout_s=None, as_json=as_json) as client:
+        found = resolve(client, f"{script}/{name}" if script else name)
+        if not yes:
+            _ask(found)
+        rows = client.series.remove(found.script, found.name)
+    if as_json:
+        say_json({"script": found.script, "name": found.name, "rows": rows})
+    else:
+        say(f"removed {found.script}/{found.name}: {rows:,} rows")
+
+
+def _ask(series: "Series") -> None:
+    """Ends the command where the answer is no."""
+    what = f"{series.script}/{series.name} with its {series.rows:,} rows"
+    if not typer.confirm(f"Remove {what} for ever?", err=True):
+        fail("nothing was changed")
 
 
 def report() -> "FollowReport":

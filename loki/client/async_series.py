@@ -70,6 +70,12 @@ class AsyncSeriesClient:
         request = aggregate_request(script, name, statistic, query, every_s)
         return windows_of(await self._call(self._stub.AggregateSeries, request))
 
+    async def remove(self, script: str, name: str) -> int:
+        """As SeriesClient.remove."""
+        request = series_pb2.RemoveSeriesRequest(script=script, name=name)
+        rows: int = (await self._call(self._stub.RemoveSeries, request)).rows
+        return rows
+
 
 def _rows(response: series_pb2.ReadSeriesResponse) -> Rows:
     return Rows(response.times_ns, response.values, response.qualities)

@@ -115,6 +115,12 @@ class SeriesClient:
         request = aggregate_request(script, name, statistic, query, every_s)
         return windows_of(self._call(self._stub.AggregateSeries, request))
 
+    def remove(self, script: str, name: str) -> int:
+        """Remove a series for ever, and say how many rows it had; needs the role "admin"."""
+        request = series_pb2.RemoveSeriesRequest(script=script, name=name)
+        rows: int = self._call(self._stub.RemoveSeries, request).rows
+        return rows
+
 
 def read_request(script: str, name: str, query: SeriesQuery) -> series_pb2.ReadSeriesRequest:
     return series_pb2.ReadSeriesRequest(

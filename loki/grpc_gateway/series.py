@@ -9,14 +9,14 @@ from loki.grpc_gateway import series_convert
 from loki.grpc_gateway.guard import Call, needs
 from loki.messages.access import ClientRole
 from loki.messages.envelope import Message, Request
-from loki.messages.series import ReadRows
+from loki.messages.series import EraseSeries, ReadRows
 from loki.v1 import series_pb2
 
 R = TypeVar("R", bound=Message)
 
 LIST_TIMEOUT_S = 10.0
 QUERY_TIMEOUT_S = 120.0
-"""For one block of rows, or for an aggregate of all."""
+"""For one block of rows, or for an aggregate of all; a removal waits for such blocks."""
 
 
 class SeriesServicer:
@@ -56,6 +56,16 @@ class SeriesServicer:
         timeout_s = call.timeout_s(QUERY_TIMEOUT_S)
         aggregate = series_convert.aggregate_request(request, timeout_s)
         return series_convert.windows_to_proto(await self._ask(aggregate, timeout_s))
+
+    @needs(ClientRole.ADMIN)
+    async def RemoveSeries(  # noqa: N802
+        self, request: series_pb2.RemoveSeriesRequest, call: Call
+    ) -> series_pb2.RemoveSeriesResponse:
+        removal = EraseSeries(
+            script=request.script, name=request.name, principal=call.principal.name
+        )
+        removed = await self._ask(removal, call.timeout_s(QUERY_TIMEOUT_S))
+        return series_pb2.RemoveSeriesResponse(rows=removed.rows)
 
     async def _ask(self, request: Request[R], timeout_s: float) -> R:
         if not self._keeper:

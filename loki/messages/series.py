@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from loki.messages.envelope import Message, Request
+from loki.messages.envelope import Change, Message, Request
 
 Attribute: TypeAlias = bool | int | float | str
 
@@ -63,6 +63,21 @@ class ReadRows(Request[RowsRead]):
     limit: int | None = None  # Rows of all blocks together; None is no limit.
     newest: bool = False  # Whether the limit leaves the newest rows; else the oldest.
     skip: int = 0  # Rows of just `start_ns` that earlier blocks had.
+    mark: str = ""  # Of the series that these were of: another one of that name is none of it.
+
+
+class SeriesErased(Message):
+    """What went."""
+
+    rows: int
+
+
+class EraseSeries(Change[SeriesErased]):
+    """Gateway -> keeper: let a series be no more, with all its rows; NOT_FOUND without one."""
+
+    script: str
+    name: str
+    principal: str = ""  # Who wants it, for the log.
 
 
 class WindowsAggregated(Message):

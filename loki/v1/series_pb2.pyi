@@ -108,3 +108,17 @@ class AggregateSeriesResponse(_message.Message):
     values: _containers.RepeatedScalarFieldContainer[float]
     counts: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, start_times_ns: _Optional[_Iterable[int]] = ..., values: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class RemoveSeriesRequest(_message.Message):
+    __slots__ = ("script", "name")
+    SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    script: str
+    name: str
+    def __init__(self, script: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
+
+class RemoveSeriesResponse(_message.Message):
+    __slots__ = ("rows",)
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: int
+    def __init__(self, rows: _Optional[int] = ...) -> None: ...

@@ -56,6 +56,11 @@ class SeriesServiceStub:
                 request_serializer=loki_dot_v1_dot_series__pb2.AggregateSeriesRequest.SerializeToString,
                 response_deserializer=loki_dot_v1_dot_series__pb2.AggregateSeriesResponse.FromString,
                 _registered_method=True)
+        self.RemoveSeries = channel.unary_unary(
+                '/loki.v1.SeriesService/RemoveSeries',
+                request_serializer=loki_dot_v1_dot_series__pb2.RemoveSeriesRequest.SerializeToString,
+                response_deserializer=loki_dot_v1_dot_series__pb2.RemoveSeriesResponse.FromString,
+                _registered_method=True)
 
 
 class SeriesServiceServicer:
@@ -97,6 +102,18 @@ class SeriesServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RemoveSeries(self, request, context):
+        """Removes a series for ever, with its rows, files and attributes. Either all of it is there or none,
+        whatever happens meanwhile; its room is free then, or soon. Series that were made of it stay, and
+        get no more rows. A row that its script appends later makes a new one; a reader that is in the
+        middle gets NOT_FOUND. Needs the role "admin".
+
+        Reasons: NOT_FOUND, UNAVAILABLE while a backup is made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SeriesServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -114,6 +131,11 @@ def add_SeriesServiceServicer_to_server(servicer, server):
                     servicer.AggregateSeries,
                     request_deserializer=loki_dot_v1_dot_series__pb2.AggregateSeriesRequest.FromString,
                     response_serializer=loki_dot_v1_dot_series__pb2.AggregateSeriesResponse.SerializeToString,
+            ),
+            'RemoveSeries': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveSeries,
+                    request_deserializer=loki_dot_v1_dot_series__pb2.RemoveSeriesRequest.FromString,
+                    response_serializer=loki_dot_v1_dot_series__pb2.RemoveSeriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -204,6 +226,33 @@ class SeriesService:
             '/loki.v1.SeriesService/AggregateSeries',
             loki_dot_v1_dot_series__pb2.AggregateSeriesRequest.SerializeToString,
             loki_dot_v1_dot_series__pb2.AggregateSeriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveSeries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loki.v1.SeriesService/RemoveSeries',
+            loki_dot_v1_dot_series__pb2.RemoveSeriesRequest.SerializeToString,
+            loki_dot_v1_dot_series__pb2.RemoveSeriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,12 @@ limits = { max_execution_time_ms = 60000 }
 script = { path = "log.lua" }
 
 [[tools]]
+name = "brief"
+return_type = "boolean"
+permissions = { series = true }
+script = { path = "brief.lua" }
+
+[[tools]]
 name = "grow"
 return_type = "integer"
 permissions = { series = true }
@@ -55,6 +61,10 @@ for first = 0, 299999, 5000 do
 end
 return hel:series_info("growing").rows
 """
+BRIEF = """
+for _, name in ipairs({ "a", "b", "c" }) do hel:series_append(name, 1) end
+return hel:series_remove("a") and not hel:series_remove("a")
+"""
 CONFIG = """
 [children_config.hel]
 series_keep_rows = 150_000
@@ -67,6 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
     (folder / "tools.toml").write_text(TOOLS)
     (folder / "log.lua").write_text(SCRIPT)
     (folder / "grow.lua").write_text(GROW)
+    (folder / "brief.lua").write_text(BRIEF)
     with (
         LokiServer(config=CONFIG, tools=folder / "tools.toml") as server,
         server.client() as client,
@@ -189,3 +200,21 @@ def test_zarr_and_xarray_open_it_while_rows_come_and_go(server: LokiServer) -> N
                     seen.add((values[0], len(values)))
     assert len(seen) > 5, "it was opened once or twice only"
     assert max(first for first, _ in seen) > 1, "nothing went meanwhile"
+
+
+def test_scripts_people_and_programs_remove_series(server: LokiServer, loki: Run) -> None:
+    with client(server) as connected:
+        assert connected.execute("brief").value is True
+        assert [each.name for each in connected.series.find("brief")] == ["b", "c"]
+        done = loki("series", "remove", "b", "--script", "brief", "--yes")
+        assert done.stdout == "removed brief/b: 1 rows\n"
+
+        async def main() -> None:
+            async with AsyncLokiClient(server.address) as there:
+                assert await there.series.remove("brief", "c") == 1
+
+        asyncio.run(main())
+        assert list(connected.series.find("brief")) == []
+        with pytest.raises(LokiClientError, match="no series 'c'") as gone:
+            connected.series.remove("brief", "c")
+        assert gone.value.reason == "NOT_FOUND"

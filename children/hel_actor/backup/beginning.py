@@ -10,6 +10,10 @@ from hel_actor.backup.snapshot import FILES, SERIES
 
 MOST_NAMED = 5
 ASIDE = "~"  # In the name of a group that was kept aside, and in no series' own.
+_KNOWN = (  # Files of a series that was removed go by and by.
+    "SELECT namespace, name FROM series "
+    "UNION SELECT namespace, name FROM series_removed WHERE pending"
+)
 REMEDY = "put a backup back (`loki restore`)"
 
 
@@ -38,7 +42,7 @@ class Beginning:
 
     def opened(self, connection: sqlite3.Connection) -> None:
         """Look whether the files of series are all of this database."""
-        known = set(connection.execute("SELECT namespace, name FROM series").fetchall())
+        known = set(connection.execute(_KNOWN).fetchall())
         with self._looking():
             found = groups(self._state / SERIES, known)
             if not self._trouble:

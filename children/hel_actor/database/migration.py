@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from hel_actor.quota.usage import USAGE
 from hel_actor.series import sequence
+from hel_actor.series.removal import REMOVAL
 from hel_actor.value.epoch import EPOCH
 from loki.errors import IoError
 
@@ -196,4 +197,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     ),
     EPOCH,
     sequence.COUNT,
+    REMOVAL,
 )

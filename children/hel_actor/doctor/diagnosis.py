@@ -50,6 +50,7 @@ class DatabaseFacts:
     usage_bytes: tuple[tuple[str, int], ...] = ()  # By namespace, as counted.
     miscounts: tuple[Miscount, ...] = ()
     history: HistoryFacts | None = None
+    removed: frozenset[str] = frozenset()  # Marks of series whose files go when Loki runs.
 
 
 @dataclass(frozen=True, slots=True)

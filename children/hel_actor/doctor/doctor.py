@@ -68,7 +68,11 @@ def _look(settings: Place, deep: bool) -> tuple[Finding, ...]:
     if not state.is_dir():
         return ()
     database, series = observation.database(state / DATABASE, _bounds(settings), deep=deep)
-    groups = observation.groups(state / SERIES)
+    groups = {
+        place: group
+        for place, group in observation.groups(state / SERIES).items()
+        if group.mark not in database.removed
+    }
     findings = [*diagnosis.of_database(database, has_series=bool(groups))]
     if database.history is not None or not database.exists:  # Else nothing is known of the series.
         findings += diagnosis.of_series(series, groups)

@@ -29,7 +29,7 @@ from hel_actor.doctor.diagnosis import (
 from hel_actor.file import resolver, tree
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
-from hel_actor.series import journal
+from hel_actor.series import journal, removal
 from hel_actor.series.series import MAX_NS, MIN_NS, Span
 from hel_actor.storage import PARTIAL
 from hel_actor.system import history
@@ -85,6 +85,7 @@ def _database(
         usage_bytes=tuple((name, each.size_bytes) for name, each in used.items()),
         miscounts=recount.look(connection),
         history=HistoryFacts(kept.rows, bounds.rows, kept.result_bytes, bounds.result_bytes),
+        removed=frozenset(each.mark for each in removal.pending(connection)),
     )
     return facts, tuple(_series(connection))
 

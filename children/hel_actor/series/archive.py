@@ -29,6 +29,7 @@ from zarr.storage import LocalStore, MemoryStore
 
 from hel_actor.series.column import Columns
 from hel_actor.series.damage import DamagedChunk, is_lasting, reason
+from hel_actor.series.remains import belongs
 from hel_actor.storage import Storage, is_partial, partial, replace_file
 from loki.errors import IoError
 
@@ -220,7 +221,8 @@ class Archive:
     def _keep_strangers_aside(self, place: Place) -> list[str]:
         """A directory of that name that another series left behind, or a person made."""
         group = self.path(place)
-        if not group.is_dir() or self._is_ours(place):
+        has_files = place.chunks > place.dropped
+        if not group.is_dir() or belongs(group, place.mark, has_files=has_files):
             return []
         aside = _aside(group)
         self._storage.rename(group, aside)
@@ -255,17 +257,6 @@ class Archive:
         self._storage.rename(partial(aside), aside)
         self._storage.sync_directory(group.parent)
         return aside
-
-    def _is_ours(self, place: Place) -> bool:
-        """Where there is no readable description at all: whether there is nothing else either."""
-        group = self.path(place)
-        try:
-            found = json.loads((group / "zarr.json").read_bytes())
-            return bool(found["attributes"]["loki_series"] == place.mark)
-        except FileNotFoundError:
-            return place.chunks > place.dropped or not _has_chunks(group)
-        except (ValueError, KeyError, TypeError):
-            return place.chunks > place.dropped
 
     def _remove_leftovers(self, place: Place, folder: Path) -> None:
         """What a kill or a failure left: temporary files, and chunks that nobody was told of."""
@@ -320,10 +311,6 @@ def _numbers(folder: Path) -> list[int]:
     """Of the chunks that have a file in it."""
     found = folder.iterdir() if folder.is_dir() else ()
     return [int(file.name) for file in found if set(file.name) <= DIGITS]
-
-
-def _has_chunks(group: Path) -> bool:
-    return any(group.glob("*/c/[0-9]*"))
 
 
 def _descriptions(place: Place) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from hel_actor.series import downsampling, journal, series, window
 from hel_actor.series.coarsener import Coarsener
+from hel_actor.series.eraser import Remover
 from hel_actor.series.journal import Appended
 from hel_actor.series.store import SeriesStore
 from hel_actor.series.turns import Turns
@@ -33,6 +34,7 @@ class Custodian:
         self,
         store: SeriesStore,
         coarsener: Coarsener,
+        remover: Remover,
         worker: Executor,
         turns: Turns,
         window_ns: int,
@@ -42,6 +44,7 @@ class Custodian:
         """`worker` is the series' own thread, in which `turns` are taken."""
         self._store = store
         self._coarsener = coarsener
+        self._remover = remover
         self._worker = worker
         self._turns = turns
         self._window_ns = window_ns
@@ -79,6 +82,8 @@ class Custodian:
     def _resume(self) -> None:
         for source in self._store.look(downsampling.sources):
             self.coarsen(source)
+        for removed in self._remover.all_pending():
+            self._look(removed.id)
         for series_id in self._store.look(journal.with_a_chunk):
             self._look(series_id)
 
@@ -110,6 +115,10 @@ class Custodian:
         if window.is_due(newest_ns, result.due_ns, result.done_ns, self._window_ns, now_ns):
             self.coarsen(result.series)
 
+    def clear(self, series_id: int) -> None:
+        """Let go what is left of a series that was removed."""
+        self._look(series_id)
+
     def describe(self, series_id: int) -> None:
         """Let the files have a series' attributes."""
         self._worker.submit(self._logged, lambda: self._store.describe(series_id))
@@ -128,7 +137,7 @@ class Custodian:
 
     def _coarsened(self, source: int, done: "Future[None]") -> None:
         with self._lock:
-            again = self._coarsening.pop(source)
+            again = self._coarsening.pop(source) or _is_removal(done.exception())
         self._unless_damaged(source, done.result)
         if again:
             self.coarsen(source)
@@ -158,10 +167,15 @@ class Custodian:
     def _checkpoint(self, series_id: int) -> None:
         with self._lock:
             self._files_due.discard(series_id)  # Rows that come from now on may not be seen.
-        if self._logged(
-            lambda: self._store.checkpoint(series_id, lambda: self._catch_up(series_id)), series_id
-        ):
+        if self._logged(lambda: self._tend(series_id), series_id):
             self._look(series_id)  # Behind all who wait.
+
+    def _tend(self, series_id: int) -> bool:
+        """Whether there may be more to do."""
+        removed = self._remover.pending(series_id)
+        if removed is not None:
+            return self._remover.clear(removed)
+        return self._store.checkpoint(series_id, lambda: self._catch_up(series_id)) > 0
 
     def _catch_up(self, source: int) -> None:
         """At once, as rows are about to go; where that fails, they go without."""
@@ -177,17 +191,23 @@ class Custodian:
         try:
             done = act()
         except LokiError as error:
-            if error.code is not ErrorCode.DRAINING:
+            if error.code is ErrorCode.NOT_FOUND:  # It was removed meanwhile.
+                self._forget(series_id)
+            elif error.code is not ErrorCode.DRAINING:
                 self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
                 self._tell(error, series_id)
             return None
         except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
             self._log.exception("the files of a time series could not be written")
             return None
+        self._forget(series_id)
+        return done
+
+    def _forget(self, series_id: int | None) -> None:
+        """There is nothing wrong with it any more."""
         if series_id is not None:
             with self._lock:
                 self._failed.pop(series_id, None)
-        return done
 
     def _tell(self, error: LokiError, series_id: int | None) -> None:
         """In the log, that of a `series_id` once."""
@@ -200,3 +220,8 @@ class Custodian:
                 return
             again = "it is tried again every %g s"
         self._log.error(f"%s; {again}", error, RETRY_AFTER_S)
+
+
+def _is_removal(error: BaseException | None) -> bool:
+    """Whether a series was removed meanwhile: another one that is made of the source goes on."""
+    return isinstance(error, LokiError) and error.code is ErrorCode.NOT_FOUND

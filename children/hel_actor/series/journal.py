@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from hel_actor.series import sequence
 from hel_actor.series.sequence import Memory
 from hel_actor.series.series import MAX_NS, Chunk, Span, Stock, most_waiting
-from loki.errors import LokiError, ResourceLimitExceeded
+from loki.errors import ErrorCode, IoError, LokiError, ResourceLimitExceeded
 
 Row = tuple[int, float, int]
 """Time in ns, value, quality."""
@@ -81,7 +81,15 @@ def find(connection: sqlite3.Connection, namespace: str, name: str) -> Series | 
 
 
 def by_id(connection: sqlite3.Connection, series: int) -> Series:
-    return Series(*connection.execute(_SELECT + "WHERE id = ?", (series,)).fetchone())
+    """Raises: IoError (NOT_FOUND) for one that was removed, which no rule of another knows."""
+    found = connection.execute(_SELECT + "WHERE id = ?", (series,)).fetchone()
+    if found is None:
+        raise removed_meanwhile()
+    return Series(*found)
+
+
+def removed_meanwhile() -> IoError:
+    return IoError("the series was removed meanwhile", code=ErrorCode.NOT_FOUND)
 
 
 def describe(
@@ -170,12 +178,21 @@ def _make(
             f"'{name}' would be one series too many: {quota.series} are allowed for each script; "
             "see series_per_script under [children_config.hel]"
         )
-    cursor = connection.execute(
-        "INSERT INTO series (namespace, name, mark, chunk_rows) VALUES (?, ?, ?, ?)",
-        (namespace, name, secrets.token_hex(8), quota.chunk_rows),
+    series = _next_id(connection)
+    connection.execute(
+        "INSERT INTO series (id, namespace, name, mark, chunk_rows) VALUES (?, ?, ?, ?, ?)",
+        (series, namespace, name, secrets.token_hex(8), quota.chunk_rows),
     )
-    assert cursor.lastrowid is not None  # noqa: S101
-    return by_id(connection, cursor.lastrowid)
+    return by_id(connection, series)
+
+
+def _next_id(connection: sqlite3.Connection) -> int:
+    """One that no series ever had: what is still done for a removed one is done to no other."""
+    (series,) = connection.execute(
+        "SELECT 1 + max(ifnull((SELECT max(id) FROM series), 0), "
+        "ifnull((SELECT max(id) FROM series_removed), 0))"
+    ).fetchone()
+    return int(series)
 
 
 def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row]) -> None:

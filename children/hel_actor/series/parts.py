@@ -8,6 +8,7 @@ from hel_actor.database.database import Database
 from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.custodian import Custodian
 from hel_actor.series.downsampled import Downsampled
+from hel_actor.series.eraser import Eraser, Remover
 from hel_actor.series.journal import Quota
 from hel_actor.series.recorder import Recorder
 from hel_actor.series.store import Keeping, SeriesStore
@@ -36,9 +37,13 @@ class SeriesParts:
             database.reading, database.submit, folder, keeping, shell.clock, shell.log
         )
         coarsener = Coarsener(store, database.submit, late_ns, shell.clock, shell.log)
-        custodian = Custodian(store, coarsener, worker, turns, late_ns, shell.clock, shell.log)
+        remover = Remover(store, database.submit, folder)
+        custodian = Custodian(
+            store, coarsener, remover, worker, turns, late_ns, shell.clock, shell.log
+        )
         self._custodian = custodian
         self._downsampled = Downsampled(database, custodian, quota)
+        self._eraser = Eraser(store, remover, worker, custodian.clear, shell.log)
         self._viewer = Viewer(shell.clock, store, turns)
         self.recorder = Recorder(
             shell.clock, database, store, worker, turns, custodian, quota, budgeted
@@ -51,7 +56,7 @@ class SeriesParts:
         return self._custodian.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
-        return {**self.recorder.calls(), **self._downsampled.calls()}
+        return {**self.recorder.calls(), **self._downsampled.calls(), **self._eraser.calls()}
 
     def services(self) -> Mapping[type[Message], ServiceHandler]:
-        return self._viewer.services()
+        return {**self._viewer.services(), **self._eraser.services()}

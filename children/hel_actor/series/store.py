@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor.series import aging, damage, downsampling, journal, series
+from hel_actor.series import aging, damage, downsampling, journal, remains, removal, series
 from hel_actor.series.damage import DamagedChunk
 from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
 from hel_actor.series.series import Chunk, Retention
@@ -92,6 +92,16 @@ class SeriesStore:
     def stop(self) -> None:
         """Let a long query give up. Any thread may call it."""
         self._stopping = True
+
+    def require_free(self) -> None:
+        """Raises: ServiceUnavailable while it is held."""
+        if self._held:
+            raise ServiceUnavailable("a backup is being made of all series; try again later")
+
+    def forget(self, series_id: int) -> None:
+        """A series was removed."""
+        self._recovered.pop(series_id, None)
+        self._behind.discard(series_id)
 
     def checkpoint(self, series_id: int, catch_up: Callable[[], None] = lambda: None) -> int:
         """Put rows that are settled into files, and say how many; then forget old ones.
@@ -184,8 +194,7 @@ class SeriesStore:
 
         Raises: IoError, also NOT_FOUND; ServiceUnavailable while a backup is made.
         """
-        if self._held:
-            raise ServiceUnavailable("a backup is being made of all series; try again later")
+        self.require_free()
         known, chunks, _ = self._chunks(
             self.look(lambda reader: existing(reader, namespace, name)).id
         )
@@ -319,10 +328,17 @@ class SeriesStore:
         place = _place(known, known.chunks)
         if self._recovered.get(known.id) != known.mark:
             with self._named(f"the files of '{known.name}' cannot be put in order"):
+                self._set_aside(known)
                 for report in self._archive().recover(place):
                     self._log.error("%s", report)
             self._recovered[known.id] = known.mark
         return place
+
+    def _set_aside(self, known: journal.Series) -> None:
+        """What is left there of series that had the name before, and were removed."""
+        where = known.namespace, known.name
+        for removed in self.look(lambda reader: removal.of_place(reader, *where)):
+            remains.set_aside(self._storage, self._folder, removed)
 
     def _archive(self) -> "Archive":
         if self._opened is None:

@@ -6,11 +6,11 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 from hel_actor.namespace import require_zarr
-from hel_actor.series import catalogue, series, window
+from hel_actor.series import catalogue, journal, series, window
 from hel_actor.series.catalogue import PlaceName
 from hel_actor.series.query import Block, Cursor, Queries, Steps
 from hel_actor.series.series import Span
-from hel_actor.series.store import SeriesStore
+from hel_actor.series.store import SeriesStore, existing
 from hel_actor.series.turns import Refusal, Turns
 from loki.child import Clock, ServiceHandler
 from loki.errors import ErrorCode, InvalidArgument, LokiError, ServiceUnavailable
@@ -79,14 +79,23 @@ class Viewer:
         cursor = Cursor(request.start_ns, request.skip)
         if request.newest and limit is not None:
             cursor = yield from self._queries.newest(*place, _span(request), limit)
+        mark = self._mark(request)
         rows = BLOCK_ROWS if limit is None else min(limit, BLOCK_ROWS)
         block = yield from self._queries.block(*place, cursor, request.end_ns, rows)
         return RowsRead(
             times_ns=block.rows.times.astype("<i8").tobytes(),
             values=block.rows.values.astype("<f8").tobytes(),
             qualities=block.rows.qualities.tobytes(),
-            next=_following(request, block),
+            next=_following(request, block, mark),
         )
+
+    def _mark(self, request: ReadRows) -> str:
+        """Of the series that is read. Raises: IoError (NOT_FOUND), also for another than before."""
+        place = request.script, request.name
+        mark = self._store.look(lambda reader: existing(reader, *place)).mark
+        if request.mark and mark != request.mark:
+            raise journal.removed_meanwhile()
+        return mark
 
     def _aggregate(self, request: AggregateRows) -> "Future[WindowsAggregated]":
         require_zarr()
@@ -140,7 +149,7 @@ def _check_limit(request: ReadRows) -> None:
         )
 
 
-def _following(request: ReadRows, block: Block) -> ReadRows | None:
+def _following(request: ReadRows, block: Block, mark: str) -> ReadRows | None:
     """What asks for the rows behind this block, or None where all that was wanted is there."""
     left = None if request.limit is None else request.limit - len(block.rows)
     if block.following is None or left == 0:
@@ -152,6 +161,7 @@ def _following(request: ReadRows, block: Block) -> ReadRows | None:
         end_ns=request.end_ns,
         limit=left,
         skip=block.following.skip,
+        mark=mark,
         timeout_s=request.timeout_s,
     )
 

@@ -75,6 +75,10 @@ class FakeSeries:
         self.options = options
         return Batches(self.batches, self.error)
 
+    def remove(self, script: str, name: str) -> int:
+        self.asked.append(("remove", script, name))
+        return 3
+
     def aggregate(self, script: str, name: str, statistic: str, **options: Any) -> list[Window]:
         self.asked.append((script, name, statistic, options))
         return self.windows

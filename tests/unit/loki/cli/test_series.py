@@ -234,3 +234,38 @@ def test_a_plot_in_a_file_says_which(series: FakeSeries, loki: Loki, tmp_path: P
     assert file.read_bytes().startswith(b"\x89PNG")
     result = loki("series", "plot", "trend/t1", "--output", str(tmp_path / "no" / "t.png"))
     assert "No such file" in result.stderr
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loki.cli.series.is_asked", lambda: True)
+
+
+@pytest.mark.parametrize("words", [("other/t1",), ("t1", "--script", "other")])
+def test_a_series_is_removed_and_said(
+    series: FakeSeries, loki: Loki, words: tuple[str, ...]
+) -> None:
+    assert loki("series", "remove", *words, "--yes").stdout == "removed other/t1: 3 rows\n"
+    assert series.asked[-1] == ("remove", "other", "t1")
+
+
+def test_a_removal_for_machines(series: FakeSeries, loki: Loki) -> None:
+    told = loki("series", "remove", "t2", "--yes", "--json").stdout
+    assert json.loads(told) == {"script": "trend", "name": "t2", "rows": 3}
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_who_is_asked_is_told_what_goes(
+    series: FakeSeries, loki: Loki, answer: str, code: int
+) -> None:
+    result = loki("series", "remove", "other/t1", stdin=answer)
+    assert "Remove other/t1 with its 3 rows for ever? [y/N]" in result.stderr
+    assert result.exit_code == code
+    assert (("remove", "other", "t1") in series.asked) is (code == 0)
+
+
+def test_without_a_terminal_nothing_is_removed_unasked(series: FakeSeries, loki: Loki) -> None:
+    result = loki("series", "remove", "other/t1")
+    assert (result.exit_code, series.asked) == (1, [])
+    assert "--yes" in result.stderr

@@ -11,10 +11,12 @@ from loki.errors import ErrorCode, IoError, ServiceUnavailable
 from loki.messages.series import (
     MIN_NS,
     AggregateRows,
+    EraseSeries,
     ListAllSeries,
     ReadRows,
     RowsRead,
     SeriesEntry,
+    SeriesErased,
     SeriesPage,
     WindowsAggregated,
 )
@@ -115,6 +117,13 @@ def test_numbers_of_windows(shell: FakeShell, client: LokiClient) -> None:
     ]
     ((_, asked, _),) = shell.sent(AggregateRows)
     assert (asked.statistic, asked.every_s, asked.start_ns) == ("p95", 60.0, MIN_NS)
+
+
+def test_a_series_is_removed(shell: FakeShell, client: LokiClient) -> None:
+    shell.answers[EraseSeries] = lambda _: SeriesErased(rows=7)
+    assert client.series.remove("trend", "a") == 7
+    ((_, asked, _),) = shell.sent(EraseSeries)
+    assert (asked.script, asked.name) == ("trend", "a")
 
 
 def test_a_missing_series_is_an_error_of_ours(shell: FakeShell, client: LokiClient) -> None:

@@ -57,6 +57,7 @@ MAY = {
     "loki.v1.SeriesService.ListSeries": SEE,
     "loki.v1.SeriesService.ReadSeries": {"data", "admin"},
     "loki.v1.SeriesService.AggregateSeries": {"data", "admin"},
+    "loki.v1.SeriesService.RemoveSeries": {"admin"},
     "loki.v1.SettingsService.GetSettings": {"admin"},
     "loki.v1.SettingsService.ListSettingsVersions": {"admin"},
     "loki.v1.SettingsService.UpdateSettings": {"admin"},

@@ -13,10 +13,12 @@ from loki.grpc_gateway.series import SeriesServicer
 from loki.messages.access import ClientRole
 from loki.messages.series import (
     AggregateRows,
+    EraseSeries,
     ListAllSeries,
     ReadRows,
     RowsRead,
     SeriesEntry,
+    SeriesErased,
     SeriesPage,
     WindowsAggregated,
 )
@@ -135,6 +137,15 @@ def test_no_window_no_numbers(shell: FakeShell, series: Any) -> None:
     assert list(answer.start_times_ns) == []
 
 
+def test_a_series_is_removed(shell: FakeShell, series: Any) -> None:
+    shell.answers[EraseSeries] = lambda _: SeriesErased(rows=7)
+    answer = series.RemoveSeries(series_pb2.RemoveSeriesRequest(script="trend", name="t1"))
+    ((peer, asked, _),) = shell.sent(EraseSeries)
+    assert peer == "hel"
+    assert asked == EraseSeries(script="trend", name="t1", principal="local")
+    assert answer.rows == 7
+
+
 def test_a_missing_series_is_not_found(shell: FakeShell, series: Any) -> None:
     def missing(_request: ReadRows) -> RowsRead:
         raise IoError("there is no series 'x'", code=ErrorCode.NOT_FOUND)
@@ -175,4 +186,5 @@ def test_who_may_see_that_there_is_a_series_may_not_read_it_yet() -> None:
         "ListSeries": ClientRole.VIEW,
         "ReadSeries": ClientRole.DATA,
         "AggregateSeries": ClientRole.DATA,
+        "RemoveSeries": ClientRole.ADMIN,
     }
