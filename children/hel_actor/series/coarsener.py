@@ -161,10 +161,21 @@ class Coarsener:
             return Made([], start_ns + rule.every_ns, LeftOut(start_ns, UNSAID))
         done_ns = window.part_end(start_ns, end_ns, rule.every_ns, AT_ONCE)
         within = Span(start_ns, done_ns)
-        kept = yield from self._queries.read(*target, Reading(within), "time")
-        there = set(kept.times.tolist())
+        there = yield from self._starts(*target, within, rule.every_ns)
         results = yield from self._queries.aggregate(*source, within, rule.statistic, rule.every_ns)
         return _filled([each for each in results if each.start_ns not in there], done_ns)
+
+    def _starts(self, namespace: str, name: str, within: Span, every_ns: int) -> Steps[set[int]]:
+        """Of the windows that have a row, of however many rows: others may be there, too."""
+        starts: set[int] = set()
+        left = within
+        while True:
+            some = Reading(left, series.MAX_ROWS)
+            times = (yield from self._queries.read(namespace, name, some, "time")).times
+            starts.update(times[times % every_ns == 0].tolist())
+            if len(times) < series.MAX_ROWS:
+                return starts
+            left = Span(int(times[-1]) + 1, within.end_ns)
 
     def _place(self, series_id: int) -> tuple[str, str]:
         known = self._series(series_id)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hel_actor.series import downsampling, journal, window
+from hel_actor.series import downsampling, journal, series, window
 from hel_actor.series.coarsener import ENDLESS, UNSAID, Coarsener
 from hel_actor.series.downsampling import Rule, Wanted
 from hel_actor.series.journal import Appended, Batch, Quota
+from hel_actor.series.query import Cursor
 from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, US_NS
 from hel_actor.series.store import Reading
 from hypothesis import example, given, settings
@@ -33,10 +34,10 @@ class Coarse:
         self.source, self.target = f"t{Coarse.numbers}", f"c{Coarse.numbers}"
         self._world = world
         self._coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock, LOG)
-        rule = self._declared(every_ns, statistic)
+        rule = self.declare(every_ns, statistic)
         self._id = rule.source
 
-    def _declared(self, every_ns: int, statistic: str) -> Rule:
+    def declare(self, every_ns: int, statistic: str) -> Rule:
         wanted = Wanted(self.target, every_ns, statistic)
         rule = self._world.database.submit(
             lambda db: downsampling.declare(db, "tool", self.source, wanted, QUOTA)
@@ -59,6 +60,22 @@ class Coarse:
     def checkpoint(self) -> None:
         while self._world.store.checkpoint(self._id):
             pass
+
+    def ended(self) -> bool:
+        return self._world.database.submit(
+            lambda db: downsampling.end(db, "tool", self.source, self.target)
+        ).result(20)
+
+    def rows_in_blocks(self, name: str) -> list[int]:
+        """The times of all, however many one reading may have."""
+        cursor: Cursor | None = Cursor(MIN_NS)
+        times: list[int] = []
+        while cursor is not None:
+            steps = self._world.queries.block("tool", name, cursor, MAX_NS, 3)
+            block = answer(steps)
+            times += block.rows.times.tolist()
+            cursor = block.following
+        return times
 
     def rows(self, name: str) -> list[tuple[int, float]]:
         found = answer(self._world.queries.read("tool", name, Reading(ALL)))
@@ -114,6 +131,22 @@ def test_numbers_that_no_row_may_hold_are_left_out_and_told_once(
         f"'tool/{coarse.target}' leaves out windows of '{coarse.source}', which keeps their rows; "
         f"the first one begins at 1970-01-01T00:00:01Z: {ENDLESS}"
     )
+
+
+def test_a_series_that_is_made_coarser_anew_has_no_window_twice(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many rows it has: here those of windows that were shorter."""
+    monkeypatch.setattr(series, "MAX_ROWS", 4)
+    coarse = Coarse(world, S_NS, "count")
+    coarse.append([(second * S_NS, 1.0) for second in range(60)])
+    coarse.carried_out()
+    before = coarse.rows_in_blocks(coarse.target)
+    assert len(before) == 58
+    assert coarse.ended()
+    coarse.declare(10 * S_NS, "count")
+    assert coarse.carried_out().done_ns == 50 * S_NS
+    assert coarse.rows_in_blocks(coarse.target) == before
 
 
 TIMES = (
