@@ -21,7 +21,7 @@ from hel_actor.series.reading import Reading
 from hel_actor.series.series import Span
 from hel_actor.series.store import SeriesStore, Submit
 from loki.child import Clock
-from loki.errors import LokiError
+from loki.errors import LokiError, ResourceLimitExceeded
 
 if TYPE_CHECKING:  # It brings numpy, which only the thread itself may import.
     from hel_actor.series.aggregation import Result
@@ -32,6 +32,8 @@ AT_ONCE = 5000
 
 UNSAID = "that is before all times that 64 bits can say"
 ENDLESS = "its number is not finite, which no row may hold"
+
+CROWDED = "it has more rows than a percentile may have"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Coarsener:
         end_ns = window.window_of(newest_ns - self._window_ns, rule.every_ns)
         if end_ns <= rule.done_ns:
             return None
-        made = yield from self._made(rule, end_ns)
+        made = yield from self._made(rule, end_ns, AT_ONCE)
         return self._carried_out(rule, made, appended)
 
     def _carried_out(
@@ -149,8 +151,8 @@ class Coarsener:
         found = yield from self._queries.read(known.namespace, known.name, last, "time")
         return int(found.times[0]) if len(found) else None
 
-    def _made(self, rule: Rule, end_ns: int) -> Steps[Made]:
-        """Of some windows, from the first one on that has rows."""
+    def _made(self, rule: Rule, end_ns: int, most: int) -> Steps[Made]:
+        """Of so many windows at most, from the first one on that has rows."""
         source, target = self._place(rule.source), self._place(rule.target)
         left = Reading(Span(rule.done_ns, end_ns), 1)
         first = yield from self._queries.read(*source, left, "time")
@@ -159,10 +161,18 @@ class Coarsener:
         start_ns = window.window_of(int(first.times[0]), rule.every_ns)
         if not window.has_edges(start_ns, rule.every_ns):
             return Made([], start_ns + rule.every_ns, LeftOut(start_ns, UNSAID))
-        done_ns = window.part_end(start_ns, end_ns, rule.every_ns, AT_ONCE)
+        done_ns = window.part_end(start_ns, end_ns, rule.every_ns, most)
         within = Span(start_ns, done_ns)
+        try:
+            results = yield from self._queries.aggregate(
+                *source, within, rule.statistic, rule.every_ns
+            )
+        except ResourceLimitExceeded:  # A percentile keeps the rows of windows that overlap.
+            count = (done_ns - start_ns) // rule.every_ns
+            if count > 1:
+                return (yield from self._made(rule, end_ns, count // 2))
+            return Made([], done_ns, LeftOut(start_ns, CROWDED))
         there = yield from self._starts(*target, within, rule.every_ns)
-        results = yield from self._queries.aggregate(*source, within, rule.statistic, rule.every_ns)
         return _filled([each for each in results if each.start_ns not in there], done_ns)
 
     def _starts(self, namespace: str, name: str, within: Span, every_ns: int) -> Steps[set[int]]:

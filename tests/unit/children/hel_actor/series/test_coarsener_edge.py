@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hel_actor.series import downsampling, journal, series, window
-from hel_actor.series.coarsener import ENDLESS, UNSAID, Coarsener
+from hel_actor.series import downsampling, journal, percentile, series, window
+from hel_actor.series.coarsener import CROWDED, ENDLESS, UNSAID, Coarsener
 from hel_actor.series.downsampling import Rule, Wanted
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.query import Cursor
@@ -131,6 +131,27 @@ def test_numbers_that_no_row_may_hold_are_left_out_and_told_once(
         f"'tool/{coarse.target}' leaves out windows of '{coarse.source}', which keeps their rows; "
         f"the first one begins at 1970-01-01T00:00:01Z: {ENDLESS}"
     )
+
+
+@pytest.mark.parametrize("crowded_s", [[], [3], [0, 5], [0, 1, 2, 3, 4, 5]])
+def test_windows_with_too_many_rows_for_a_percentile_are_left_out_and_told_once(
+    world: World,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    crowded_s: list[int],
+) -> None:
+    monkeypatch.setattr(percentile, "MAX_KEPT_ROWS", 8)
+    coarse = Coarse(world, S_NS, "p50")
+    counts = {second: 9 if second in crowded_s else 3 for second in range(6)}
+    times = [second * S_NS + n for second, count in counts.items() for n in range(count)]
+    with caplog.at_level(logging.WARNING, LOG.name):
+        coarse.append([(time_ns, 1.0) for time_ns in [*times, 7 * S_NS]])
+        assert coarse.carried_out().done_ns == 6 * S_NS
+    kept = [second for second in range(6) if second not in crowded_s]
+    assert coarse.rows(coarse.target) == [(second * S_NS, 1.0) for second in kept]
+    told = [record.message for record in caplog.records]
+    assert len(told) == min(1, len(crowded_s))
+    assert all(f":0{crowded_s[0]}Z: {CROWDED}" in each for each in told)
 
 
 def test_a_series_that_is_made_coarser_anew_has_no_window_twice(
