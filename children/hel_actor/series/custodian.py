@@ -210,13 +210,13 @@ class Custodian:
                 self._failed.pop(series_id, None)
 
     def _tell(self, error: LokiError, series_id: int | None) -> None:
-        """In the log, that of a `series_id` once."""
+        """In the log, that of a `series_id` once, however many series fail for that reason."""
         again = "rows that come in %g s or later try again"
         if series_id is not None:
             with self._lock:
-                before = self._failed.get(series_id)
+                told = error.message in self._failed.values()
                 self._failed[series_id] = error.message
-            if before == error.message:
+            if told:
                 return
             again = "it is tried again every %g s"
         self._log.error(f"%s; {again}", error, RETRY_AFTER_S)

@@ -15,6 +15,7 @@ from hel_actor.series.series import MAX_NS, MIN_NS, Retention
 from hel_actor.steadiness import NOTHING_OLD_NS
 
 from loki.child import Run
+from loki.errors import IoError
 from tests.unit.children.hel_actor.failing import FailingDisk, Failure
 from tests.unit.children.hel_actor.series_world import KEEP_ALL, World, tried
 
@@ -177,3 +178,29 @@ def test_nothing_ages_while_a_backup_is_made(world: World) -> None:
     world.store.hold(True)
     assert world.store.age(1, lambda: None) is False
     assert world.times() == list(range(50))
+
+
+def test_a_database_that_fails_is_told_once_however_many_series_there_are(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start()
+    for name in ("a", "b", "c"):
+        append(bench, 3, name)
+
+    def failing(*_: object) -> None:
+        raise IoError("the series cannot be read: disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.SeriesStore, "age", failing)
+        patched.setattr(store.SeriesStore, "checkpoint", failing)
+        aged(bench, 1)
+        assert "disk I/O error" in bench.hel.trouble
+        settled(bench)
+        bench.shell.clock.advance(5.0)
+        assert bench.hel.trouble
+        settled(bench)
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    bench.shell.clock.advance(5.0)
+    assert bench.hel.trouble
+    settled(bench)
+    assert bench.hel.trouble == ""

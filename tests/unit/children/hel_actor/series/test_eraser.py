@@ -4,6 +4,7 @@ import errno
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -22,7 +23,7 @@ from hel_actor.messages import (
     SeriesRemoved,
     SummarizeSeries,
 )
-from hel_actor.series import eraser, remains, series
+from hel_actor.series import downsampling, eraser, remains, series
 from hel_actor.series.eraser import Remover
 from hel_actor.series.reading import EVERYTHING
 from hel_actor.storage import Storage
@@ -133,6 +134,26 @@ def test_coarser_series_stay_and_their_rule_ends(start: Start) -> None:
     append(bench, 35)
     assert values(bench, "tens") == [10.0, 10.0, 10.0]
     assert bench.hel.trouble == ""
+
+
+def test_windows_go_on_where_another_coarser_series_is_removed_meanwhile(
+    start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(**SMALL)
+    bench.call(DownsampleSeries(name="t", into="tens", every_s=10.0, statistic="count"), run())
+    settled(bench)
+    rules, asked = downsampling.rules, []
+
+    def removed_by_then(reader: Any, source: int) -> Any:
+        found = rules(reader, source)
+        asked.append(source)
+        return (replace(found[0], target=999), *found) if len(asked) == 1 else found
+
+    monkeypatch.setattr(downsampling, "rules", removed_by_then)
+    append(bench, 25)
+    assert len(asked) > 1
+    assert values(bench, "tens") == [10.0, 10.0]
+    assert caplog.records == []
 
 
 def test_a_reader_gets_one_clear_error_and_no_row_of_another_series(
