@@ -113,6 +113,8 @@ class Hel(ChildRole):
         So a sound Hel needs no timer of its own: each wake-up costs a device some battery.
         """
         self._database.mend()
+        if self._auditor.is_due:
+            self.shell.mind(self._auditor.begin())
         return self._database.trouble or self._beginning.trouble or self._series.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:

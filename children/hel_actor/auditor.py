@@ -28,10 +28,18 @@ class Auditor:
         self._turns = turns
         self._log = log
         self._steps = self._audit()
+        self._is_missed = False
 
     def begin(self) -> "Future[None]":
         """The promise says when it has looked at all; where it cannot, the log has the reason."""
+        self._is_missed = False
+        self._steps = self._audit()
         return self._turns.ask(self._steps, lambda: None)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it should begin again: what it could not look at is well."""
+        return self._is_missed and not self._database.trouble
 
     def close(self) -> None:
         """Before the database is, whose log would stay where somebody still reads it."""
@@ -45,6 +53,7 @@ class Auditor:
                 wrong = yield from recount.looking(connection)
         except (sqlite3.Error, IoError) as error:
             self._log.error("the counts of what is kept could not be looked at: %s", error)
+            self._is_missed = True
             return
         if wrong:
             mended = self._database.submit(lambda writer: _mend(writer, first, wrong))

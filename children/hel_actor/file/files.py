@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from hel_actor import page
+from hel_actor.database.answer import after
 from hel_actor.file.jail import MAX_NAMES, Jail, Room
 from hel_actor.file.occupancy import Occupancy
 from hel_actor.lua_api import FILES
@@ -25,6 +26,7 @@ from hel_actor.messages import (
 from hel_actor.namespace import space
 from hel_actor.quota.ledger import Ledger
 from hel_actor.quota.quota import account_of
+from hel_actor.series.turns import Turns
 from loki.child import Run, RunHandler, Shell
 from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
@@ -39,6 +41,7 @@ class Files:
     def __init__(self, shell: Shell, jail: Jail, ledger: Ledger, quota_mb: int) -> None:
         self._log = shell.log
         self._worker = shell.worker("files")
+        self._turns = Turns(self._worker)
         self._jail = jail
         self._occupancy = Occupancy(jail, ledger, shell.log)
         self._quota_mb = quota_mb
@@ -63,7 +66,7 @@ class Files:
         """When the ledger knows what its files take; None where it does already."""
         if self._occupancy.is_counted(namespace):
             return None
-        return self._worker.submit(self._occupancy.count, namespace)
+        return self._turns.ask(self._occupancy.counting(namespace), lambda: None)
 
     def _open(self) -> None:
         try:
@@ -130,7 +133,10 @@ class Files:
                 change(account.namespace, room)
             return Done()
 
-        return self._worker.submit(changed)
+        counted = self.counted(account.namespace)
+        if counted is None:
+            return self._worker.submit(changed)
+        return after(counted, lambda: self._worker.submit(changed))
 
 
 def _may_read(run: Run) -> None:

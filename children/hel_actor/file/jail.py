@@ -215,15 +215,15 @@ class Jail:
             with self._opened(home, relative, DIRECTORY):
                 return  # It is a directory, and not a file of that name.
 
-    def taken_by(self, namespace: str) -> int:
-        """The bytes of a namespace, which takes a look at every file. Raises: OSError."""
+    def taken(self, namespace: str) -> Iterator[int]:
+        """The bytes of each of its files and folders. Raises: OSError."""
         self.open()
         try:
             home = os.open(namespace, DIRECTORY, dir_fd=self._root)
         except FileNotFoundError:
-            return 0
+            return
         try:
-            return sum(_taken(entry.status) for entry in walk(self._resolver, home))
+            yield from (_taken(entry.status) for entry in walk(self._resolver, home))
         finally:
             os.close(home)
 

@@ -1,15 +1,20 @@
 """How many bytes the files of each namespace take, kept right by the files' thread.
 
-A namespace is counted when somebody first changes it, so that no start waits for a look at all.
+A namespace is counted when somebody first changes it, so that no start waits for a look at all; and
+in small steps, so that nobody waits for a look at the files of others.
 """
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from hel_actor.file.jail import Jail, Room, endless
 from hel_actor.quota.ledger import Ledger, Part
 from hel_actor.quota.quota import Account
+from hel_actor.series.query import Steps
+
+AT_ONCE = 1000
+"""Files looked at in one step, some 10 ms."""
 
 
 class Occupancy:
@@ -27,10 +32,23 @@ class Occupancy:
         """For any thread."""
         return namespace in self._bytes
 
-    def count(self, namespace: str) -> None:
-        """Let the ledger know a namespace; where it cannot be counted, as nothing for now."""
-        with suppress(OSError):  # Each call about its files says so to its script.
-            self._known(namespace)
+    def counting(self, namespace: str) -> Steps[None]:
+        """Let the ledger know a namespace, which nobody may change meanwhile.
+
+        Where it cannot be counted, it is nothing for now: each call about its files says why.
+        """
+        try:
+            self._look_at_jail(namespace)
+            opening, taken = self._opening, 0
+            for number, size_bytes in enumerate(self._jail.taken(namespace)):
+                taken += size_bytes
+                if number % AT_ONCE == AT_ONCE - 1:
+                    yield
+        except OSError as error:
+            self._cannot_count(namespace, error)
+            return
+        if opening == self._opening and namespace not in self._bytes:
+            self._settle(namespace, taken)
 
     @contextmanager
     def changing(self, account: Account) -> Iterator[Room]:
@@ -83,13 +101,17 @@ class Occupancy:
         """What a change did that failed is seen on the disk only."""
         self._uncertain.add(name)
         try:
-            taken = self._jail.taken_by(name)
+            taken = sum(self._jail.taken(name))
         except OSError as error:
-            self._log.error("the files of %s cannot be counted for now: %s", name, error)
-            taken = self._bytes.get(name, 0)
+            self._cannot_count(name, error)
         else:
             self._uncertain.discard(name)
-        self._settle(name, taken)
+            self._settle(name, taken)
+
+    def _cannot_count(self, name: str, error: OSError) -> None:
+        self._uncertain.add(name)
+        self._log.error("the files of %s cannot be counted for now: %s", name, error)
+        self._settle(name, self._bytes.get(name, 0))
 
     def _settle(self, name: str, taken: int) -> None:
         self._bytes[name] = taken

@@ -1,4 +1,4 @@
-"""All that is beneath a directory, however deep, with no descriptor held for long."""
+"""All that is beneath a directory, however deep and however much, with one descriptor."""
 
 import os
 import stat
@@ -30,11 +30,12 @@ def walk(resolver: Resolver, root: int) -> Iterator[Entry]:
         except OSError:
             continue
         try:
-            entries = list(_entries(descriptor, b"" if folder == b"." else folder + b"/"))
+            for entry in _entries(descriptor, b"" if folder == b"." else folder + b"/"):
+                if stat.S_ISDIR(entry.status.st_mode):
+                    folders.append(entry.path)
+                yield entry
         finally:
             os.close(descriptor)
-        folders.extend(entry.path for entry in entries if stat.S_ISDIR(entry.status.st_mode))
-        yield from entries
 
 
 def _entries(directory: int, prefix: bytes) -> Iterator[Entry]:

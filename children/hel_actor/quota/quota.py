@@ -35,7 +35,12 @@ def account_of(run: Run, quota_mb: int) -> Account:
         raised_by = run.place_of_limit("max_disk_mb")
         return Account(space(run), f"'{run.script}'", run.max_disk_mb, raised_by)
     owner = f"what is shared as '{shared}'" if shared else f"'{run.script}'"
-    return Account(space(run), owner, quota_mb, "[children_config.hel] quota_mb")
+    return common_account(space(run), quota_mb, owner)
+
+
+def common_account(namespace: str, quota_mb: int, owner: str = "") -> Account:
+    """With the limit of all scripts."""
+    return Account(namespace, owner or f"'{namespace}'", quota_mb, "[children_config.hel] quota_mb")
 
 
 def in_blocks(size_bytes: int) -> int:

@@ -3,7 +3,8 @@
 Rows of the future wait until their time has come, so that one of them does not complete windows
 that others belong to. A clock that was wrong may have let a series come to a time in the future all
 the same: then it goes on where the last window that has begun ends. Windows that it has stay as
-they are. Those that no row can stand for are left out, and the log tells of the first one.
+they are. Those that no row can stand for are left out, and the log tells of the first one. What
+would go beyond the limit of its script waits for room.
 """
 
 import logging
@@ -12,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hel_actor.budgeted import Grow
+from hel_actor.quota import usage
 from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.downsampling import Rule
 from hel_actor.series.journal import Appended, Row
@@ -19,9 +22,9 @@ from hel_actor.series.moment import utc
 from hel_actor.series.query import Queries, Steps
 from hel_actor.series.reading import Reading
 from hel_actor.series.series import Span
-from hel_actor.series.store import SeriesStore, Submit
+from hel_actor.series.store import SeriesStore
 from loki.child import Clock
-from loki.errors import LokiError, ResourceLimitExceeded
+from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 
 if TYPE_CHECKING:  # It brings numpy, which only the thread itself may import.
     from hel_actor.series.aggregation import Result
@@ -59,7 +62,7 @@ class Coarsener:
     def __init__(
         self,
         store: SeriesStore,
-        submit: Submit,
+        grow: Grow,
         window_ns: int,
         clock: Clock,
         log: logging.Logger,
@@ -67,11 +70,12 @@ class Coarsener:
         """`window_ns` is how late rows may be."""
         self._store = store
         self._queries = Queries(store)
-        self._submit = submit
+        self._grow = grow
         self._window_ns = window_ns
         self._clock = clock
         self._log = log
         self._told: set[tuple[str, str]] = set()  # Mark of a coarser series, and why it lacks some.
+        self._full: set[tuple[str, str]] = set()  # Coarser series that the log says wait for room.
 
     def coarsen(self, source: int, appended: Callable[[Appended, int], None]) -> Steps[None]:
         """Bring all coarser series of one source up to date.
@@ -107,11 +111,19 @@ class Coarsener:
     def _carried_out(
         self, rule: Rule, made: Made, appended: Callable[[Appended, int], None]
     ) -> Rule | None:
-        result = self._submit(
-            lambda database: downsampling.carry_out(database, rule, made.rows, made.done_ns)
-        ).result()
-        if isinstance(result, LokiError):
-            raise result
+        namespace, name = self._place(rule.target)
+        try:
+            result = self._grow(
+                namespace,
+                len(made.rows) * usage.ROW_BYTES,
+                lambda database: downsampling.carry_out(database, rule, made.rows, made.done_ns),
+            ).result()
+        except ResourceLimitExceeded as refusal:
+            if refusal.code is not ErrorCode.DISK_BUDGET:
+                raise
+            self._tell_full(namespace, name, refusal)
+            return None
+        self._full.discard((namespace, name))
         if result is None:  # Somebody changed the rule, and asks for this anew.
             return None
         if made.left_out:
@@ -119,6 +131,12 @@ class Coarsener:
         if made.rows:
             appended(result, made.rows[-1][0])
         return replace(rule, done_ns=made.done_ns)
+
+    def _tell_full(self, namespace: str, name: str, refusal: LokiError) -> None:
+        if (namespace, name) not in self._full:
+            self._full.add((namespace, name))
+            told = "'%s/%s' gets no rows until there is room for them, and rows come: %s"
+            self._log.warning(told, namespace, name, refusal)
 
     def _tell(self, rule: Rule, left_out: LeftOut) -> None:
         """Once for each coarser series and reason: there may be very many such windows."""

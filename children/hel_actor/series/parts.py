@@ -36,7 +36,7 @@ class SeriesParts:
         store = SeriesStore(
             database.reading, database.submit, folder, keeping, shell.clock, shell.log
         )
-        coarsener = Coarsener(store, database.submit, late_ns, shell.clock, shell.log)
+        coarsener = Coarsener(store, budgeted.grow, late_ns, shell.clock, shell.log)
         remover = Remover(store, database.submit, folder)
         custodian = Custodian(
             store, coarsener, remover, worker, turns, late_ns, shell.clock, shell.log

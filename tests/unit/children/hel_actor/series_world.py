@@ -1,11 +1,13 @@
 """A database and the store of time series over one folder, as Hel has them."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from hel_actor.database.answer import or_raised
 from hel_actor.database.database import Database
 from hel_actor.database.migration import MIGRATIONS
 from hel_actor.series import journal, window
@@ -17,7 +19,7 @@ from hel_actor.series.store import Keeping, SeriesStore
 from hel_actor.storage import Disk, Storage
 
 from loki.clock import FakeClock
-from loki.errors import IoError
+from loki.errors import IoError, LokiError
 from tests.unit.children.hel_actor.failing import FailingDisk
 
 if TYPE_CHECKING:  # It brings numpy, which tests of a Hel without it must not import.
@@ -67,6 +69,12 @@ class World:
             LOG,
             storage,
         )
+
+    def grow(
+        self, _: str, __: int, change: "Callable[[sqlite3.Connection], T | LokiError]", /
+    ) -> "Future[T]":
+        """Without any limit."""
+        return or_raised(self.database.submit(change))
 
     def close(self) -> None:
         self.database.close().result(20)

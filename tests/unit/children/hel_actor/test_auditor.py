@@ -131,6 +131,28 @@ def test_a_database_that_cannot_be_read_is_told_of(
     assert told.startswith("the counts of what is kept could not be looked at: ")
 
 
+def test_what_could_not_be_looked_at_is_due_when_it_can(
+    tmp_path: Path, worker: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "d").touch()
+    clock, thread = FakeClock(), ByHand()
+    database = Database(tmp_path / "d" / "hel.sqlite", MIGRATIONS, worker, clock, LOG)
+    auditor = Auditor(database, Turns(thread), LOG)
+    auditor.begin()
+    thread.work_all()
+    assert not auditor.is_due
+    (tmp_path / "d").unlink()
+    clock.advance(100)
+    database.mend()
+    database.submit(lambda _: None).result(20)
+    assert auditor.is_due
+    auditor.begin()
+    thread.work_all()
+    assert not auditor.is_due
+    assert len([each for each in caplog.records if "looked at" in each.getMessage()]) == 1
+    database.close().result(20)
+
+
 def test_nothing_keeps_the_log_from_being_folded_afterwards(world: World) -> None:
     world.begin()
     world.thread.work_all()

@@ -1,11 +1,21 @@
 """What a change waits for before the database has it."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
-from hel_actor.messages import SetStored, WriteFile
+from hel_actor.file.occupancy import AT_ONCE
+from hel_actor.messages import (
+    AppendSamples,
+    DownsampleSeries,
+    RemoveStored,
+    SetStored,
+    SummarizeSeries,
+    WriteFile,
+)
 
+from loki.child import Run
 from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Done, Message
 from loki.messages.value import pack
@@ -31,12 +41,53 @@ def test_s_5_2_4_files_of_earlier_count_for_the_first_value_after_a_start(start:
 
 
 def test_who_waits_for_a_look_at_its_files_holds_up_nobody_else(start: Start) -> None:
-    bench, put = start(), SetStored(key="k", value=pack(1))
-    assert begun(bench, put, "known").result(20) == Done()
+    bench = start()
+    folder = bench.state_dir / "files" / "big"
+    folder.mkdir(parents=True)
+    for number in range(5 * AT_ONCE):
+        (folder / f"{number}").touch()
     held: Future[None] = Future()
     bench.shell.workers["files"].submit(held.result, 20)
-    waiting = begun(bench, put, "tool")
-    assert begun(bench, put, "known").result(20) == Done()
-    assert not wait([waiting], timeout=0).done
+    done: list[str] = []
+    put, write = SetStored(key="k", value=pack(1)), WriteFile(path="f", content=pack("x"))
+    waiting = {
+        f"{request.__class__.__name__} of {script}": begun(bench, request, script)
+        for script in ("big", "small")
+        for request in (put, write)
+    }
+    for name, answer in waiting.items():
+        answer.add_done_callback(lambda _, name=name: done.append(name))  # type: ignore[misc]
     held.set_result(None)
-    assert waiting.result(20) == Done()
+    assert [answer.result(20) for answer in waiting.values()] == [Done()] * 4
+    assert {each.split()[-1] for each in done[:2]} == {"small"}
+
+
+APPENDED = 100
+SECONDLY = DownsampleSeries(name="s", into="c", every_s=1.0, statistic="first")
+
+
+def append(bench: Bench, first: int, count: int, script: Run) -> None:
+    times = tuple(float(first + each) for each in range(count))
+    bench.call(AppendSamples(name="s", values=times, times=times), script)
+    for worker in ("series", "database", "series"):
+        bench.shell.workers[worker].submit(lambda: None).result(20)
+
+
+def test_s_5_2_4_coarser_series_wait_for_room_as_their_script_would(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench, limit = start(max_value_kb=2048, series_late_s=1), 2**20
+    tool = replace(run(storage=("*",), files=("rw",), series=("*",)), max_disk_mb=1)
+    bench.call(SetStored(key="k", value=pack(b"x" * (limit - 5000))), tool)
+    append(bench, 0, APPENDED, tool)
+    bench.call(SECONDLY, tool)
+    append(bench, APPENDED, 1, tool)
+    append(bench, APPENDED + 1, 1, tool)
+    assert bench.call(SummarizeSeries(name="c"), tool).rows == 0
+    assert bench.hel.ledger.used_bytes("tool") <= limit
+    told = [each.getMessage() for each in caplog.records if "gets no rows" in each.getMessage()]
+    assert len(told) == 1
+    assert "raise [tools.limits] max_disk_mb, which is 1" in told[0]
+    bench.call(RemoveStored(key="k"), tool)
+    append(bench, APPENDED + 2, 1, tool)
+    assert bench.call(SummarizeSeries(name="c"), tool).rows == APPENDED + 1

@@ -47,7 +47,7 @@ def coarsen(world: World, source: int = 1) -> list[tuple[int, int]]:
     def appended(result: Appended, newest_ns: int) -> None:
         told.append((result.rows, newest_ns))
 
-    coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock, LOG)
+    coarsener = Coarsener(world.store, world.grow, WINDOW_NS, world.clock, LOG)
     answer(coarsener.coarsen(source, appended))
     return told
 
@@ -228,7 +228,7 @@ def test_an_answer_that_got_lost_makes_no_row_twice(
     world.append(times)
     declare(world)
 
-    def submit(perform: object) -> "Future[object]":
+    def submit(_: str, __: int, perform: object) -> "Future[object]":
         if kept:
             world.database.submit(perform).result(20)  # type: ignore[arg-type]
         lost: Future[object] = Future()

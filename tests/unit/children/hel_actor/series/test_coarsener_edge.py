@@ -33,7 +33,7 @@ class Coarse:
         Coarse.numbers += 1
         self.source, self.target = f"t{Coarse.numbers}", f"c{Coarse.numbers}"
         self._world = world
-        self._coarsener = Coarsener(world.store, world.database.submit, WINDOW_NS, world.clock, LOG)
+        self._coarsener = Coarsener(world.store, world.grow, WINDOW_NS, world.clock, LOG)
         rule = self.declare(every_ns, statistic)
         self._id = rule.source
 
