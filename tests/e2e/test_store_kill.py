@@ -134,7 +134,14 @@ class World:
         self.state_dir = folder / "state"
         self.back_s: list[float] = []  # From a kill to the first answer of all stores.
         self.ledgers = [
-            Ledger(apply) for apply in (ledger.values, ledger.files, ledger.series, ledger.scripts)
+            Ledger(apply)
+            for apply in (
+                ledger.values,
+                ledger.files,
+                ledger.series,
+                ledger.brief,
+                ledger.scripts,
+            )
         ]
         self.server = LokiServer(
             config=CONFIG, tools=folder / "tools.toml", state_dir=self.state_dir
@@ -198,6 +205,14 @@ class World:
                 if found["complete"]:
                     return
         raise AssertionError("a window was not kept")
+
+    def wait_for_removals(self) -> None:
+        """Until nothing is left of series that were removed, which goes by and by."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        with self.server.client() as client:
+            while [*self.state_dir.glob("series/use/.brief.*")]:
+                assert time.monotonic() < give_up_s, "files of a removed series stay"
+                client.execute("use", {"store": "brief", "first": 0})
 
     def kill_all(self) -> None:
         """All processes at once, as a power cut would; then it is started again."""
@@ -294,6 +309,7 @@ def test_s_8_3_2_nothing_acknowledged_is_lost_however_often_loki_is_killed(world
     assert (world.state_dir / "series/use/numbers/zarr.json").exists(), "no kill met a file"
     world.append_some()
     world.wait_for_windows()
+    world.wait_for_removals()
     world.server.stop()
     assert not list(world.state_dir.rglob("*.partial"))
     assert not list(world.state_dir.glob("series/*/*~*")), "what a kill left was taken for newer"
