@@ -17,11 +17,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from hel_actor.database.migration import Migration
+from hel_actor.database.operation import Failed, Operation, is_its_own, performed
 from hel_actor.database.room import is_low, most_pages
 from hel_actor.database.sqlite_file import Anew, Connect, SqliteFile, code_of, connect
 from hel_actor.storage import Disk, Storage
@@ -40,14 +40,6 @@ LONGEST_PAUSE_S = 60.0
 def pause_s(failures: int) -> float:
     """How long to wait after so many failed attempts, from 1, to be well again."""
     return min(FIRST_PAUSE_S * 2.0 ** (failures - 1), LONGEST_PAUSE_S)
-
-
-@dataclass(slots=True)
-class Operation:
-    """Work inside a transaction, and the promise of its result."""
-
-    perform: Callable[[sqlite3.Connection], Any]
-    promise: "Future[Any]" = field(default_factory=Future)
 
 
 class Witness(Protocol):
@@ -116,7 +108,7 @@ class Database:
         """Promise the result of `perform`, durable.
 
         The promise fails with IoError where SQLite or the disk refuses. `perform` itself must not
-        raise for what it may expect: it shares its transaction with others.
+        raise for what it may expect: all who share its transaction are performed once more then.
         """
         operation = Operation(perform)
         self._waiting.append(operation)
@@ -166,19 +158,25 @@ class Database:
         elif batch:
             self._change(batch)
 
-    def _change(self, batch: list[Operation], *, again: bool = True) -> None:
+    def _change(self, batch: list[Operation], *, again: bool = True, apart: bool = False) -> None:
+        """With `again`, a full disk is tried again; `apart` is after one of them has failed."""
         try:
-            results = self._transact(batch)
+            results = self._transact(batch, apart)
         except Exception as error:  # noqa: BLE001  # The promises carry it to the shell.
             self._witness.lost()
             if again and code_of(error) == sqlite3.SQLITE_FULL:
                 self._change_each(batch)
+            elif len(batch) > 1 and not apart and is_its_own(error):
+                self._change(batch, again=again, apart=True)
             else:
                 self._fail(batch, error)
         else:
             self._witness.kept()
             for operation, result in zip(batch, results, strict=True):
-                operation.promise.set_result(result)
+                if isinstance(result, Failed):
+                    self._fail([operation], result.error)
+                else:
+                    operation.promise.set_result(result)
 
     def _change_each(self, batch: list[Operation]) -> None:
         """On a full disk the log makes room once; then what is small may fit, each by itself."""
@@ -195,7 +193,7 @@ class Database:
         for operation in batch:
             operation.promise.set_exception(failure)
 
-    def _transact(self, batch: list[Operation]) -> list[Any]:
+    def _transact(self, batch: list[Operation], apart: bool) -> list[Any]:
         connection = self._opened()
         self._require_in_place()
         self._mind_room(connection)
@@ -203,7 +201,7 @@ class Database:
             # SQLite does not wait for others where a transaction has read before it changes.
             connection.execute("BEGIN IMMEDIATE")
             before = connection.total_changes
-            results = [operation.perform(connection) for operation in batch]
+            results = [performed(connection, each, apart=apart) for each in batch]
             if connection.total_changes != before:
                 self._witness.changed(connection)
             connection.execute("COMMIT")

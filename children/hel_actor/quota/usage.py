@@ -9,6 +9,7 @@ changes of stored values a namespace has seen.
 import sqlite3
 from dataclasses import dataclass
 
+from hel_actor.value.damage import text_of
 from loki.messages.value import Packed
 
 KEY_BYTES = 64
@@ -159,11 +160,17 @@ def take_touched(connection: sqlite3.Connection) -> dict[str, Usage]:
 
 
 def take_changes(connection: sqlite3.Connection) -> list[tuple[str, str, bool]]:
-    """(namespace, key, whether it was removed) of each change of stored values, in order."""
-    noted = connection.execute("SELECT * FROM changed ORDER BY rowid").fetchall()
+    """(namespace, key, whether it was removed) of each change of stored values, in order.
+
+    Those of damaged keys are left out. The revision counts them, so that who waits reads anew.
+    """
+    noted = connection.execute(
+        "SELECT namespace, CAST(key AS BLOB), is_removed FROM changed ORDER BY rowid"
+    ).fetchall()
     if noted:
         connection.execute("DELETE FROM changed")
-    return [(namespace, key.decode(), bool(is_removed)) for namespace, key, is_removed in noted]
+    read = [(namespace, text_of(key), bool(is_removed)) for namespace, key, is_removed in noted]
+    return [(namespace, key, removed) for namespace, key, removed in read if key is not None]
 
 
 def of_value(key: str, value: Packed | bytes) -> int:

@@ -64,10 +64,15 @@ def _perform(
         case "remove":
             keyvalue.remove(connection, *place)
         case "cas":
-            if not keyvalue.compare_and_set(connection, *place, change.expected, change.value):
+            swapped = keyvalue.compare_and_set(connection, *place, change.expected, change.value)
+            if isinstance(swapped, LokiError):
+                return swapped
+            if not swapped:
                 return BatchStored(done=False, failed=number)
         case "increment":
             total = keyvalue.add(connection, *place, change.by)
+            if isinstance(total, LokiError):
+                return total
             if isinstance(total, str):
                 return _wrong(number, f"cannot add {change.by} to '{change.key[:64]}': {total}")
     return None

@@ -1,8 +1,13 @@
-"""Stored values: the table and what is done to it. Every function runs inside a transaction."""
+"""Stored values: the table and what is done to it. Every function runs inside a transaction.
+
+What is damaged is an error that is given back, not raised: others share the transaction. It can be
+replaced and removed as all else.
+"""
 
 import sqlite3
 
-from loki.errors import InvalidArgument, ResourceLimitExceeded
+from hel_actor.value import damage
+from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.value import INT64, NIL, Packed, ScriptValue, pack, unpack
 
 MAX_KEY_BYTES = 1024
@@ -39,9 +44,18 @@ def packed(value: bytes | None) -> Packed:
     return NIL if value is None else Packed(value)
 
 
+def read(connection: sqlite3.Connection, namespace: str, key: str) -> Packed | LokiError:
+    """What is stored as scripts see it."""
+    stored = get(connection, namespace, key)
+    why = "" if stored is None else damage.reason(stored)
+    return damage.told_value(namespace, key, why) if why else packed(stored)
+
+
 def get(connection: sqlite3.Connection, namespace: str, key: str) -> bytes | None:
+    """The bytes that are stored, whatever they are."""
     found = connection.execute(
-        "SELECT value FROM keyvalue WHERE namespace = ? AND key = ?", (namespace, key.encode())
+        "SELECT CAST(value AS BLOB) FROM keyvalue WHERE namespace = ? AND key = ?",
+        (namespace, key.encode()),
     ).fetchone()
     return None if found is None else bytes(found[0])
 
@@ -55,24 +69,29 @@ def put(connection: sqlite3.Connection, namespace: str, key: str, value: bytes) 
 
 
 def remove(connection: sqlite3.Connection, namespace: str, key: str) -> bool:
-    """Whether there was such a key."""
-    return (
-        connection.execute(
-            "DELETE FROM keyvalue WHERE namespace = ? AND key = ?", (namespace, key.encode())
-        ).rowcount
-        > 0
-    )
+    """Whether there was such a key, or else a damaged one that is shown so."""
+    if _remove(connection, namespace, key.encode()):
+        return True
+    damaged = damage.meant(key)
+    return damaged is not None and _remove(connection, namespace, damaged)
+
+
+def _remove(connection: sqlite3.Connection, namespace: str, key: bytes) -> bool:
+    statement = "DELETE FROM keyvalue WHERE namespace = ? AND key = ?"
+    return connection.execute(statement, (namespace, key)).rowcount > 0
 
 
 def compare_and_set(
     connection: sqlite3.Connection, namespace: str, key: str, expected: Packed, value: Packed
-) -> bool:
+) -> bool | LokiError:
     """Put `value` where the stored one equals `expected`, and say whether it did.
 
     NIL stands for nothing: none is stored, or what is there goes.
     """
-    stored = get(connection, namespace, key)
-    if not same(packed(stored), expected):
+    stored = read(connection, namespace, key)
+    if isinstance(stored, LokiError):
+        return stored
+    if not same(stored, expected):
         return False
     if value == NIL:
         remove(connection, namespace, key)
@@ -81,10 +100,12 @@ def compare_and_set(
     return True
 
 
-def add(connection: sqlite3.Connection, namespace: str, key: str, by: int) -> int | str:
+def add(connection: sqlite3.Connection, namespace: str, key: str, by: int) -> int | str | LokiError:
     """The stored integer, `by` larger than before; nothing stored is 0. Else: why it cannot be."""
-    stored = get(connection, namespace, key)
-    number = 0 if stored is None else unpack(Packed(stored))
+    stored = read(connection, namespace, key)
+    if isinstance(stored, LokiError):
+        return stored
+    number = 0 if stored == NIL else unpack(stored)
     if not isinstance(number, int) or isinstance(number, bool):
         return "what is stored there is no integer"
     total = number + by
@@ -115,7 +136,7 @@ def keys(
     prefix: str = "",
     limit: int = MAX_KEYS,
     after: str = "",
-) -> tuple[str, ...]:
+) -> tuple[str, ...] | LokiError:
     """The first `limit` that begin with `prefix` and come after `after`.
 
     Sorted by their UTF-8 bytes.
@@ -126,4 +147,8 @@ def keys(
         "ORDER BY key LIMIT ?",
         (namespace, start, start + AFTER_ALL_UTF8, after.encode(), limit),
     )
-    return tuple(row[0].decode() for row in rows)
+    found = [key for (key,) in rows]
+    damaged = next((key for key in found if damage.text_of(key) is None), None)
+    if damaged is not None:
+        return damage.told_key(namespace, damaged)
+    return tuple(key.decode() for key in found)

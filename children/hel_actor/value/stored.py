@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from hel_actor import page
 from hel_actor.budgeted import Budgeted
-from hel_actor.database.answer import following
+from hel_actor.database.answer import following, raised
 from hel_actor.database.database import Database
 from hel_actor.messages import (
     AddToStored,
@@ -29,7 +29,7 @@ from hel_actor.namespace import key_place, may_store
 from hel_actor.quota import usage
 from hel_actor.value import batch, keyvalue
 from loki.child import Run, RunHandler
-from loki.errors import ErrorCode
+from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Done, Failure, Message
 
 T = TypeVar("T")
@@ -58,9 +58,8 @@ class Stored:
 
     def _get(self, request: GetStored, run: Run) -> "Future[ValueFound]":
         key = key_place(run, request.key)
-        return self._database.submit(
-            lambda database: ValueFound(value=keyvalue.packed(keyvalue.get(database, *key)))
-        )
+        found = self._database.submit(lambda database: keyvalue.read(database, *key))
+        return following(found, lambda value: ValueFound(value=raised(value)))
 
     def _set(self, request: SetStored, run: Run) -> "Future[Done]":
         key = key_place(run, request.key)
@@ -75,20 +74,23 @@ class Stored:
     def _swap(self, request: SwapStored, run: Run) -> "Future[ValueSwapped]":
         key = key_place(run, request.key)
         keyvalue.checked_value(request.value, self._max_value_bytes)
-        return self._budgeted.submit(
+        swapped = self._budgeted.submit(
             run,
             usage.of_value(request.key, request.value),
-            lambda database: ValueSwapped(
-                swapped=keyvalue.compare_and_set(database, *key, request.expected, request.value)
+            lambda database: keyvalue.compare_and_set(
+                database, *key, request.expected, request.value
             ),
         )
+        return following(swapped, lambda done: ValueSwapped(swapped=done))
 
     def _add(self, request: AddToStored, run: Run) -> "Future[StoredNumber | Failure]":
         key = key_place(run, request.key)
         by = 1 if request.by is None else request.by
 
-        def add(database: sqlite3.Connection) -> StoredNumber | Failure:
+        def add(database: sqlite3.Connection) -> StoredNumber | Failure | LokiError:
             total = keyvalue.add(database, *key, by)
+            if isinstance(total, LokiError):
+                return total
             if isinstance(total, int):
                 return StoredNumber(number=total)
             message = f"cannot add {by} to '{request.key[:64]}': {total}"
@@ -121,5 +123,5 @@ class Stored:
         )
         found = self._database.submit(lambda database: keyvalue.keys(database, namespace, *wanted))
         return following(
-            found, lambda keys: KeysListed(keys=page.whole(keys, keyvalue.MAX_KEYS, "keys"))
+            found, lambda keys: KeysListed(keys=page.whole(raised(keys), keyvalue.MAX_KEYS, "keys"))
         )

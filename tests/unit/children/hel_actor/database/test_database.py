@@ -162,21 +162,34 @@ def test_cancelled_operations_are_not_done(open_database: Open, worker: ThreadPo
     assert database.submit(lambda c: keyvalue.keys(c, "tool")).result(20) == ("b",)
 
 
-def test_a_failed_operation_undoes_its_whole_batch_and_the_next_works(
+def test_s_8_3_2_a_failed_operation_is_undone_alone_and_all_others_share_a_commit(
     open_database: Open, worker: ThreadPoolExecutor
 ) -> None:
     database = open_database()
+    statements: list[str] = []
+    database.submit(lambda connection: connection.set_trace_callback(statements.append)).result(20)
+
+    def half_done(connection: sqlite3.Connection) -> None:
+        connection.execute("SAVEPOINT left_open")
+        keyvalue.put(connection, "tool", "bad", b"v")
+        raise ZeroDivisionError
+
     go = held(worker)
-    good = database.submit(put("k", b"v"))
-    bad = database.submit(lambda c: c.execute("INSERT INTO no_such_table VALUES (1)"))
+    good = [database.submit(put("a", b"1"))]
+    wrong = database.submit(lambda c: c.execute("INSERT INTO no_such_table VALUES (1)"))
+    good.append(database.submit(put("b", b"2")))
+    bug = database.submit(half_done)
+    good.append(database.submit(lambda c: keyvalue.keys(c, "tool")))
+    statements.clear()
     go.set()
-    for promise in (good, bad):
-        with pytest.raises(IoError, match="changed nothing") as failed:
-            promise.result(20)
-        assert failed.value.code is ErrorCode.IO
-    assert database.submit(get("k")).result(20) is None
-    database.submit(put("k", b"v")).result(20)
-    assert database.submit(get("k")).result(20) == b"v"
+    assert [each.result(20) for each in good] == [None, None, ("a", "b")]
+    with pytest.raises(IoError, match="changed nothing") as failed:
+        wrong.result(20)
+    assert failed.value.code is ErrorCode.IO
+    with pytest.raises(ZeroDivisionError):
+        bug.result(20)
+    assert statements.count("COMMIT") == 1
+    assert database.submit(lambda c: keyvalue.keys(c, "tool")).result(20) == ("a", "b")
 
 
 def test_a_bug_in_an_operation_reaches_the_caller_as_it_is(open_database: Open) -> None:

@@ -114,6 +114,24 @@ def move_to_other_name(state: Path) -> None:
             "1 rows cannot be read: value b'k' of tool",
         ),
         (
+            sql("UPDATE keyvalue SET value = x'810101' WHERE key = CAST('k' AS BLOB)"),
+            Need.PERSON,
+            "hel.sqlite",
+            "1 rows cannot be read: value b'k' of tool",
+        ),
+        (
+            sql("UPDATE keyvalue SET key = x'c3' WHERE key = CAST('k' AS BLOB)"),
+            Need.PERSON,
+            "hel.sqlite",
+            r"1 rows cannot be read: key b'\\xc3' of tool",
+        ),
+        (
+            sql("UPDATE keyvalue SET key = 'k' WHERE key = CAST('k' AS BLOB)"),
+            Need.PERSON,
+            "hel.sqlite",
+            "1 rows cannot be read: key b'k' of tool",
+        ),
+        (
             sql("INSERT INTO script VALUES ('six', 'r1', 'me', 1)"),
             Need.PERSON,
             "script six",

@@ -12,7 +12,7 @@ from hel_actor.value import batch, keyvalue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.errors import InvalidArgument, LokiError
+from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.messages.value import NIL, ScriptValue, pack, unpack
 
 DONE = BatchStored(done=True, failed=None)
@@ -31,8 +31,8 @@ def change(op: str, key: str, value: ScriptValue = None, **rest: object) -> Stor
 
 
 def stored(table: sqlite3.Connection) -> dict[str, ScriptValue]:
-    found = {key: keyvalue.get(table, "tool", key) for key in keyvalue.keys(table, "tool")}
-    return {key: unpack(keyvalue.packed(value)) for key, value in found.items()}
+    rows = table.execute("SELECT key, value FROM keyvalue WHERE namespace = 'tool'")
+    return {key.decode(): unpack(keyvalue.packed(value)) for key, value in rows}
 
 
 def perform(table: sqlite3.Connection, *changes: StoredChange) -> BatchStored | LokiError:
@@ -73,6 +73,19 @@ def test_s_8_3_1_what_cannot_be_counted_undoes_all(table: sqlite3.Connection) ->
     assert isinstance(refused, InvalidArgument)
     assert refused.message == ("change 2: cannot add 1 to 'a': what is stored there is no integer")
     assert stored(table) == {}
+
+
+@pytest.mark.parametrize("op", ["cas", "increment"])
+def test_s_8_3_1_a_damaged_value_undoes_the_batch_that_needs_it(
+    table: sqlite3.Connection, op: str
+) -> None:
+    keyvalue.put(table, "tool", "b", b"\xc1")
+    refused = perform(table, change("set", "a", 1), change(op, "b"))
+    assert isinstance(refused, LokiError)
+    assert (refused.code, refused.details["key"]) == (ErrorCode.DATA_LOSS, "b")
+    assert keyvalue.keys(table, "tool") == ("b",)
+    assert perform(table, change("set", "b", 1), change("increment", "b", by=1)) == DONE
+    assert stored(table) == {"b": 2}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hel_actor.value import keyvalue
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.errors import ErrorCode, InvalidArgument
+from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.messages.value import NIL, ScriptValue, pack
 
 
@@ -140,3 +140,44 @@ def test_keys_have_1_to_1024_bytes() -> None:
             keyvalue.checked_key(bad)
         assert refused.value.code is ErrorCode.ARGUMENT_INVALID
         assert refused.value.details == {"field": "key"}
+
+
+def damaged(table: sqlite3.Connection, key: str = "k", value: object = b"\xc1\xc1") -> None:
+    table.execute("INSERT OR REPLACE INTO keyvalue VALUES ('tool', ?, ?)", (key.encode(), value))
+
+
+@pytest.mark.parametrize("value", [b"\xc1\xc1", "a text", 10**15, 1.5])
+def test_s_8_3_1_a_damaged_value_is_an_error_of_those_who_need_it(
+    table: sqlite3.Connection, value: object
+) -> None:
+    damaged(table, value=value)
+    told = [
+        keyvalue.read(table, "tool", "k"),
+        keyvalue.add(table, "tool", "k", 1),
+        keyvalue.compare_and_set(table, "tool", "k", NIL, pack(1)),
+        keyvalue.compare_and_set(table, "tool", "k", pack(1), NIL),
+    ]
+    assert [each.code for each in told if isinstance(each, LokiError)] == [ErrorCode.DATA_LOSS] * 4
+    assert keyvalue.keys(table, "tool") == ("k",)
+    keyvalue.put(table, "tool", "k", bytes(pack(1)))
+    assert keyvalue.add(table, "tool", "k", 1) == 2
+    damaged(table, value=value)
+    assert keyvalue.remove(table, "tool", "k")
+    assert keyvalue.read(table, "tool", "k") == NIL
+
+
+def test_s_8_3_1_a_damaged_key_is_an_error_of_pages_that_have_it(
+    table: sqlite3.Connection,
+) -> None:
+    for key in ("a", "b\\xc3", "z"):
+        keyvalue.put(table, "tool", key, b"\x01")
+    table.execute("INSERT INTO keyvalue VALUES ('tool', x'62c3', x'01'), ('tool', 'text', x'01')")
+    refused = keyvalue.keys(table, "tool")
+    assert isinstance(refused, LokiError)
+    assert refused.details == {"script": "tool", "key": "b\\xc3"}
+    assert keyvalue.keys(table, "tool", limit=2) == ("a", "b\\xc3"), "a sound key of that look"
+    assert keyvalue.keys(table, "tool", after="c") == ("z",)
+    assert keyvalue.remove(table, "tool", "b\\xc3")
+    assert keyvalue.remove(table, "tool", "b\\xc3"), "the damaged one, now that no other is meant"
+    assert not keyvalue.remove(table, "tool", "b\\xc3")
+    assert keyvalue.keys(table, "tool") == ("a", "z")
