@@ -352,7 +352,7 @@ class SeriesSummary(Message):
     newest: float | None
     size_bytes: int  # Of its files; rows that wait in the journal are not counted.
     attributes: Packed
-    missing: int | None = None  # Rows between the first and the last; None without interval_s.
+    missing: int | None = None  # Between neighbours; None without interval_s, or for bad files.
     downsampled: tuple[CoarserSeries, ...] = ()
 
 

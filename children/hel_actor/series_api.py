@@ -157,9 +157,10 @@ FUNCTIONS = (
         returns=LuaType.OBJECT,
         permission=SERIES,
         doc="{rows, oldest, newest, size_bytes, attributes, missing, downsampled}: times in s "
-        "since 1970, UTC, and nil without rows; bytes of the files; how many rows are missing, "
-        "nil without interval_s; coarser series as {into, every_s, statistic, until}. Fails with "
-        "NOT_FOUND where there is no such series.",
+        "since 1970, UTC, and nil without rows; bytes of the files; how many rows are missing "
+        "where neighbours are more than one and a half interval_s apart, whatever came twice, and "
+        "nil without interval_s or where a file cannot be read; coarser series as {into, every_s, "
+        "statistic, until}. Fails with NOT_FOUND where there is no such series.",
     ),
     LuaFunction(
         name="series_trim",

@@ -134,16 +134,22 @@ def append(
 
 
 def insert(connection: sqlite3.Connection, series: Series, batch: Batch) -> Appended | LokiError:
-    """Append rows to a series. An error changed nothing."""
-    if series.waiting + len(batch.rows) > most_waiting(series.chunk_rows):
-        return ResourceLimitExceeded(
-            f"'{series.name}' takes no more rows for now: {series.waiting} wait for their files, "
-            "which cannot be written that fast, or not at all: then the log says why"
-        )
+    """Append rows to a series. An error changed nothing.
+
+    What was appended before is answered however full the journal is: whoever sends it again must
+    learn that it is there.
+    """
     memory = Memory(series.id, series.sequences, series.sequence_floor)
     known = sequence.known(connection, memory, batch.sequence)
     if isinstance(known, LokiError):
         return known
+    if not known and series.waiting + len(batch.rows) > most_waiting(series.chunk_rows):
+        return ResourceLimitExceeded(
+            f"'{series.name}' takes no more rows for now: {series.waiting} wait for their files, "
+            "which cannot be written that fast, or not at all: then the log says why"
+        )
+    if not known and batch.sequence is not None:
+        sequence.remember(connection, memory, batch.sequence)
     rows = () if known else batch.rows
     _insert(connection, series, rows)
     after = series.waiting + len(rows)

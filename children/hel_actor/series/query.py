@@ -25,6 +25,9 @@ Steps: TypeAlias = Generator[None, None, T]
 MAX_SKIPPED = 1_000_000
 """Rows of one time that may be left out: they are read again for each block of such rows."""
 
+TIMES = 262_144
+"""Of rows in their order, which are in memory at once; to sort them takes some 20 ms."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -93,6 +96,23 @@ class Queries:
         at_once = Span(first_ns, first_ns + 1)
         there = yield from self.read(namespace, name, Reading(at_once, MAX_SKIPPED + rows), "time")
         return Cursor(first_ns, len(there) - int((last.times == first_ns).sum()))
+
+    def missing(self, namespace: str, name: str, within: Span, interval_s: float) -> "Steps[int]":
+        """Rows that a regular series lacks between those it has in a span; see `gap.Gaps`.
+
+        Raises: as `read`.
+        """
+        from hel_actor.series.gap import Gaps
+
+        gaps, count = Gaps(interval_s), TIMES
+        while count == TIMES:
+            rows = yield from self.read(namespace, name, Reading(within, TIMES), "time")
+            gaps.add(rows.times)
+            count = len(rows)
+            if count:  # More rows of the last time make no gap.
+                within = replace(within, start_ns=int(rows.times[-1]) + 1)
+            yield
+        return gaps.missing
 
     def aggregate(
         self, namespace: str, name: str, within: Span, statistic: str, every_ns: int | None

@@ -1,7 +1,5 @@
 """The calls about time series: checked here, journalled by the database, the rest in a thread."""
 
-import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from threading import Event
@@ -16,7 +14,6 @@ from hel_actor.messages import (
     AppendOptions,
     AppendSample,
     AppendSamples,
-    CoarserSeries,
     DescribeSeries,
     ListSeries,
     ReadOptions,
@@ -34,16 +31,15 @@ from hel_actor.messages import (
 )
 from hel_actor.namespace import may_record, series_place
 from hel_actor.quota import usage
-from hel_actor.series import catalogue, downsampling, journal, series, window
+from hel_actor.series import journal, series, summary, window
 from hel_actor.series.custodian import Custodian
 from hel_actor.series.query import Queries, Steps
 from hel_actor.series.reading import Reading
-from hel_actor.series.store import SeriesStore, existing
+from hel_actor.series.store import SeriesStore
 from hel_actor.series.turns import Turns
 from loki.child import Clock, Run, RunHandler, run_over
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message
-from loki.messages.value import pack
 
 T = TypeVar("T")
 
@@ -230,10 +226,7 @@ class Recorder:
 
     def _summarize(self, request: SummarizeSeries, run: Run) -> "Future[SeriesSummary]":
         place = series_place(run, request.name)
-
-        return self._worker.submit(
-            lambda: self._store.look(lambda reader: _summary(reader, *place))
-        )
+        return self._ask(summary.summarized(self._store, *place), run)
 
     def _trim(self, request: TrimSeries, run: Run) -> "Future[SeriesTrimmed]":
         place, before_ns = series_place(run, request.name), series.span(None, request.before).end_ns
@@ -252,32 +245,3 @@ def _checked_limit(limit: int | None) -> int | None:
             f"limit is {limit}; 1 to {series.MAX_ROWS} are allowed", details={"field": "limit"}
         )
     return limit
-
-
-def _summary(reader: sqlite3.Connection, namespace: str, name: str) -> SeriesSummary:
-    known = existing(reader, namespace, name)
-    found = catalogue.entry(reader, known)
-    attributes = json.loads(found.attributes)
-    return SeriesSummary(
-        rows=found.rows,
-        oldest=_seconds(found.oldest_ns),
-        newest=_seconds(found.newest_ns),
-        size_bytes=found.size_bytes,
-        attributes=pack(attributes),
-        missing=series.missing(
-            found.rows, found.oldest_ns, found.newest_ns, attributes.get(series.INTERVAL)
-        ),
-        downsampled=tuple(
-            CoarserSeries(
-                into=journal.by_id(reader, rule.target).name,
-                every_s=rule.every_ns / series.S_NS,
-                statistic=rule.statistic,
-                until=None if rule.done_ns == series.MIN_NS else series.seconds(rule.done_ns),
-            )
-            for rule in downsampling.rules(reader, known.id)
-        ),
-    )
-
-
-def _seconds(time_ns: int | None) -> float | None:
-    return None if time_ns is None else series.seconds(time_ns)

@@ -35,7 +35,7 @@ class Memory:
 def known(
     connection: sqlite3.Connection, memory: Memory, sequence: int | None
 ) -> bool | InvalidArgument:
-    """Whether this sequence was there before; it is now. An error changed nothing."""
+    """Whether this sequence was there before. Changes nothing; `remember` does."""
     if sequence is None:
         return False
     if memory.floor is not None and sequence <= memory.floor:
@@ -44,15 +44,19 @@ def known(
             f"at least the {KEPT} highest are remembered",
             details={"field": "sequence"},
         )
-    changed = connection.execute(
-        "INSERT OR IGNORE INTO series_sequence VALUES (?, ?)", (memory.series, sequence)
-    ).rowcount
-    if not changed:
-        return True
+    found = connection.execute(
+        "SELECT 1 FROM series_sequence WHERE series = ? AND sequence = ?",
+        (memory.series, sequence),
+    ).fetchone()
+    return found is not None
+
+
+def remember(connection: sqlite3.Connection, memory: Memory, sequence: int) -> None:
+    """Let one that is not known be known from now on."""
+    connection.execute("INSERT INTO series_sequence VALUES (?, ?)", (memory.series, sequence))
     connection.execute("UPDATE series SET sequences = sequences + 1 WHERE id = ?", (memory.series,))
     if memory.count >= 2 * KEPT:
         _forget(connection, memory.series)
-    return False
 
 
 def _forget(connection: sqlite3.Connection, series: int) -> None:

@@ -379,13 +379,9 @@ def runs(numbers: Sequence[int], chunk_rows: int) -> Iterator[tuple[int, int]]:
             yield block[start], len(block[start : start + most])
 
 
-def missing(
-    rows: int, oldest_ns: int | None, newest_ns: int | None, interval_s: Attribute | None
-) -> int | None:
-    """Rows that a regular series should have beside those it has; None for an irregular one."""
+def regular_s(attributes: Mapping[str, Attribute]) -> float | None:
+    """Seconds from one row of a regular series to the next; None for an irregular one."""
+    interval_s = attributes.get(INTERVAL)
     if isinstance(interval_s, bool | str | None):
         return None
-    if oldest_ns is None or newest_ns is None:
-        return 0
-    spanned = (newest_ns - oldest_ns) / S_NS / max(interval_s, SHORTEST_INTERVAL_S)
-    return max(0, 1 + round(spanned) - rows)
+    return max(interval_s, SHORTEST_INTERVAL_S)  # An older version took any.

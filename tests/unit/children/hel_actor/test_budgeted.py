@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from hel_actor.file.occupancy import AT_ONCE
 from hel_actor.messages import (
+    AppendOptions,
     AppendSamples,
     DownsampleSeries,
     RemoveStored,
+    SamplesAppended,
     SetStored,
     SummarizeSeries,
     WriteFile,
@@ -38,6 +40,29 @@ def test_s_5_2_4_files_of_earlier_count_for_the_first_value_after_a_start(start:
     with pytest.raises(LokiError) as caught:
         start(quota_mb=1).call(SetStored(key="k", value=pack(1)), run())
     assert caught.value.code is ErrorCode.DISK_BUDGET
+
+
+def test_who_is_full_is_told_what_was_appended_and_nothing_refused_is_remembered(
+    start: Start,
+) -> None:
+    bench = start(quota_mb=1)
+
+    def appended(sequence: int) -> int:
+        numbers, options = tuple(map(float, range(200))), AppendOptions(sequence=sequence)
+        request = AppendSamples(name="t", values=numbers, times=numbers, options=options)
+        answer = bench.call(request, run(series=("*",)))
+        assert isinstance(answer, SamplesAppended)
+        return answer.appended
+
+    assert appended(1) == 200
+    bench.call(WriteFile(path="f", content=pack("x" * 253 * 4096)), run())
+    for _ in range(2):
+        with pytest.raises(LokiError) as caught:
+            appended(2)
+        assert caught.value.code is ErrorCode.DISK_BUDGET
+        assert appended(1) == 0
+    bench.call(WriteFile(path="f", content=pack("x")), run())
+    assert [appended(2), appended(2)] == [200, 0]
 
 
 def test_who_waits_for_a_look_at_its_files_holds_up_nobody_else(start: Start) -> None:

@@ -136,6 +136,8 @@ def test_a_regular_series_tells_what_is_missing(start: Start) -> None:
     assert bench.call(SummarizeSeries(name="t"), run()).missing is None
     bench.call(DescribeSeries(name="t", attributes={"interval_s": 1}), run())
     assert bench.call(SummarizeSeries(name="t"), run()).missing == 5
+    bench.call(append_all(9), run())
+    assert bench.call(SummarizeSeries(name="t"), run()).missing == 5
 
 
 def test_attributes_are_in_the_summary_and_in_the_files(start: Start) -> None:

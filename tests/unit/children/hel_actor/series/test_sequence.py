@@ -10,7 +10,7 @@ from hel_actor.series import journal, sequence
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.sequence import COUNT
 
-from loki.errors import InvalidArgument
+from loki.errors import InvalidArgument, ResourceLimitExceeded
 
 QUOTA = Quota(series=2, chunk_rows=4)
 
@@ -64,6 +64,34 @@ def test_old_sequences_are_forgotten_and_refused(
     assert "too old to tell" in refused.message
     assert append(db, 1, sequence=40) == Appended(1, 0, 5, 5, 4)
     assert append(db, 35, sequence=35) == Appended(1, 1, 5, 6, 4)
+
+
+def test_what_a_full_journal_refuses_is_not_remembered_and_what_it_has_is(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "most_waiting", lambda chunk_rows: chunk_rows)
+    assert append(db, 1, 2, 3, 4, sequence=7) == Appended(1, 4, 0, 4, 4)
+    for _ in range(2):
+        assert append(db, 1, 2, 3, 4, sequence=7) == Appended(1, 0, 4, 4, 4)
+        assert isinstance(append(db, 5, sequence=8), ResourceLimitExceeded)
+        assert isinstance(append(db, 5), ResourceLimitExceeded)
+    assert (remembered(db), known(db).sequences, known(db).waiting) == ([7], 1, 4)
+    journal.shed(db, 1, 2, 1)  # There is room again.
+    assert append(db, 5, sequence=8) == Appended(1, 1, 3, 4, 4)
+    assert append(db, 5, sequence=8) == Appended(1, 0, 4, 4, 4)
+    assert (remembered(db), known(db).sequences) == ([7, 8], 2)
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_one_that_is_too_old_is_told_so_however_full_the_journal_is(
+    db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    monkeypatch.setattr(sequence, "KEPT", 2)
+    for n in (10, 20, 30, 40, 50):
+        append(db, n, sequence=n)
+    if full:
+        monkeypatch.setattr(journal, "most_waiting", lambda chunk_rows: chunk_rows)
+    assert isinstance(append(db, 1, sequence=30), InvalidArgument)
 
 
 @pytest.mark.parametrize("rows", [(), (1,)])

@@ -352,24 +352,21 @@ def test_what_is_left_is_as_old_as_the_oldest_chunk_that_comes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "last_s", "interval_s", "missing"),
+    ("attributes", "interval_s"),
     [
-        (11, 10, 1.0, 0),
-        (9, 10, 1.0, 2),
-        (11, 10.4, 1.0, 0),  # A clock that goes a little wrong.
-        (12, 10, 1.0, 0),  # One came twice.
-        (3, 10, 5.0, 0),
-        (2, 10, 5, 1),
-        (1, 0, 5.0, 0),
-        (5, 10, None, None),
-        (2, 10, 1e-300, 9_999_999),  # Of a version that took any.
+        ({}, None),
+        ({"interval_s": 60}, 60),
+        ({"interval_s": 0.5}, 0.5),
+        ({"interval_s": 1e-300}, 1e-6),  # Of a version that took any, as the following.
+        ({"interval_s": -1}, 1e-6),
+        ({"interval_s": "1"}, None),
+        ({"interval_s": True}, None),
     ],
 )
-def test_what_is_regular_tells_what_is_missing(
-    rows: int, last_s: float, interval_s: float | None, missing: int | None
+def test_a_series_is_regular_where_its_interval_is_known(
+    attributes: dict[str, series.Attribute], interval_s: float | None
 ) -> None:
-    assert series.missing(rows, 0, round(last_s * S_NS), interval_s) == missing
-    assert series.missing(0, None, None, interval_s) == (None if interval_s is None else 0)
+    assert series.regular_s(attributes) == interval_s
 
 
 @pytest.mark.parametrize("interval", [0, -1.0, 1e-7, "1", True])
