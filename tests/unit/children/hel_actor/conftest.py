@@ -2,8 +2,10 @@
 
 import logging
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,6 +14,7 @@ import msgspec
 import pytest
 from hel_actor.actor import Hel
 from hel_actor.config import HelConfig
+from hel_actor.database.migration import MIGRATIONS, migrate
 
 from loki.child import Run
 from loki.clock import FakeClock
@@ -104,6 +107,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     yield start_one
     for bench in benches:
         bench.close()
+
+
+@pytest.fixture
+def db() -> Iterator[sqlite3.Connection]:
+    """All tables of Hel, in memory."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
+        migrate(opened, MIGRATIONS)
+        yield opened
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
-"""The database's own count, through every kind of change, and of older files."""
+"""The db's own count, through every kind of change, and of older files."""
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -13,49 +12,40 @@ from hel_actor.value import keyvalue
 BEFORE = MIGRATIONS[: MIGRATIONS.index(USAGE)]
 
 
-@pytest.fixture
-def database() -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
-        migrate(opened, MIGRATIONS)
-        yield opened
-
-
-def test_keys_values_and_changes_are_counted(database: sqlite3.Connection) -> None:
-    keyvalue.put(database, "tool", "kü", b"12345")
-    assert usage.of(database, "tool") == Usage(3 + 5 + 64, 1)
-    keyvalue.put(database, "tool", "kü", b"1")
-    assert usage.of(database, "tool") == Usage(3 + 1 + 64, 2)
-    keyvalue.put(database, "another", "k", b"")
-    assert keyvalue.remove(database, "tool", "kü")
-    assert not keyvalue.remove(database, "tool", "kü")
-    assert usage.of_all(database) == {"tool": Usage(0, 3), "another": Usage(65, 1)}
-    assert usage.of(database, "never") == Usage()
+def test_keys_values_and_changes_are_counted(db: sqlite3.Connection) -> None:
+    keyvalue.put(db, "tool", "kü", b"12345")
+    assert usage.of(db, "tool") == Usage(3 + 5 + 64, 1)
+    keyvalue.put(db, "tool", "kü", b"1")
+    assert usage.of(db, "tool") == Usage(3 + 1 + 64, 2)
+    keyvalue.put(db, "another", "k", b"")
+    assert keyvalue.remove(db, "tool", "kü")
+    assert not keyvalue.remove(db, "tool", "kü")
+    assert usage.of_all(db) == {"tool": Usage(0, 3), "another": Usage(65, 1)}
+    assert usage.of(db, "never") == Usage()
 
 
 @pytest.mark.parametrize("first", ["series", "series_chunk"])
-def test_a_series_that_goes_takes_all_its_bytes_along(
-    database: sqlite3.Connection, first: str
-) -> None:
-    database.execute("INSERT INTO series (namespace, name, mark, chunk_rows) VALUES ('a','b','',1)")
-    database.execute("UPDATE series SET waiting = 7")
-    database.execute("INSERT INTO series_chunk VALUES (1, 0, 0, 0, 1000)")
-    database.execute("INSERT INTO series_chunk VALUES (1, 1, 0, 0, 500)")
-    assert usage.of(database, "a").size_bytes == 7 * 32 + 1500
-    database.execute("DELETE FROM series_chunk WHERE number = 0")
-    database.execute("UPDATE series_chunk SET size_bytes = 400")
-    assert usage.of(database, "a").size_bytes == 7 * 32 + 400
+def test_a_series_that_goes_takes_all_its_bytes_along(db: sqlite3.Connection, first: str) -> None:
+    db.execute("INSERT INTO series (namespace, name, mark, chunk_rows) VALUES ('a','b','',1)")
+    db.execute("UPDATE series SET waiting = 7")
+    db.execute("INSERT INTO series_chunk VALUES (1, 0, 0, 0, 1000)")
+    db.execute("INSERT INTO series_chunk VALUES (1, 1, 0, 0, 500)")
+    assert usage.of(db, "a").size_bytes == 7 * 32 + 1500
+    db.execute("DELETE FROM series_chunk WHERE number = 0")
+    db.execute("UPDATE series_chunk SET size_bytes = 400")
+    assert usage.of(db, "a").size_bytes == 7 * 32 + 400
     for table in (first, "series_chunk", "series"):
-        database.execute(f"DELETE FROM {table}")  # Our own names.
-    assert usage.of(database, "a").size_bytes == 0
+        db.execute(f"DELETE FROM {table}")  # Our own names.
+    assert usage.of(db, "a").size_bytes == 0
 
 
-def test_what_is_rolled_back_was_never_counted(database: sqlite3.Connection) -> None:
-    keyvalue.put(database, "tool", "k", b"1")
-    database.execute("BEGIN")
-    keyvalue.put(database, "tool", "k", b"12345")
-    keyvalue.remove(database, "tool", "k")
-    database.execute("ROLLBACK")
-    assert usage.of(database, "tool") == Usage(1 + 1 + 64, 1)
+def test_what_is_rolled_back_was_never_counted(db: sqlite3.Connection) -> None:
+    keyvalue.put(db, "tool", "k", b"1")
+    db.execute("BEGIN")
+    keyvalue.put(db, "tool", "k", b"12345")
+    keyvalue.remove(db, "tool", "k")
+    db.execute("ROLLBACK")
+    assert usage.of(db, "tool") == Usage(1 + 1 + 64, 1)
 
 
 def test_older_files_are_counted_once() -> None:

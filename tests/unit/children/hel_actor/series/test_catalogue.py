@@ -2,10 +2,8 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.series import catalogue, journal
 from hel_actor.series.catalogue import Entry
 from hel_actor.series.journal import Batch, Quota
@@ -13,14 +11,6 @@ from hel_actor.series.series import Chunk
 
 QUOTA = Quota(10, 4)
 START = ("", "")
-
-
-@pytest.fixture
-def db() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, MIGRATIONS)
-    yield connection
-    connection.close()
 
 
 def fill(db: sqlite3.Connection, namespace: str, name: str, times: range) -> journal.Series:

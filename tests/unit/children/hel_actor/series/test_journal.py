@@ -1,10 +1,8 @@
 """The tables: appends, repeats, quotas, and rows that leave for their files."""
 
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.series import journal
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.series import MAX_NS, MIN_NS, Chunk, Span, Stock
@@ -13,14 +11,6 @@ from loki.errors import ResourceLimitExceeded
 
 ALL = Span(MIN_NS, MAX_NS)
 QUOTA = Quota(series=2, chunk_rows=4)
-
-
-@pytest.fixture
-def db() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, MIGRATIONS)
-    yield connection
-    connection.close()
 
 
 def batch(*times: int, sequence: int | None = None) -> Batch:

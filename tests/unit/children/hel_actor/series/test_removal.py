@@ -1,10 +1,8 @@
 """What the database knows of a series that is removed: nothing, but what is to be cleared."""
 
 import sqlite3
-from collections.abc import Iterator
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.quota import recount, usage
 from hel_actor.series import downsampling, journal, removal
 from hel_actor.series.downsampling import Wanted
@@ -16,14 +14,6 @@ from loki.errors import ErrorCode, IoError
 
 QUOTA = Quota(series=3, chunk_rows=4)
 TABLES = ("series_row", "series_sequence", "series_chunk", "series_attributes")
-
-
-@pytest.fixture
-def db() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, MIGRATIONS)
-    yield connection
-    connection.close()
 
 
 def fill(db: sqlite3.Connection, name: str = "t", rows: int = 10) -> journal.Series:

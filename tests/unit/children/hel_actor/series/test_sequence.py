@@ -1,7 +1,6 @@
 """Appends that are sent again are done once, and what is remembered of them is bounded."""
 
 import sqlite3
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -13,14 +12,6 @@ from hel_actor.series.sequence import COUNT
 from loki.errors import InvalidArgument, ResourceLimitExceeded
 
 QUOTA = Quota(series=2, chunk_rows=4)
-
-
-@pytest.fixture
-def db() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(connection, MIGRATIONS)
-    yield connection
-    connection.close()
 
 
 def append(

@@ -1,12 +1,9 @@
-"""Field numbers in the real tables: given once, all of a batch or none."""
+"""Field numbers in the real db: given once, all of a batch or none."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing
 
 import msgspec
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
 from hel_actor.system import number
 
 from loki.errors import ErrorCode
@@ -15,27 +12,20 @@ from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, 
 from loki.messages.script import ValueType
 
 
-@pytest.fixture
-def tables() -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(":memory:", isolation_level=None)) as opened:
-        migrate(opened, MIGRATIONS)
-        yield opened
-
-
 def field(
     number: int, parameter: str = "a", service: str = "Tool", type_: ValueType = ValueType.STRING
 ) -> FieldNumber:
     return FieldNumber(service=service, parameter=parameter, type=type_, number=number)
 
 
-def keep(tables: sqlite3.Connection, *numbers: FieldNumber) -> Failure | None:
-    return number.keep(tables, KeepNumbers(numbers=numbers))
+def keep(db: sqlite3.Connection, *numbers: FieldNumber) -> Failure | None:
+    return number.keep(db, KeepNumbers(numbers=numbers))
 
 
-def read(tables: sqlite3.Connection, most_bytes: int = 10_000) -> list[tuple[FieldNumber, ...]]:
+def read(db: sqlite3.Connection, most_bytes: int = 10_000) -> list[tuple[FieldNumber, ...]]:
     pages, after = [], ReadNumbers()
     while True:
-        found = number.read_page(tables, after, most_bytes)
+        found = number.read_page(db, after, most_bytes)
         pages.append(found.numbers)
         if not found.more:
             return pages
@@ -43,11 +33,11 @@ def read(tables: sqlite3.Connection, most_bytes: int = 10_000) -> list[tuple[Fie
         after = ReadNumbers(service=last.service, number=last.number)
 
 
-def test_what_is_kept_is_read(tables: sqlite3.Connection) -> None:
+def test_what_is_kept_is_read(db: sqlite3.Connection) -> None:
     given = (field(1), field(2, "b"), field(3, type_=ValueType.INTEGER), field(1, service="Two"))
-    assert keep(tables, *given) is None
-    assert keep(tables, *given) is None  # Nobody knows whether the first answer was heard.
-    assert read(tables) == [given]
+    assert keep(db, *given) is None
+    assert keep(db, *given) is None  # Nobody knows whether the first answer was heard.
+    assert read(db) == [given]
 
 
 @pytest.mark.parametrize(
@@ -56,45 +46,45 @@ def test_what_is_kept_is_read(tables: sqlite3.Connection) -> None:
     ids=["another number", "another's number", "a number of another type"],
 )
 def test_what_is_given_otherwise_is_refused_with_all_that_came_along(
-    tables: sqlite3.Connection, wrong: FieldNumber
+    db: sqlite3.Connection, wrong: FieldNumber
 ) -> None:
-    keep(tables, field(1))
-    refused = keep(tables, field(7, "fresh"), wrong, field(8, "fresher"))
+    keep(db, field(1))
+    refused = keep(db, field(7, "fresh"), wrong, field(8, "fresher"))
     assert isinstance(refused, Failure)
     assert refused.code is ErrorCode.REVISION_CONFLICT
     assert "Tool" in refused.message
-    assert read(tables) == [(field(1),)]
+    assert read(db) == [(field(1),)]
 
 
-def test_others_of_the_same_transaction_keep_theirs(tables: sqlite3.Connection) -> None:
-    keep(tables, field(1))
-    tables.execute("BEGIN IMMEDIATE")
-    keep(tables, field(2, "b"))
-    assert keep(tables, field(2, "c")) is not None
-    keep(tables, field(3, "d"))
-    tables.execute("COMMIT")
-    assert read(tables) == [(field(1), field(2, "b"), field(3, "d"))]
+def test_others_of_the_same_transaction_keep_theirs(db: sqlite3.Connection) -> None:
+    keep(db, field(1))
+    db.execute("BEGIN IMMEDIATE")
+    keep(db, field(2, "b"))
+    assert keep(db, field(2, "c")) is not None
+    keep(db, field(3, "d"))
+    db.execute("COMMIT")
+    assert read(db) == [(field(1), field(2, "b"), field(3, "d"))]
 
 
-def test_services_are_forgotten_whole_and_others_stay(tables: sqlite3.Connection) -> None:
+def test_services_are_forgotten_whole_and_others_stay(db: sqlite3.Connection) -> None:
     for service in "ABC":
-        keep(tables, field(1, "p", service), field(2, "q", service))
-    number.forget(tables, ForgetNumbers(services=("A", "C", "unknown")))
-    assert read(tables) == [(field(1, "p", "B"), field(2, "q", "B"))]
-    assert keep(tables, field(1, "q", "A")) is None
+        keep(db, field(1, "p", service), field(2, "q", service))
+    number.forget(db, ForgetNumbers(services=("A", "C", "unknown")))
+    assert read(db) == [(field(1, "p", "B"), field(2, "q", "B"))]
+    assert keep(db, field(1, "q", "A")) is None
 
 
-def test_a_page_has_so_many_bytes_and_ends_anywhere(tables: sqlite3.Connection) -> None:
+def test_a_page_has_so_many_bytes_and_ends_anywhere(db: sqlite3.Connection) -> None:
     given = [field(n, f"p{n}", service) for service in "ABC" for n in (1, 2, 3)]
-    keep(tables, *reversed(given))
+    keep(db, *reversed(given))
     (size,) = {len(msgspec.msgpack.encode(each)) for each in given}
     for most in range(1, 10 * size):
-        pages = read(tables, most)
+        pages = read(db, most)
         assert [each for page in pages for each in page] == given
         assert {len(page) for page in pages[:-1]} <= {max(most // size, 1)}
 
 
-def test_a_number_of_several_bytes_is_in_its_place(tables: sqlite3.Connection) -> None:
+def test_a_number_of_several_bytes_is_in_its_place(db: sqlite3.Connection) -> None:
     given = tuple(field(n, f"p{n}") for n in (9, 10, 127, 128, 255, 256, 18_999, 70_000))
-    keep(tables, *given)
-    assert read(tables, 1) == [(each,) for each in given]
+    keep(db, *given)
+    assert read(db, 1) == [(each,) for each in given]
