@@ -12,12 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-import msgspec
 import pytest
 import tomli
 
 from loki.client import LokiClient, LokiClientError
-from loki.messages.script import Origin, Script
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
 
@@ -251,27 +249,6 @@ def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_pa
         assert unknown.value.reason == "SCRIPT_NOT_FOUND"
         (kept,) = client.list_script_revisions("mine")
         assert kept.current
-
-
-def test_what_an_earlier_version_kept_is_taken_over(state_dir: Path) -> None:
-    old = Script(
-        name="old",
-        source="return 7",
-        chunk="old",
-        revision="0123456789abcdef",
-        origin=Origin.REGISTERED,
-    )
-    state_dir.mkdir()
-    (state_dir / "scripts.msgpack").write_bytes(msgspec.msgpack.encode((old,)))
-    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
-        assert server.tools == ("from_file", "old")
-        assert client.execute("old").value == 7
-        kill_all(server)
-    assert not (state_dir / "scripts.msgpack").exists()
-    with LokiServer(tools=FILE, state_dir=state_dir) as server, server.client() as client:
-        assert client.execute("old").value == 7
-        (kept,) = client.list_script_revisions("old")
-        assert (kept.revision, kept.principal, kept.current) == (old.revision, "", True)
 
 
 def test_without_hel_registrations_are_refused_and_files_served(state_dir: Path) -> None:

@@ -7,7 +7,6 @@ in `loki.tool`. A registration is acknowledged when it is on disk and the Dispat
 import asyncio
 import random
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
@@ -18,7 +17,6 @@ from loki.actors.library.module import ModuleShelf
 from loki.actors.library.numbering import Numbering
 from loki.actors.library.publisher import ASKING, Publisher
 from loki.actors.library.registry import Registry
-from loki.actors.library.script_file import ScriptFile
 from loki.actors.library.toolbox import LANGUAGE, Contents, Toolbox, folder_of, rules_of
 from loki.core import library, registry, reload
 from loki.core.catalogue import Catalogue
@@ -68,8 +66,7 @@ class Library(Role):
         super().__init__(shell, config)
         self._settings = msgspec.msgpack.decode(config, type=LibraryConfig)
         engine, keeper = engine_for(LANGUAGE, self._settings.modules), self._settings.keeper
-        file = ScriptFile(Path(self._settings.state_dir) / "scripts.msgpack")
-        self._registry = Registry(shell, keeper, file, self._read_again)
+        self._registry = Registry(shell, keeper, self._read_again)
         self._catalogue = Catalogue()
         self._publisher = Publisher(
             shell,

@@ -12,10 +12,9 @@ import random
 from collections.abc import Callable
 
 from loki.actors.door.role import Shell
-from loki.actors.library.script_file import ScriptFile
 from loki.core.registry import DOUBTFUL, Registered, no_keeper, opened, packed, unpacked
 from loki.core.supervisor_spec import Backoff
-from loki.errors import ErrorCode, IoError, LokiError, ServiceUnavailable
+from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.messages.envelope import Done, Request
 from loki.messages.registry import (
     DropScript,
@@ -39,7 +38,6 @@ class Registry:
         self,
         shell: Shell,
         keeper: str,
-        file: ScriptFile,
         changed: Callable[[Registered | None], None],
     ) -> None:
         """`changed` is told what was known before, whenever all was read; it must not raise."""
@@ -48,9 +46,7 @@ class Registry:
         self.changing = asyncio.Lock()  # Whoever reads or changes something holds it.
         self._shell = shell
         self._keeper = keeper
-        self._file = file
         self._changed = changed
-        self._worker = shell.worker("store")
         self._in_doubt = bool(keeper)
         self._following = False
 
@@ -95,7 +91,7 @@ class Registry:
             return
         self._in_doubt = False  # Whoever doubts meanwhile is heard.
         try:
-            now = await self._with_file(await self._read())
+            now = await self._read()
         except BaseException:
             self._in_doubt = True
             raise
@@ -114,27 +110,6 @@ class Registry:
             if not page:
                 return opened(stored)
 
-    async def _with_file(self, registered: Registered) -> Registered:
-        """With what an earlier version kept in a file, once."""
-        loop = asyncio.get_running_loop()
-        if not self._file.exists():
-            return registered
-        try:
-            scripts, written_ns = await loop.run_in_executor(self._worker, self._file.read)
-        except IoError as error:
-            self._shell.log.error("%s; it is kept aside", error)
-            await loop.run_in_executor(self._worker, self._file.set_aside)
-            return registered
-        for script in scripts:
-            if not registered.revision_of(script.name):
-                await self._tell(_keep(script, "", "", written_ns))
-                registered = registered.added(script)
-        await loop.run_in_executor(self._worker, self._file.retire)
-        self._shell.log.warning(
-            "%d registered scripts were taken from %s", len(scripts), self._file
-        )
-        return registered
-
     @property
     def has_keeper(self) -> bool:
         return bool(self._keeper)
@@ -149,9 +124,13 @@ class Registry:
 
         Raises: LokiError; then what was there before is served, unless it is OUTCOME_UNKNOWN.
         """
-        expected = self.now.revision_of(script.name)
-        now_ns = self._shell.clock.now_ns()
-        request = _keep(script, expected, principal, now_ns, most_scripts)
+        request = KeepScript(
+            script=packed(script),
+            expected=self.now.revision_of(script.name),
+            principal=principal,
+            time_ns=self._shell.clock.now_ns(),
+            most_scripts=most_scripts,
+        )
         if not await self._change(request, script.name, script.revision):
             return False
         self.now = self.now.added(script)
@@ -209,15 +188,3 @@ class Registry:
         if not self.has_keeper:
             return RevisionsRead(revisions=())
         return await self._shell.ask(self._keeper, request, timeout_s=TIMEOUT_S)
-
-
-def _keep(
-    script: Script, expected: str, principal: str, time_ns: int, most_scripts: int = 0
-) -> KeepScript:
-    return KeepScript(
-        script=packed(script),
-        expected=expected,
-        principal=principal,
-        time_ns=time_ns,
-        most_scripts=most_scripts,
-    )
