@@ -8,7 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from hel_actor import plain_file
+
 PARTIAL = ".partial"
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK}
 NO_EXCHANGE = {errno.EINVAL, errno.ENOSYS}
 
@@ -47,19 +50,20 @@ class Storage(Protocol):
         """Let two directories change places, at once where the file system can do it."""
 
     def remove_tree(self, path: Path) -> None:
-        """Remove a directory and all in it; a missing one is fine."""
+        """Remove a directory and all in it, or what stands there instead; nothing is fine."""
 
 
 class Disk:
     """The real one."""
 
     def make_directory(self, path: Path) -> None:
-        path.mkdir(mode=0o700, exist_ok=True)
+        _make_folder(path)
 
     def write(self, path: Path, content: bytes) -> None:
-        descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
+        if plain_file.is_plain(path):
+            descriptor = plain_file.opened(path, os.O_WRONLY | os.O_TRUNC)
+        else:
+            descriptor = os.open(path, NEW, 0o600)
         try:
             rest = memoryview(content)
             while rest:
@@ -76,7 +80,7 @@ class Disk:
         path.rename(target)
 
     def sync_file(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = plain_file.opened(path, os.O_RDWR)
         try:
             os.fsync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -99,7 +103,8 @@ class Disk:
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
-            self.write(target, path.read_bytes())
+            with os.fdopen(plain_file.opened(path), "rb") as file:
+                self.write(target, file.read())
 
     def exchange(self, path: Path, other: Path) -> None:
         code = _exchange(path, other)
@@ -112,8 +117,10 @@ class Disk:
             raise OSError(code, os.strerror(code), str(path))
 
     def remove_tree(self, path: Path) -> None:
-        if path.exists():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def make_lasting(folder: Path) -> None:
@@ -121,10 +128,18 @@ def make_lasting(folder: Path) -> None:
 
     Those further up are taken to be older than this start of the device. Raises: OSError.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_folder(folder, parents=True)
     for above in (folder.parent, folder.parent.parent):
         with suppress(PermissionError):  # Then it is not ours, and others made it.
             Disk().sync_directory(above)
+
+
+def _make_folder(path: Path, *, parents: bool = False) -> None:
+    try:
+        path.mkdir(mode=0o700, parents=parents, exist_ok=True)
+    except FileExistsError as error:
+        reason = f"{path.name}/ is not a folder"
+        raise NotADirectoryError(errno.ENOTDIR, reason) from error
 
 
 def partial(path: Path) -> Path:
@@ -138,9 +153,30 @@ def is_partial(path: Path) -> bool:
 
 
 def replace_file(storage: Storage, path: Path, content: bytes) -> None:
-    """Make or replace a file, wholly or not at all; its name is durable when its directory is."""
+    """Make or replace a file, wholly or not at all; its name is durable when its directory is.
+
+    Whatever else has its name gives way, see `clear`.
+    """
+    if not plain_file.is_plain(partial(path)):
+        clear(storage, partial(path))
     storage.write(partial(path), content)
+    if path.is_dir():
+        clear(storage, path)
     storage.rename(partial(path), path)
+
+
+def clear(storage: Storage, path: Path) -> None:
+    """Let nothing have that name: a folder, which is not ours, is kept aside, and all else goes."""
+    if path.is_dir() and not path.is_symlink():
+        storage.rename(path, aside(path))
+    elif os.path.lexists(path):
+        storage.remove(path)
+
+
+def aside(path: Path) -> Path:
+    """Where something may be kept aside that is not ours: NAME~1, or the next one."""
+    paths = (path.with_name(f"{path.name}~{n}") for n in range(1, 10_000))
+    return next(each for each in paths if not os.path.lexists(each))
 
 
 def _exchange(path: Path, other: Path) -> int:

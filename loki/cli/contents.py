@@ -45,8 +45,8 @@ def doubts(counts: "BackupCounts | None") -> Iterator[str]:
         )
     if counts.missing_series:
         yield (
-            f"it has no files of {counts.missing_series} time series that its database knows: most "
-            "of their rows are missing. Keep your earlier backups"
+            f"it lacks files of {counts.missing_series} time series that its database knows: rows "
+            "of theirs are missing; `loki doctor` there tells more. Keep your earlier backups"
         )
 
 

@@ -6,6 +6,7 @@ from hel_actor.backup.beginning import groups
 from hel_actor.backup.path import walk
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
 from hel_actor.database.soundness import untrusted
+from hel_actor.doctor.diagnosis import ARRAYS
 from loki.child import BackupCounts
 
 # The newest rows of a series wait in the database; a chunk of its files is always full.
@@ -29,7 +30,8 @@ def count(folder: Path) -> BackupCounts:
         scripts, revisions, values, executions, rows = connection.execute(_COUNTS).fetchone()
         known = set(connection.execute("SELECT namespace, name FROM series").fetchall())
         filed = connection.execute(
-            "SELECT DISTINCT namespace, name FROM series_chunk AS c JOIN series ON id = c.series"
+            "SELECT namespace, name, count(*) FROM series_chunk AS c JOIN series ON id = c.series "
+            "GROUP BY id"
         ).fetchall()
     return BackupCounts(
         scripts=scripts,
@@ -41,9 +43,14 @@ def count(folder: Path) -> BackupCounts:
         rows=rows,
         strange_series=len(groups(folder / SERIES, known)),
         missing_series=sum(
-            not (folder / SERIES / script / name).is_dir() for script, name in filed
+            _lacks(folder / SERIES / script / name, chunks) for script, name, chunks in filed
         ),
     )
+
+
+def _lacks(group: Path, chunks: int) -> bool:
+    """Whether any array has fewer files than that."""
+    return any(len(list((group / array / "c").glob("[0-9]*"))) < chunks for array in ARRAYS)
 
 
 def _skipped(_path: Path) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hel_actor import plain_file
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.file.resolver import MAX_DEPTH, MAX_NAME_BYTES, MAX_PATH_BYTES
 
@@ -19,7 +20,6 @@ ABOVE = 2
 LONGEST_BYTES = MAX_PATH_BYTES + ABOVE * (MAX_NAME_BYTES + 1)
 DEEPEST = MAX_DEPTH + ABOVE
 
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 GONE = (FileNotFoundError, NotADirectoryError)
@@ -65,10 +65,16 @@ def parent(top: Path, path: str, *, make: bool = False) -> Iterator[tuple[int, s
         os.close(at)
 
 
-def opened(top: Path, path: str, flags: int = READ) -> int:
-    """A descriptor of what has `path` beneath `top`. Raises: OSError."""
+def opened(top: Path, path: str) -> int:
+    """A descriptor of the plain file that has `path` beneath `top`. Raises: OSError."""
     with parent(top, path) as (folder, name):
-        return os.open(name, flags, dir_fd=folder)
+        return plain_file.opened(name, folder=folder)
+
+
+def entered(top: Path, path: str) -> int:
+    """A descriptor of the folder that has `path` beneath `top`. Raises: OSError."""
+    with parent(top, path) as (folder, name):
+        return os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
 
 
 def created(top: Path, path: str) -> int:
@@ -104,7 +110,7 @@ def walk(top: Path, skipped: Callable[[Path], None]) -> Iterator[Found]:
 
 def _inside(top: Path, folder: str, skipped: Callable[[Path], None]) -> list[Found]:
     """In the order of their names."""
-    descriptor = opened(top, folder, FOLDER | os.O_NOFOLLOW) if folder else os.open(top, FOLDER)
+    descriptor = entered(top, folder) if folder else os.open(top, FOLDER)
     prefix, found = f"{folder}/" if folder else "", []
     try:
         for name in sorted(os.listdir(descriptor)):

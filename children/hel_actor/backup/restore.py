@@ -13,11 +13,13 @@ from pathlib import Path
 from threading import Event
 from typing import IO
 
+from hel_actor import plain_file
 from hel_actor.backup import swap
 from hel_actor.backup.backup import contents
 from hel_actor.backup.parcel import BadParcel, unpack
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES, SPARE_BYTES
 from hel_actor.database.soundness import bring_forward
+from hel_actor.storage import Disk
 from loki.child import BackupContents, Clock, ServiceHandler, Shell
 from loki.errors import (
     ErrorCode,
@@ -89,7 +91,7 @@ class Receiver:
         """Unpack, verify and count all; then it is on the disk. Raises: LokiError; OSError."""
         new, archive = self._folder / swap.NEW, self._folder / ARCHIVE
         new.mkdir(mode=0o700)
-        with archive.open("rb") as file:
+        with os.fdopen(plain_file.opened(archive), "rb") as file:
             manifest = unpack(file, new, self._free_bytes(self._state) - SPARE_BYTES, wanted)
         self._verify(new / DATABASE)
         for name in (FILES, SERIES):
@@ -108,8 +110,7 @@ class Receiver:
 
     def clear(self) -> None:
         """Raises: OSError."""
-        if self._folder.exists():
-            shutil.rmtree(self._folder)
+        Disk().remove_tree(self._folder)
 
     def _verify(self, database: Path) -> None:
         if not database.exists():
@@ -281,7 +282,7 @@ def _require_wanted(given_up: Event) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    return os.open(path, flags | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _sync_all(folder: Path) -> None:

@@ -27,8 +27,9 @@ from typing import Protocol, TypeVar
 
 from hel_actor.backup.bundle import FORMAT, Entry, Ledger, Manifest
 from hel_actor.backup.links import Links
-from hel_actor.backup.path import GONE, created, make_folder, opened, walk
+from hel_actor.backup.path import FOLDER, GONE, created, make_folder, opened, walk
 from hel_actor.database.migration import version_of
+from hel_actor.database.sqlite_file import read_only
 from hel_actor.series.store import places
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
@@ -102,6 +103,7 @@ class Photographer:
         try:
             self.clear()
             opened().result()
+            self._require_files()
             self._require_room()
             self.folder.mkdir(mode=0o700)
             return self._take(lender, given_up, version)
@@ -134,6 +136,19 @@ class Photographer:
         )
         return Picture(self.folder, ledger, manifest)
 
+    def _require_files(self) -> None:
+        """A backup must not look whole that has none of them. Raises: IoError."""
+        files = self._state / FILES
+        if not os.path.lexists(files):
+            return
+        try:
+            os.close(os.open(files, FOLDER))
+        except OSError as error:
+            raise IoError(
+                "no backup is made: the files of scripts would be missing from it, as files/ of "
+                f"the state directory cannot be read ({error.strerror}); see `loki doctor`"
+            ) from error
+
     def _require_room(self) -> None:
         """Second names need next to none."""
         database = [self._state / f"{DATABASE}{suffix}" for suffix in ("", "-wal")]
@@ -149,12 +164,7 @@ class Photographer:
     def _freeze(self, lender: Lender, given_up: Event) -> sqlite3.Connection:
         """What the database shows from now on, with the files that belong to it."""
         links, tidy = Links(self._storage, self._skipped), self._tidy_series
-        source = sqlite3.connect(
-            f"{(self._state / DATABASE).absolute().as_uri()}?mode=ro",
-            uri=True,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        source = read_only(self._state / DATABASE)
 
         def begin() -> Iterator[None]:
             lender.hold(True)

@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from hel_actor import plain_file
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
 from hel_actor.storage import Disk, Storage
 from loki.errors import IoError
@@ -108,7 +109,7 @@ def finish(state: Path, storage: Storage | None = None) -> Plan | None:
     """
     disk = storage or Disk()
     try:
-        plan = _plan(state)
+        plan = decided(state)
         while (step := next_step(_there(state), plan.aside if plan else "")) is not None:
             _perform(step, state, disk)
     except (OSError, msgspec.MsgspecError) as error:
@@ -128,9 +129,13 @@ def _perform(step: Step, state: Path, disk: Storage) -> None:
             disk.remove_tree(state / name)
 
 
-def _plan(state: Path) -> Plan | None:
-    path = state / DECIDED / PLAN
-    return msgspec.json.decode(path.read_bytes(), type=Plan) if path.parent.exists() else None
+def decided(state: Path) -> Plan | None:
+    """What was decided and is not done. Raises: OSError; MsgspecError."""
+    folder = state / DECIDED
+    if not os.path.lexists(folder):
+        return None
+    content = plain_file.read(folder / PLAN, plain_file.DESCRIPTION_BYTES)
+    return msgspec.json.decode(content, type=Plan)
 
 
 def _there(state: Path) -> frozenset[str]:

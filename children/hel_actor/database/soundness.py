@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hel_actor.database.migration import MIGRATIONS, migrate, version_of
+from hel_actor.database.sqlite_file import require_plain
 from hel_actor.value import epoch
 
 T = TypeVar("T")
@@ -14,7 +15,11 @@ T = TypeVar("T")
 
 @contextmanager
 def untrusted(path: Path, options: str) -> Iterator[sqlite3.Connection]:
-    """A connection to a file from elsewhere. `options` are of SQLite's URI, such as "mode=ro"."""
+    """A connection to a file from elsewhere. `options` are of SQLite's URI, such as "mode=ro".
+
+    Raises: sqlite3.Error; NotPlain; OSError.
+    """
+    require_plain(path)
     uri = f"{path.absolute().as_uri()}?{options}"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
         connection.execute("PRAGMA trusted_schema = OFF")

@@ -23,8 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from hel_actor import plain_file
 from hel_actor.database.migration import Migration, migrate, require_known
-from hel_actor.storage import Storage, make_lasting
+from hel_actor.storage import Storage, clear, make_lasting
 from loki.child import Clock
 from loki.errors import IoError
 
@@ -36,6 +37,8 @@ Anew: TypeAlias = Callable[[str], None]
 
 DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 LOGS = ("-wal", "-shm")
+OPENED = ("", "-journal", *LOGS)
+"""What SQLite opens of a file by itself."""
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -69,9 +72,11 @@ class SqliteFile:
     def open(self) -> sqlite3.Connection:
         """With all its tables; a damaged file is kept aside, and a new one made.
 
-        Raises: sqlite3.Error; OSError; IoError for a file of a newer Loki, which is not touched.
+        Raises: sqlite3.Error; OSError, also NotPlain: what a link led to is not given up for an
+        empty database; IoError for a file of a newer Loki, which is not touched.
         """
         make_lasting(self.path.parent)
+        require_plain(self.path)
         self._remove_copy()
         if self.path.exists():
             self._refuse_newer()
@@ -95,7 +100,7 @@ class SqliteFile:
 
     def reader(self) -> sqlite3.Connection:
         """A second connection, which changes nothing, for any thread."""
-        return _read_only(self.path)
+        return read_only(self.path)
 
     def in_place(self) -> bool:
         """Whether the path still leads to the file that was opened last."""
@@ -153,12 +158,10 @@ class SqliteFile:
 
     def _remove_copy(self) -> None:
         for suffix in ("", *LOGS):
-            path = Path(f"{self._copy_path()}{suffix}")
-            if path.exists():
-                self._storage.remove(path)
+            clear(self._storage, Path(f"{self._copy_path()}{suffix}"))
 
     def _refuse_newer(self) -> None:
-        with suppress(sqlite3.DatabaseError), closing(_read_only(self.path)) as connection:
+        with suppress(sqlite3.DatabaseError), closing(read_only(self.path)) as connection:
             require_known(connection, self._migrations)
 
     def _damage(self, path: Path) -> str:
@@ -187,6 +190,20 @@ def code_of(error: Exception) -> int:
     return int(getattr(error, "sqlite_errorcode", 0))
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def require_plain(path: Path) -> None:
+    """Let SQLite open a file, or make it: it would wait for whoever is to fill a FIFO.
+
+    Raises: NotPlain; OSError.
+    """
+    for suffix in OPENED:
+        plain_file.require(path.with_name(f"{path.name}{suffix}"))
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, for any thread.
+
+    Raises: sqlite3.Error; NotPlain; OSError.
+    """
+    require_plain(path)
     uri = f"{path.absolute().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)

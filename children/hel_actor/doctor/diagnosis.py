@@ -96,6 +96,7 @@ class JailFacts:
     size_bytes: Mapping[str, int] = field(default_factory=dict)
     odd: tuple[tuple[str, str], ...] = ()  # Path, and what it is.
     unfinished: tuple[str, ...] = ()  # Names.
+    closed: Mapping[str, str] = field(default_factory=dict)  # What cannot be used -> why, or "".
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,7 @@ class Leftovers:
     damaged: Mapping[str, int] = field(default_factory=dict)
     before_restore: tuple[Aside, ...] = ()
     restore_decided: bool = False
+    restore_trouble: str = ""  # Why it cannot be brought to its end.
     restore_undecided: bool = False
     backup: bool = False
     copy: bool = False
@@ -320,7 +322,19 @@ def _beyond(group: GroupFacts, end: int) -> int:
     return sum(number >= end for numbers in group.size_bytes.values() for number in numbers)
 
 
+def of_odd(odd: Iterable[tuple[str, str]]) -> Iterator[Finding]:
+    """`odd` are paths among the files of series, and what is there."""
+    for path, what in odd:
+        remedy = "move it away when nobody needs it; rows that are missing come with a backup"
+        yield Finding(Need.PERSON, f"series/{path}".rstrip("/"), what, remedy)
+
+
 def of_jail(facts: JailFacts) -> Iterator[Finding]:
+    for name, why in facts.closed.items():
+        if why:
+            remedy = "let Loki's user have it, or move it away: Loki makes a new one"
+            subject = f"files/{name}".rstrip("/")
+            yield Finding(Need.PERSON, subject, f"{why}: scripts have no files", remedy)
     for path, what in facts.odd:
         text = f"is {what}, which no script can use"
         yield Finding(Need.PERSON, f"files/{path}", text, "remove it, or put a plain file there")
@@ -340,7 +354,13 @@ def of_leftovers(facts: Leftovers) -> Iterator[Finding]:
         text = f"the data before a restore, {_mb(aside.size_bytes)}{age}"
         remedy = f"when nobody needs it: rm -r {shlex.quote(aside.path)}"
         yield Finding(Need.HINT, aside.name, text, remedy)
-    if facts.restore_decided:
+    if facts.restore_trouble:
+        text = (
+            f"a restore was decided on, and cannot be brought to its end: {facts.restore_trouble}"
+        )
+        remedy = "Hel does not start like this: move .restore away, and restore the backup again"
+        yield Finding(Need.PERSON, ".restore", text, remedy)
+    elif facts.restore_decided:
         text = "a restore was interrupted after it was decided on"
         yield Finding(Need.ITSELF, ".restore", text, "the next start brings it to its end")
     for name, there, what in (

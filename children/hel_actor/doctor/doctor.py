@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
-from hel_actor.doctor import diagnosis, observation, verification
+from hel_actor.doctor import diagnosis, observation, oddity, verification
 from hel_actor.series.series import DAY_NS
 from hel_actor.system.history import Bounds
 from loki.child import Finding, Need, Tell
@@ -76,6 +76,7 @@ def _look(settings: Place, deep: bool) -> tuple[Finding, ...]:
     findings = [*diagnosis.of_database(database, has_series=bool(groups))]
     if database.history is not None or not database.exists:  # Else nothing is known of the series.
         findings += diagnosis.of_series(series, groups)
+    findings += diagnosis.of_odd(oddity.of_series(state / SERIES))
     findings += diagnosis.of_jail(observation.jail(state / FILES))
     findings += diagnosis.of_leftovers(observation.leftovers(state))
     return tuple(findings)

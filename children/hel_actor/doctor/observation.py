@@ -1,6 +1,5 @@
 """Looks at Hel's data without changing anything, beside a running Hel too: facts, no opinions."""
 
-import json
 import os
 import sqlite3
 import stat
@@ -11,8 +10,9 @@ from pathlib import Path
 
 import msgspec
 
+from hel_actor import plain_file
 from hel_actor.backup.snapshot import STAGING
-from hel_actor.backup.swap import ASIDE, DECIDED, UNDECIDED, time_of
+from hel_actor.backup.swap import ASIDE, DECIDED, UNDECIDED, decided, time_of
 from hel_actor.database.migration import MIGRATIONS, version_of
 from hel_actor.database.soundness import shape, untrusted
 from hel_actor.doctor.diagnosis import (
@@ -26,10 +26,12 @@ from hel_actor.doctor.diagnosis import (
     RegisteredScript,
     SeriesFacts,
 )
+from hel_actor.doctor.oddity import unusable
 from hel_actor.file import resolver, tree
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
-from hel_actor.series import journal, removal
+from hel_actor.series import description, journal, removal
+from hel_actor.series.description import Description
 from hel_actor.series.series import MAX_NS, MIN_NS, Span
 from hel_actor.storage import PARTIAL
 from hel_actor.system import history
@@ -38,22 +40,15 @@ from hel_actor.value.damage import reason, text_of
 
 EVERYTHING = Span(MIN_NS, MAX_NS)
 MOST_ODD = 100
-KINDS = {
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFBLK: "a device",
-    stat.S_IFCHR: "a device",
-}
 
 
 def database(
     path: Path, bounds: Bounds, *, deep: bool
 ) -> tuple[DatabaseFacts, tuple[SeriesFacts, ...]]:
     """The file, and the series that it knows."""
-    if not path.exists():
+    if not os.path.lexists(path):
         return DatabaseFacts(exists=False), ()
-    size_bytes = path.stat().st_size
+    size_bytes = path.lstat().st_size
     log = path.with_name(f"{path.name}-wal")
     has_log = log.exists() and log.stat().st_size > 0
     try:
@@ -61,7 +56,7 @@ def database(
         with untrusted(path, "mode=ro" if has_log else "immutable=1") as connection:
             connection.execute("BEGIN")
             return _database(connection, size_bytes, bounds, deep)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         return DatabaseFacts(size_bytes, error=str(error)), ()
 
 
@@ -163,32 +158,33 @@ def groups(folder: Path) -> Mapping[tuple[str, str], GroupFacts]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if not folder.is_dir() or unusable(folder):
         return []
     return sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith("."))
 
 
 def _group(folder: Path) -> GroupFacts:
-    mark, first = _description(folder / "zarr.json")
+    found = _description(folder)
     partials = sum(name.endswith(PARTIAL) for _, _, names in os.walk(folder) for name in names)
     partials += folder.with_name(f".{folder.name}{PARTIAL}").exists()
     sizes = {array: dict(_numbered(folder / array / "c")) for array in ARRAYS}
-    return GroupFacts(mark, first, sizes, partials)
+    return GroupFacts(found.mark, found.dropped, sizes, partials)
 
 
-def _description(path: Path) -> tuple[str | None, int | None]:
+def _description(folder: Path) -> Description:
     try:
-        found = json.loads(path.read_bytes())["attributes"]
-        return str(found["loki_series"]), int(found["loki_dropped_chunks"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None, None
+        return description.read(folder)
+    except OSError:
+        return Description()
 
 
 def _numbered(folder: Path) -> Iterator[tuple[int, int]]:
     for path in folder.iterdir() if folder.is_dir() else ():
         if path.name.isascii() and path.name.isdigit():
             with suppress(FileNotFoundError):
-                yield int(path.name), path.lstat().st_size
+                status = path.lstat()
+                if stat.S_ISREG(status.st_mode):
+                    yield int(path.name), status.st_size
 
 
 def jail(folder: Path) -> JailFacts:
@@ -205,8 +201,10 @@ def jail(folder: Path) -> JailFacts:
             size_bytes = status.st_size if stat.S_ISREG(status.st_mode) else 0
             sizes[script] = sizes.get(script, 0) + size_bytes
     unfinished = folder / UNFINISHED
-    names = sorted(map(ascii, os.listdir(unfinished))) if unfinished.is_dir() else []
-    return JailFacts(sizes, tuple(odd[:MOST_ODD]), tuple(names))
+    usable = unfinished.is_dir() and not unusable(unfinished)
+    names = sorted(map(ascii, os.listdir(unfinished))) if usable else []
+    closed = {name: unusable(folder / name) for name in ("", UNFINISHED)}
+    return JailFacts(sizes, tuple(odd[:MOST_ODD]), tuple(names), closed)
 
 
 def _kind(status: os.stat_result, *, top: bool) -> str:
@@ -217,12 +215,12 @@ def _kind(status: os.stat_result, *, top: bool) -> str:
         if top:
             return "a file outside of every script's folder"
         return "a file with more than one hard link" if status.st_nlink != 1 else ""
-    return KINDS.get(stat.S_IFMT(status.st_mode), "no file")
+    return plain_file.kind(status.st_mode)
 
 
 def _entries(folder: Path) -> Iterator[tree.Entry]:
     """All beneath a folder, links unfollowed, also at paths too long for the kernel."""
-    if folder.is_dir():
+    if folder.is_dir() and not unusable(folder):
         root = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             yield from tree.walk(resolver.walk, root)
@@ -234,7 +232,7 @@ def leftovers(state: Path) -> Leftovers:
     names = {path.name: path for path in state.iterdir()}
     return Leftovers(
         damaged={
-            name: path.stat().st_size
+            name: path.lstat().st_size
             for name, path in names.items()
             if name.startswith("hel.sqlite.damaged-") and not name.endswith(("-wal", "-shm"))
         },
@@ -244,10 +242,19 @@ def leftovers(state: Path) -> Leftovers:
             if name.startswith(ASIDE)
         ),
         restore_decided=DECIDED in names,
+        restore_trouble=_restore_trouble(state),
         restore_undecided=UNDECIDED in names,
         backup=STAGING in names,
         copy="hel.sqlite.copy" in names,
     )
+
+
+def _restore_trouble(state: Path) -> str:
+    try:
+        decided(state)
+    except (OSError, msgspec.MsgspecError) as error:
+        return error.strerror or "" if isinstance(error, OSError) else str(error)
+    return ""
 
 
 def _age_days(aside: str) -> int | None:

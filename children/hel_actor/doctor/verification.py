@@ -75,7 +75,7 @@ def _problem(group: Path, series: SeriesFacts, number: int, index: int) -> str:
 
     for name in ARRAYS:
         try:
-            rows = decoded(group / name / "c" / str(index), name, series.chunk_rows)
+            rows = decoded([group / name / "c" / str(index)], name, series.chunk_rows)
         except UNREADABLE as error:
             return f"{name}/c/{index} {reason(error)}"
         if name == "time" and (int(rows[0]), int(rows[-1])) != series.spans_ns[number]:

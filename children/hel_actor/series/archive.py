@@ -11,7 +11,7 @@ Only the worker thread of the series imports this: it brings numpy and zarr alon
 """
 
 import json
-import stat
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,12 +25,15 @@ import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec, ZstdCodec
 from zarr.core.buffer import cpu
 from zarr.errors import BaseZarrError
-from zarr.storage import LocalStore, MemoryStore
+from zarr.storage import MemoryStore
 
+from hel_actor import plain_file
+from hel_actor.plain_file import NotPlain
+from hel_actor.series import description
 from hel_actor.series.column import Columns
 from hel_actor.series.damage import DamagedChunk, is_lasting, reason
 from hel_actor.series.remains import belongs
-from hel_actor.storage import Storage, is_partial, partial, replace_file
+from hel_actor.storage import Storage, aside, clear, is_partial, partial, replace_file
 from loki.errors import IoError
 
 TIME, VALUE, QUALITY = "time", "value", "quality"
@@ -74,7 +77,7 @@ class Archive:
     def recover(self, place: Place) -> list[str]:
         """Make the files what `place` says; the reports are for the log."""
         group = self.path(place)
-        if partial(group).exists():
+        if os.path.lexists(partial(group)):
             self._storage.remove_tree(partial(group))
         reports = self._keep_strangers_aside(place)
         self._make_directories(place)
@@ -155,11 +158,8 @@ class Archive:
 
     def _column(self, place: Place, name: str, first: int, count: int) -> npt.NDArray[Any]:
         """Raises: those of UNREADABLE."""
-        for number in range(first, first + count):
-            _check_file(self._file(place, name, number), place.chunk_rows)
-        start = (first - place.dropped) * place.chunk_rows
-        array = zarr.open_array(LocalStore(self.path(place) / name, read_only=True), mode="r")
-        return np.asarray(array[start : start + count * place.chunk_rows])
+        files = [self._file(place, name, number) for number in range(first, first + count)]
+        return decoded(files, name, place.chunk_rows)
 
     def _file(self, place: Place, name: str, number: int) -> Path:
         return self.path(place) / name / "c" / str(number - place.dropped)
@@ -169,7 +169,7 @@ class Archive:
         above = [self._folder, self._folder / place.namespace]
         self._make_missing([*above, *_folders(self.path(place))])
         for folder in above:
-            if not (folder / "zarr.json").exists():
+            if not plain_file.is_plain(folder / "zarr.json"):
                 replace_file(self._storage, folder / "zarr.json", _text(_group({})))
                 self._storage.sync_directory(folder)
 
@@ -202,7 +202,7 @@ class Archive:
         for name in ARRAYS:
             for number in range(place.dropped, place.chunks):
                 file = group / name / "c" / str(number - first)
-                if file.exists():  # Where somebody removed it, reading will say so.
+                if plain_file.is_plain(file):  # Where it is none, reading will say so.
                     self._storage.link(file, new / name / "c" / str(number - place.dropped))
             self._storage.sync_directory(new / name / "c")
         self.publish(place, new)
@@ -213,21 +213,23 @@ class Archive:
     def _first(self, place: Place) -> int:
         """The chunk that the files begin with; as it should be, where they do not say it."""
         try:
-            found = json.loads((self.path(place) / "zarr.json").read_bytes())
-            return int(found["attributes"]["loki_dropped_chunks"])
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            found = description.read(self.path(place)).dropped
+        except FileNotFoundError:
             return place.dropped
+        return place.dropped if found is None else found
 
     def _keep_strangers_aside(self, place: Place) -> list[str]:
         """A directory of that name that another series left behind, or a person made."""
         group = self.path(place)
         has_files = place.chunks > place.dropped
-        if not group.is_dir() or belongs(group, place.mark, has_files=has_files):
+        if not os.path.lexists(group):
             return []
-        aside = _aside(group)
-        self._storage.rename(group, aside)
+        if group.is_dir() and belongs(group, place.mark, has_files=has_files):
+            return []
+        kept = aside(group)
+        self._storage.rename(group, kept)
         self._storage.sync_directory(group.parent)
-        return [f"{group} is not of the series that the database knows: kept as {aside.name}"]
+        return [f"{group} is not of the series that the database knows: kept as {kept.name}"]
 
     def _keep_newer_aside(self, place: Place) -> list[str]:
         """Chunks that an older database does not know, such as one that somebody put back alone.
@@ -240,71 +242,68 @@ class Archive:
         count = min(beyond)
         if count * place.chunk_rows <= place.waiting:
             return []
-        aside = self._linked_aside(group)
-        return [f"{group} has {count} chunks of a newer database: all is kept as {aside.name}"]
+        kept = self._linked_aside(group)
+        return [f"{group} has {count} chunks of a newer database: all is kept as {kept.name}"]
 
     def _linked_aside(self, group: Path) -> Path:
         """All of a group once more, in files that take no room: where."""
-        aside = _aside(group)
-        if partial(aside).exists():
-            self._storage.remove_tree(partial(aside))
-        self._make_missing(_folders(partial(aside)))
+        kept = aside(group)
+        if os.path.lexists(partial(kept)):
+            self._storage.remove_tree(partial(kept))
+        self._make_missing(_folders(partial(kept)))
         for folder in _folders(group):
             for file in folder.iterdir():
-                if file.is_file() and not is_partial(file):
-                    self._storage.link(file, partial(aside) / file.relative_to(group))
-            self._storage.sync_directory(partial(aside) / folder.relative_to(group))
-        self._storage.rename(partial(aside), aside)
+                if plain_file.is_plain(file) and not is_partial(file):
+                    self._storage.link(file, partial(kept) / file.relative_to(group))
+            self._storage.sync_directory(partial(kept) / folder.relative_to(group))
+        self._storage.rename(partial(kept), kept)
         self._storage.sync_directory(group.parent)
-        return aside
+        return kept
 
     def _remove_leftovers(self, place: Place, folder: Path) -> None:
         """What a kill or a failure left: temporary files, and chunks that nobody was told of."""
         count = place.chunks - place.dropped
         for file in [*folder.iterdir(), *folder.parent.glob(".*"), *self.path(place).glob(".*")]:
             if is_partial(file) or (set(file.name) <= DIGITS and int(file.name) >= count):
-                self._storage.remove(file)
+                clear(self._storage, file)
 
     def _is_described(self, place: Place) -> bool:
         """Whether the files say what the database does."""
         group, wanted = self.path(place), _descriptions(place)
-        found = {path: (group / path).read_bytes() for path in wanted if (group / path).is_file()}
-        return found == wanted
+        try:
+            return all(
+                plain_file.read(group / path, len(wanted[path])) == wanted[path] for path in wanted
+            )
+        except (FileNotFoundError, NotADirectoryError, NotPlain):
+            return False
 
 
-def decoded(file: Path, array: str, chunk_rows: int) -> npt.NDArray[Any]:
-    """The rows of one chunk's file, checked, whatever the descriptions beside it say.
+def decoded(files: Sequence[Path], array: str, chunk_rows: int) -> npt.NDArray[Any]:
+    """The rows of neighbouring chunks' files, checked, whatever the descriptions beside them say.
 
-    Changes nothing. Raises: those of UNREADABLE.
+    Changes nothing. Zarr opens none of them, as it waits for whoever is to fill a FIFO. Raises:
+    those of UNREADABLE.
     """
-    _check_file(file, chunk_rows)
+    shape = {"shape": [len(files) * chunk_rows]}
     content: dict[str, Any] = {
-        "zarr.json": cpu.Buffer.from_bytes(_text(_templates(chunk_rows)[array])),
-        "c/0": cpu.Buffer.from_bytes(file.read_bytes()),
+        "zarr.json": cpu.Buffer.from_bytes(_text(_templates(chunk_rows)[array] | shape))
     }
-    return np.asarray(zarr.open_array(MemoryStore(content), mode="r")[:])
+    for index, file in enumerate(files):
+        content[f"c/{index}"] = cpu.Buffer.from_bytes(_chunk(file, chunk_rows))
+    return np.asarray(zarr.open_array(MemoryStore(content), mode="r", zarr_format=3)[:])
 
 
-def _check_file(file: Path, chunk_rows: int) -> None:
+def _chunk(file: Path, chunk_rows: int) -> bytes:
     """Zarr takes a missing or empty one for fill values, and a huge one for what it says."""
-    status = file.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is no plain file")
-    if not status.st_size:
+    content = plain_file.read(file, chunk_rows * ROW_BYTES * 2 + SLACK_BYTES)
+    if not content:
         raise ValueError("it is empty")
-    if status.st_size > chunk_rows * ROW_BYTES * 2 + SLACK_BYTES:
-        raise ValueError("it is larger than what was written")
+    return content
 
 
 def _folders(group: Path) -> list[Path]:
     arrays = [group / name for name in ARRAYS]
     return [group, *arrays, *(array / "c" for array in arrays)]
-
-
-def _aside(group: Path) -> Path:
-    """Where a group may be kept aside: NAME~1, or the next one."""
-    paths = (group.with_name(f"{group.name}~{n}") for n in range(1, 10_000))
-    return next(path for path in paths if not path.exists())
 
 
 def _numbers(folder: Path) -> list[int]:
@@ -326,7 +325,7 @@ def _descriptions(place: Place) -> dict[str, bytes]:
     given = json.loads(place.attributes)
     if "unit" in given:
         arrays[VALUE]["attributes"] = {"units": given["unit"]}
-    attributes = given | {"loki_series": place.mark, "loki_dropped_chunks": place.dropped}
+    attributes = given | {description.MARK: place.mark, description.DROPPED: place.dropped}
     documents = {f"{name}/zarr.json": _text(document) for name, document in arrays.items()}
     return documents | {"zarr.json": _text(_group(attributes) | everything)}
 

@@ -2,6 +2,7 @@
 
 import errno
 
+from hel_actor.plain_file import NotPlain
 from hel_actor.series.moment import utc
 from hel_actor.series.series import Chunk
 from loki.errors import ErrorCode, IoError
@@ -36,11 +37,13 @@ class DamagedChunk(IoError):
 
 def is_lasting(error: Exception) -> bool:
     """Whether what reading raised is the file's own fault."""
-    return not isinstance(error, OSError) or error.errno in LOST
+    return not isinstance(error, OSError) or isinstance(error, NotPlain) or error.errno in LOST
 
 
 def reason(error: Exception) -> str:
     """Why a file cannot be read, in few words and without the host's paths."""
+    if isinstance(error, NotPlain):
+        return error.what
     if isinstance(error, OSError):
         return "is missing" if error.errno == errno.ENOENT else f"failed: {error.strerror}"
     sentence = " ".join(str(error).split()).split(". ")[

@@ -3,10 +3,10 @@
 Nothing here reads a row, so that neither numpy nor zarr is needed.
 """
 
-import json
 from itertools import islice
 from pathlib import Path
 
+from hel_actor.series import description
 from hel_actor.series.removal import Removed
 from hel_actor.storage import PARTIAL, Storage, partial
 
@@ -35,7 +35,7 @@ def erase(storage: Storage, folder: Path, removed: Removed) -> bool:
     aside = _aside(folder, removed)
     if not aside.is_dir():
         return False
-    files = list(islice(aside.glob("*/c/*"), FILES_AT_ONCE))
+    files = list(islice((f for f in aside.glob("*/c/*") if not f.is_dir()), FILES_AT_ONCE))
     for file in files:
         storage.remove(file)
     if files:
@@ -51,12 +51,10 @@ def belongs(group: Path, mark: str, *, has_files: bool) -> bool:
     Where there is no readable description at all: whether there is nothing else either.
     """
     try:
-        found = json.loads((group / "zarr.json").read_bytes())
-        return bool(found["attributes"]["loki_series"] == mark)
+        found = description.read(group).mark
     except FileNotFoundError:
         return has_files or not any(group.glob("*/c/[0-9]*"))
-    except (ValueError, KeyError, TypeError):
-        return has_files
+    return has_files if found is None else found == mark
 
 
 def _aside(folder: Path, removed: Removed) -> Path:

@@ -2,11 +2,15 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hel_actor import storage
+from hel_actor.plain_file import NotPlain
 from hel_actor.storage import Disk, is_partial, make_lasting, partial, replace_file
+
+from tests.unit.children.hel_actor.strange import STRANGE, folder
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path) -> None:
@@ -27,10 +31,53 @@ def test_what_is_there_or_not_there_already_is_fine(tmp_path: Path) -> None:
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    partial(tmp_path / "0").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(OSError, match="symbolic links"):
-        replace_file(Disk(), tmp_path / "0", b"")
+    for path in (tmp_path / "0", partial(tmp_path / "0")):
+        path.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FileExistsError):
+        Disk().write(tmp_path / "0", b"")
+    replace_file(Disk(), tmp_path / "0", b"rows")
+    assert (tmp_path / "0").read_bytes() == b"rows"
+    assert not (tmp_path / "0").is_symlink()
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_is_no_plain_file_gives_way_to_one(
+    tmp_path: Path, strange: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "zarr.json"
+    strange(path)
+    strange(partial(path))
+    replace_file(Disk(), path, b"text")
+    kept = sorted(p.name for p in tmp_path.iterdir() if p != path)
+    assert kept == ([f"{partial(path).name}~1", "zarr.json~1"] if strange is folder else [])
+    assert path.read_bytes() == b"text"
+    assert path.lstat().st_nlink == 1
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_is_no_plain_file_holds_nobody_up(
+    tmp_path: Path, strange: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, disk = tmp_path / "0", Disk()
+    strange(path)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
+
+    monkeypatch.setattr(os, "link", refuse)
+    for act in (disk.sync_file, lambda p: disk.link(p, tmp_path / "1")):
+        with pytest.raises(NotPlain):
+            act(path)
+    disk.remove_tree(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_where_a_folder_belongs_is_named(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "time")
+    for make in (Disk().make_directory, make_lasting):
+        with pytest.raises(NotADirectoryError, match="time/ is not a folder"):
+            make(tmp_path / "time")
 
 
 @pytest.mark.parametrize(

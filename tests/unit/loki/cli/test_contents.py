@@ -48,7 +48,7 @@ def test_an_older_server_counts_nothing() -> None:
     ("counts", "text"),
     [
         (replace(COUNTS, strange_series=2), "does not know 2 time series whose files are in it"),
-        (replace(COUNTS, missing_series=3), "no files of 3 time series that its database knows"),
+        (replace(COUNTS, missing_series=3), "lacks files of 3 time series that its database knows"),
     ],
 )
 def test_what_is_expected_and_missing_is_told(counts: BackupCounts, text: str) -> None:

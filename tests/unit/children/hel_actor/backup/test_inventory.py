@@ -51,6 +51,12 @@ def test_series_without_files_and_files_without_series(copy: Path) -> None:
     assert inventory.count(copy).strange_series == 0
 
 
+@pytest.mark.parametrize("array", ["time", "value", "quality"])
+def test_a_chunk_without_its_file_is_missed(copy: Path, array: str) -> None:
+    (copy / f"series/tool/t/{array}/c/1").unlink()
+    assert inventory.count(copy).missing_series == 1
+
+
 def test_backup_and_restore_tell_the_same(start: Start) -> None:
     bench: Any = start(**SMALL)
     fill(bench)

@@ -1,6 +1,7 @@
 """A restored state takes the place of the old one wholly, whenever it is interrupted."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from hel_actor.storage import Disk
 
 from loki.errors import IoError
 from tests.unit.children.hel_actor.failing import FailingDisk, Failure
+from tests.unit.children.hel_actor.strange import STRANGE
 
 ASIDE = "before-restore-x"
 NEW_PARTS = {f"{DECIDED}/new/{part}" for part in PARTS}
@@ -186,6 +188,25 @@ def test_a_disk_that_refuses_is_named(state: Path) -> None:
     (state / DECIDED / "plan.json").write_text("{")
     with pytest.raises(IoError, match="cannot take the place"):
         swap.finish(state)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_plan_that_is_no_file_is_told_and_not_waited_for(
+    state: Path, strange: Callable[[Path], None]
+) -> None:
+    swap.decide(state, Plan("r1", ASIDE), Disk())
+    strange(state / DECIDED / "plan.json")
+    with pytest.raises(IoError, match=r"place of the data: plan\.json is a .*, not a plain file"):
+        swap.finish(state)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+def test_what_was_not_decided_is_removed_whatever_it_is(
+    state: Path, strange: Callable[[Path], None]
+) -> None:
+    strange(state / UNDECIDED)
+    assert swap.finish(state) is None
+    assert not os.path.lexists(state / UNDECIDED)
 
 
 def test_all_that_decides_is_looked_at() -> None:

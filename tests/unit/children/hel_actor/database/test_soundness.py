@@ -1,13 +1,16 @@
 """Which database files from elsewhere become Hel's, and what is wrong with the others."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hel_actor.database.migration import MIGRATIONS, migrate, version_of
 from hel_actor.database.soundness import bring_forward
+from hel_actor.plain_file import NotPlain
+
+from tests.unit.children.hel_actor.strange import STRANGE
 
 
 @pytest.fixture
@@ -24,6 +27,17 @@ def make(path: Path, *statements: str, migrations: int | None = None) -> Path:
         for statement in statements:
             connection.execute(statement)
     return path
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize("suffix", ["", "-journal", "-wal", "-shm"])
+def test_sqlite_opens_nothing_that_is_no_plain_file(
+    path: Path, strange: Callable[[Path], None], suffix: str
+) -> None:
+    make(path)
+    strange(path.with_name(f"{path.name}{suffix}"))
+    with pytest.raises(NotPlain, match=f"sqlite{suffix} is a .*, not a plain file"):
+        bring_forward(path)
 
 
 @pytest.mark.parametrize("migrations", range(len(MIGRATIONS) + 1))

@@ -17,6 +17,7 @@ from hel_actor.doctor.diagnosis import (
     of_database,
     of_jail,
     of_leftovers,
+    of_odd,
     of_series,
 )
 from hel_actor.quota.recount import Counter, Miscount
@@ -213,6 +214,22 @@ def test_files_of_scripts() -> None:
         (Need.NOBODY, "files/a", "0.0 MB"),
         (Need.NOBODY, "files/b", "3.0 MB"),
     ]
+
+
+def test_what_has_no_place_is_for_a_person() -> None:
+    facts = JailFacts(closed={"": "is a FIFO, not a folder", ".unfinished": ""})
+    odd = (("tool/t/zarr.json", "is a FIFO"), ("", "is a plain file"))
+    assert [(e.need, e.subject, e.text) for e in (*of_jail(facts), *of_odd(odd))] == [
+        (Need.PERSON, "files", "is a FIFO, not a folder: scripts have no files"),
+        (Need.PERSON, "series/tool/t/zarr.json", "is a FIFO"),
+        (Need.PERSON, "series", "is a plain file"),
+    ]
+
+
+def test_a_restore_that_cannot_go_on_is_not_said_to_mend_itself() -> None:
+    (found,) = of_leftovers(Leftovers(restore_decided=True, restore_trouble="no such file"))
+    assert (found.need, found.subject) == (Need.PERSON, ".restore")
+    assert "cannot be brought to its end: no such file" in found.text
 
 
 def test_what_lies_beside_the_data() -> None:

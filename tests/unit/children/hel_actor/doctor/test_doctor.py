@@ -17,6 +17,7 @@ from hel_actor.messages import ReadSeries
 from loki.child import Need
 from tests.unit.children.hel_actor.calling import Start
 from tests.unit.children.hel_actor.restoring import SMALL, WHO, change, files, fill
+from tests.unit.children.hel_actor.strange import STRANGE, fifo
 
 Damage = Callable[[Path], object]
 
@@ -88,6 +89,11 @@ def overwrite(state: Path) -> None:
     with (state / "hel.sqlite").open("r+b") as file:
         file.seek(4096)
         file.write(os.urandom(size - 4096))
+
+
+def decided(state: Path) -> None:
+    (state / ".restore").mkdir()
+    (state / ".restore/plan.json").write_text('{"id": "1", "aside": "before"}')
 
 
 def move_to_other_name(state: Path) -> None:
@@ -223,7 +229,13 @@ def move_to_other_name(state: Path) -> None:
             "before-restore-20010909T014640.000000Z",
             "the data before a restore, 0.0 MB, [0-9]{4,} days old",
         ),
-        (lambda state: (state / ".restore").mkdir(), Need.ITSELF, ".restore", "interrupted"),
+        (decided, Need.ITSELF, ".restore", "interrupted"),
+        (
+            lambda state: (state / ".restore").mkdir(),
+            Need.PERSON,
+            ".restore",
+            "cannot be brought to its end: No such file",
+        ),
         (lambda state: (state / ".backup").mkdir(), Need.ITSELF, ".backup", "a backup"),
     ],
 )
@@ -237,6 +249,43 @@ def test_damage_is_told_once_and_left_as_it_is(
     ((found_need, found_subject, found_text),) = told(state)
     assert (found_need, found_subject) == (need, subject)
     assert re.search(text, found_text)
+
+
+@pytest.mark.parametrize("strange", STRANGE)
+@pytest.mark.parametrize(
+    ("name", "subject", "text"),
+    [
+        ("hel.sqlite", "hel.sqlite", "cannot be read: hel.sqlite is a .*, not a plain file"),
+        ("hel.sqlite-wal", "hel.sqlite", "cannot be read: hel.sqlite-wal is a"),
+        ("hel.sqlite-journal", "hel.sqlite", "cannot be read: hel.sqlite-journal is a"),
+        ("series/tool/t/zarr.json", "series/tool/t/zarr.json", "is a "),
+        ("series/tool/t/value/c/1", "series/tool/t/value/c/1", "is a "),
+        (".restore/plan.json", ".restore", r"its end: plan\.json is a .*, not a plain file"),
+    ],
+)
+def test_a_stranger_is_told_and_nobody_waits_for_it(
+    state: Path, strange: Damage, name: str, subject: str, text: str
+) -> None:
+    import re
+
+    (state / ".restore").mkdir() if subject == ".restore" else None
+    strange(state / name)
+    found = [e for e in told(state) if e[0] is Need.PERSON and e[1] == subject]
+    assert len(found) == 1
+    assert re.search(text, found[0][2])
+
+
+@pytest.mark.parametrize("strange", [fifo, Path.touch])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("files", "scripts have no files"), ("series", ", not a folder"), ("files/.unfinished", "no")],
+)
+def test_what_is_no_folder_is_told(state: Path, strange: Damage, name: str, text: str) -> None:
+    (state / name).rename(state / "elsewhere")
+    strange(state / name)
+    found = [e for e in told(state) if e[0] is Need.PERSON and e[1] == name]
+    assert len(found) == 1
+    assert text in found[0][2]
 
 
 def test_what_mends_itself_is_well_after_the_next_start(start: Start, state: Path) -> None:

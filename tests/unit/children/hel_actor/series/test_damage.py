@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hel_actor import plain_file
+from hel_actor.plain_file import NotPlain
 from hel_actor.series.damage import MAX_REASON, DamagedChunk, is_lasting, reason, told
 from hel_actor.series.query import Queries
 from hel_actor.series.reading import Reading
@@ -22,6 +24,7 @@ from tests.unit.children.hel_actor.series_world import ALL, World, answer
         (FileNotFoundError(errno.ENOENT, "No such file", "/host/x"), True, "is missing"),
         (OSError(errno.EIO, "Input/output error"), True, "failed: Input/output error"),
         (OSError(errno.EMFILE, "Too many open files"), False, "failed: Too many open files"),
+        (NotPlain("0", "is a FIFO, not a plain file"), True, "is a FIFO, not a plain file"),
         (ValueError("no\n match. Stored: b'x'"), True, "is damaged: no match"),
         (RuntimeError("x" * 999), True, f"is damaged: {'x' * MAX_REASON}"),
     ],
@@ -116,11 +119,11 @@ def test_an_error_that_passes_is_no_loss(
     world.append(range(50))
     world.checkpoint()
 
-    def exhausted(self: Path) -> os.stat_result:
-        raise OSError(errno.EMFILE, "Too many open files", str(self))
+    def exhausted(path: Path) -> int:
+        raise OSError(errno.EMFILE, "Too many open files", str(path))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "lstat", exhausted)
+        patched.setattr(plain_file, "opened", exhausted)
         with pytest.raises(IoError, match=r"'t' cannot be read: failed: Too many") as refused:
             answer(Queries(world.store).read("tool", "t", Reading(ALL)))
     assert refused.value.code is ErrorCode.IO
