@@ -115,7 +115,8 @@ class Hel(ChildRole):
         self._database.mend()
         if self._auditor.is_due:
             self.shell.mind(self._auditor.begin())
-        return self._database.trouble or self._beginning.trouble or self._series.trouble
+        files, series = self._files.trouble, self._series.trouble  # Each looks after itself then.
+        return self._database.trouble or files or series or self._beginning.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {

@@ -1,6 +1,7 @@
 """What is said of files that cannot be served: in scripts' words, never with the host's paths."""
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -46,6 +47,12 @@ def naming(action: str, path: str) -> Iterator[None]:
         code = ErrorCode.NOT_FOUND if error.errno == errno.ENOENT else ErrorCode.IO
         reason = REASONS.get(error.errno or 0, f"failed: {error.strerror}")
         raise _error(action, shown, reason, code) from error
+
+
+def unserved(error: OSError) -> str:
+    """What is told where the directory of all scripts cannot be used."""
+    name = os.path.basename(os.fsdecode(error.filename)) if error.filename else ""
+    return f"scripts have no files: {error.strerror}" + (f" ({name})" if name else "")
 
 
 def _error(action: str, shown: str, reason: str, code: ErrorCode) -> IoError:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 from hel_actor import page
 from hel_actor.database.answer import after
+from hel_actor.file.complaint import unserved
 from hel_actor.file.jail import MAX_NAMES, Jail, Room
 from hel_actor.file.occupancy import Occupancy
 from hel_actor.lua_api import FILES
@@ -45,7 +46,16 @@ class Files:
         self._jail = jail
         self._occupancy = Occupancy(jail, ledger, shell.log)
         self._quota_mb = quota_mb
-        self._worker.submit(self._open)
+        self._trouble = ""
+        self._look = self._worker.submit(self._open)
+        self._closed = False
+
+    @property
+    def trouble(self) -> str:
+        """Why scripts have no files; "". Asked for now and then: a look is taken each time."""
+        if self._look.done() and not self._closed:
+            self._look = self._worker.submit(self._open)
+        return self._trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -60,6 +70,7 @@ class Files:
 
     def close(self) -> "Future[None]":
         """The promise says when all that was asked before is done."""
+        self._closed = True
         return self._worker.submit(self._jail.close)
 
     def counted(self, namespace: str) -> "Future[None] | None":
@@ -72,7 +83,12 @@ class Files:
         try:
             self._jail.open()
         except OSError as error:  # Each call tries again, and says so to its script.
-            self._log.error("scripts have no files: %s", error)
+            trouble = unserved(error)
+            if trouble != self._trouble:
+                self._log.error("%s", trouble)
+        else:
+            trouble = ""
+        self._trouble = trouble
 
     def _read(self, request: ReadFile, run: Run) -> "Future[FileContent]":
         _may_read(run)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hel_actor.file import removal
-from hel_actor.file.complaint import REASONS, MissingFolder, naming
+from hel_actor.file.complaint import REASONS, MissingFolder, naming, unserved
 from hel_actor.file.resolver import DIRECTORY, Refusal, Resolver, best_resolver, parse
 from hel_actor.file.syscall import Kernel, Syscalls
 from hel_actor.file.tree import walk
@@ -69,16 +69,14 @@ class Jail:
                 return
             self.close()
         make_lasting(self._directory)
-        if self._root < 0:
-            self._root = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        unfinished = self._open_or_make(UNFINISHED)
+        self._root = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for name in self._syscalls.names(unfinished):
-                self._remove(unfinished, os.fsencode(name))
-        except OSError:
-            os.close(unfinished)
+            self._unfinished = self._open_or_make(UNFINISHED)
+            for name in self._syscalls.names(self._unfinished):
+                self._remove(self._unfinished, os.fsencode(name))
+        except OSError:  # Another directory may be there when it is tried again.
+            self.close()
             raise
-        self._unfinished = unfinished
         self.openings += 1
 
     def close(self) -> None:
@@ -230,7 +228,10 @@ class Jail:
     @contextmanager
     def _at(self, namespace: str) -> Iterator[int]:
         """The directory of a namespace, made when it is not there."""
-        self.open()
+        try:
+            self.open()
+        except OSError as error:
+            raise Refusal(f"cannot be served: {unserved(error)}") from error
         home = self._open_or_make(namespace)
         try:
             yield home
@@ -353,9 +354,10 @@ def _require_file(status: os.stat_result) -> None:
 
 
 def _same(path: Path, directory: int) -> bool:
-    """Whether the path still leads to the directory that is open."""
+    """Whether the path still leads to the directory that is open, and we may use it."""
     try:
-        return os.path.samestat(path.stat(), os.fstat(directory))
+        is_same = os.path.samestat(path.stat(), os.fstat(directory))
+        return is_same and os.access(path, os.R_OK | os.X_OK)
     except OSError:
         return False
 

@@ -3,7 +3,7 @@
 import errno
 
 import pytest
-from hel_actor.file.complaint import MissingFolder, naming
+from hel_actor.file.complaint import MissingFolder, naming, unserved
 from hel_actor.file.resolver import Refusal
 
 from loki.errors import ErrorCode, IoError
@@ -32,6 +32,20 @@ def test_errors_name_the_path_as_it_was_written(
     assert text in told.value.message
     assert "/host" not in told.value.message
     assert told.value.details == {"path": "a"}
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/host/files"), "denied (files)"),
+        (OSError(errno.ENOTDIR, "Not a directory", b".unfinished"), "directory (.unfinished)"),
+        (OSError(errno.EIO, "Input/output error"), "files: Input/output error"),
+    ],
+)
+def test_why_nobody_has_files_is_told_without_the_hosts_paths(error: OSError, text: str) -> None:
+    assert unserved(error).startswith("scripts have no files: ")
+    assert unserved(error).endswith(text)
+    assert "/host" not in unserved(error)
 
 
 def test_long_and_odd_paths_are_shown_short_and_readable() -> None:
