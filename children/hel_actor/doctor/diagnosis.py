@@ -66,6 +66,7 @@ class SeriesFacts:
     chunk_rows: int = 0
     spans_ns: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # Oldest and newest row.
     waiting: int = 0  # Rows that are in no file yet.
+    unsound: tuple[str, ...] = ()  # Those of them that are damaged, up to a bound.
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,12 @@ def of_series(
 def _one_series(series: SeriesFacts, group: GroupFacts | None) -> Iterator[Finding]:
     subject = f"series/{series.namespace}/{series.name}"
     filed = series.chunks - series.dropped
+    if series.unsound:
+        text = (
+            f"{len(series.unsound)} rows that wait for files are damaged: {_some(series.unsound)}"
+        )
+        remedy = f"let them go with all that is older (hel:series_trim), or {RESTORE}"
+        yield Finding(Need.PERSON, subject, text, remedy)
     if group is None:
         if filed:
             text = f"its files are gone, with {filed} chunks of rows"

@@ -32,6 +32,8 @@ from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
 from hel_actor.series import description, journal, removal
 from hel_actor.series.description import Description
+from hel_actor.series.moment import utc
+from hel_actor.series.row import each_unsound
 from hel_actor.series.series import MAX_NS, MIN_NS, Span
 from hel_actor.storage import PARTIAL
 from hel_actor.system import history
@@ -145,7 +147,12 @@ def _series(connection: sqlite3.Connection) -> Iterator[SeriesFacts]:
                 known.chunk_rows,
                 {each.number: (each.oldest_ns, each.newest_ns) for each in chunks},
                 known.waiting,
+                tuple(_named(row, ns) for row, ns in each_unsound(connection, known.id, MOST_ODD)),
             )
+
+
+def _named(row: str, time_ns: int | None) -> str:
+    return f"row {row} of {'an unknown time' if time_ns is None else utc(time_ns)}"
 
 
 def groups(folder: Path) -> Mapping[tuple[str, str], GroupFacts]:

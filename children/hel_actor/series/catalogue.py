@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from hel_actor.series import journal
+from hel_actor.series.row import TIMED
 
 PAGE_BYTES = 3 * 1024 * 1024  # Clients of gRPC take 4 MiB.
 ENTRY_BYTES = 256  # More than all of an entry but its attributes.
@@ -34,7 +35,8 @@ def entry(connection: sqlite3.Connection, series: journal.Series) -> Entry:
         (series.id,),
     ).fetchone()
     waits = connection.execute(
-        "SELECT min(time_ns), max(time_ns) FROM series_row WHERE series = ?", (series.id,)
+        f"SELECT min(time_ns), max(time_ns) FROM series_row WHERE series = ? AND {TIMED}",  # noqa: S608  # Our own words.
+        (series.id,),
     ).fetchone()
     return Entry(
         namespace=series.namespace,

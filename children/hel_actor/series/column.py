@@ -32,7 +32,13 @@ class Columns:
         return Columns(self.times[kept], self.values[kept], self.qualities[kept])
 
 
-def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
+def damaged_ns(gathered: Columns) -> int | None:
+    """The time of the first row without a value, if there is one."""
+    times = gathered.times[np.isnan(gathered.values)]
+    return int(times[0]) if len(times) else None
+
+
+def columns(rows: Sequence[tuple[int, float | None, int]]) -> Columns:
     """Of (time in ns, value, quality)."""
     times, values, qualities = zip(*rows, strict=True) if rows else ((), (), ())
     return Columns(
@@ -40,8 +46,11 @@ def columns(rows: Sequence[tuple[int, float, int]]) -> Columns:
     )
 
 
-def gathered(rows: Iterator[tuple[int, int, float, int]]) -> Columns:
-    """Of (row, time in ns, value, quality), which are not all in memory at once as such."""
+def gathered(rows: Iterator[tuple[int, int, float | None, int]]) -> Columns:
+    """Of (row, time in ns, value, quality), which are not all in memory at once as such.
+
+    No value is NaN, which no row has; see `damaged_ns`.
+    """
     parts = []
     while batch := [row[1:] for row in islice(rows, BATCH_ROWS)]:
         parts.append(columns(batch))

@@ -55,7 +55,8 @@ class Custodian:
         self._coarsening: dict[int, bool] = {}  # Source -> whether it was asked for meanwhile.
         self._damaged: dict[int, float] = {}  # Source -> when to look again, by the same clock.
         self._again_s = 0.0  # When to try again, on the monotonic clock.
-        self._failed: dict[int, str] = {}  # Series whose files could not be written -> why.
+        self._failed: dict[int, str] = {}  # Series of which something failed -> why.
+        self._retry_s = 0.0  # When to look at those again.
         self._age_s = clock.monotonic_s() + STEADY_S  # When to look for old rows; none is before.
 
     def begin(self) -> None:
@@ -69,9 +70,9 @@ class Custodian:
         So is the look for what got too old: nothing here wakes up a device by itself.
         """
         with self._lock:
-            failed = dict(self._failed)
+            failed, retry_s = dict(self._failed), self._retry_s
         now_s = self._clock.monotonic_s()
-        if now_s >= self._again_s:
+        if now_s >= retry_s:
             for series_id in failed:
                 self._look(series_id)
         if now_s >= self._age_s:
@@ -187,20 +188,28 @@ class Custodian:
         self._unless_damaged(source, coarsen)
 
     def _logged(self, act: Callable[[], T], series_id: int | None = None) -> T | None:
-        """None where it failed; that of a `series_id` is tried again until it succeeds."""
+        """None where it failed; that of a `series_id` is tried again until it succeeds.
+
+        What is wrong with one series alone does not keep the others waiting.
+        """
         try:
             done = act()
         except LokiError as error:
             if error.code is ErrorCode.NOT_FOUND:  # It was removed meanwhile.
                 self._forget(series_id)
+            elif error.code is ErrorCode.DATA_LOSS:
+                self._is_news(error.message, series_id)  # The store has told of it.
             elif error.code is not ErrorCode.DRAINING:
                 self._again_s = self._clock.monotonic_s() + RETRY_AFTER_S
                 self._tell(error, series_id)
             return None
-        except Exception:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
-            self._log.exception("the files of a time series could not be written")
+        except Exception as error:  # noqa: BLE001  # Nobody waits for it: only the log can tell.
+            what = "the files of a time series could not be written, by a fault of Loki"
+            if self._is_news(f"{what}: {error!r}", series_id):
+                self._log.exception(what)
             return None
-        self._forget(series_id)
+        if not done:  # Else there is more to do, which may fail as before.
+            self._forget(series_id)
         return done
 
     def _forget(self, series_id: int | None) -> None:
@@ -211,15 +220,22 @@ class Custodian:
 
     def _tell(self, error: LokiError, series_id: int | None) -> None:
         """In the log, that of a `series_id` once, however many series fail for that reason."""
+        if not self._is_news(error.message, series_id):
+            return
         again = "rows that come in %g s or later try again"
         if series_id is not None:
-            with self._lock:
-                told = error.message in self._failed.values()
-                self._failed[series_id] = error.message
-            if told:
-                return
             again = "it is tried again every %g s"
         self._log.error(f"%s; {again}", error, RETRY_AFTER_S)
+
+    def _is_news(self, reason: str, series_id: int | None) -> bool:
+        """Note what is wrong with a series, to be tried again, and say whether to tell of it."""
+        if series_id is None:
+            return True
+        with self._lock:
+            known = reason in self._failed.values()
+            self._failed[series_id] = reason
+            self._retry_s = self._clock.monotonic_s() + RETRY_AFTER_S
+        return not known
 
 
 def _is_removal(error: BaseException | None) -> bool:

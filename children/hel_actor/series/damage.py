@@ -1,8 +1,11 @@
 """What is said of a chunk whose files do not give what was written: which one, and what to do."""
 
 import errno
+import logging
+from collections.abc import Sequence
 
 from hel_actor.plain_file import NotPlain
+from hel_actor.series.journal import Series
 from hel_actor.series.moment import utc
 from hel_actor.series.series import Chunk
 from loki.errors import ErrorCode, IoError
@@ -68,3 +71,41 @@ def told(series: str, chunk: Chunk, found: DamagedChunk) -> IoError:
             "to": last,
         },
     )
+
+
+def told_row(series: str, time_ns: int | None) -> IoError:
+    """For whoever asked for a row that waits for its file; None where its time is lost, too."""
+    time = "an unknown time" if time_ns is None else utc(time_ns)
+    return IoError(
+        f"a row of '{series}' of {time}, which waits for its file, is damaged and no number any "
+        "more; read before and after it, let it go with all that is older (hel:series_trim), or "
+        "put a backup back (`loki restore`); `loki doctor` finds all such rows",
+        code=ErrorCode.DATA_LOSS,
+        details={"series": series, "from": time, "to": time},
+    )
+
+
+class Reports:
+    """What callers are told of what is damaged, and the log, but that only once."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
+        self._told: set[tuple[str, str]] = set()  # Mark of the series, and what the log was told.
+
+    def chunk(self, known: Series, chunks: Sequence[Chunk], found: DamagedChunk) -> IoError:
+        """`chunks` are what the database knows of those that were read."""
+        chunk = next(each for each in chunks if each.number == found.number)
+        error = told(f"{known.namespace}/{known.name}", chunk, found)
+        return self._once(known, f"chunk {chunk.number}", error)
+
+    def row(self, known: Series, time_ns: int | None) -> IoError:
+        """See `told_row`."""
+        return self._once(
+            known, f"row {time_ns}", told_row(f"{known.namespace}/{known.name}", time_ns)
+        )
+
+    def _once(self, known: Series, what: str, error: IoError) -> IoError:
+        if (known.mark, what) not in self._told:
+            self._told.add((known.mark, what))
+            self._log.error("%s", error)
+        return error

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from hel_actor.series import sequence
+from hel_actor.series.row import GIVEN, SOUND, TIMED
 from hel_actor.series.sequence import Memory
 from hel_actor.series.series import MAX_NS, Chunk, Span, Stock, most_waiting
 from loki.errors import ErrorCode, IoError, LokiError, ResourceLimitExceeded
@@ -243,27 +244,39 @@ def waiting(
     limit: int | None = None,
     *,
     newest: bool = False,
-) -> Iterator[tuple[int, int, float, int]]:
+) -> Iterator[tuple[int, int, float | None, int]]:
     """(row, time in ns, value, quality) of the rows that wait, in the order of their times.
 
     With `limit` only the first ones; with `newest` the last ones, and the order is the reverse.
+    One that is damaged has no value.
     """
     order = "time_ns DESC, row DESC" if newest else "time_ns, row"
     return connection.execute(
-        "SELECT row, time_ns, value, quality FROM series_row "  # noqa: S608  # Our own words.
+        f"SELECT {GIVEN} FROM series_row "  # noqa: S608  # Our own words.
         f"WHERE series = ? AND time_ns >= ? AND time_ns < ? ORDER BY {order} LIMIT ?",
         (series.id, within.start_ns, within.end_ns, -1 if limit is None else limit),
     )
 
 
 def settled(connection: sqlite3.Connection, series: Series, window_ns: int) -> int:
-    """How many of the rows that wait are older than the newest one by that, or more."""
+    """How many of the sound rows that wait are older than the newest one by that, or more."""
     (count,) = connection.execute(
-        "SELECT count(*) FROM series_row WHERE series = ?1 AND time_ns <= "
-        "(SELECT max(time_ns) FROM series_row WHERE series = ?1) - ?2",
+        f"SELECT count(*) FROM series_row WHERE series = ?1 AND {SOUND} AND time_ns <= "  # noqa: S608  # As above.
+        f"(SELECT max(time_ns) FROM series_row WHERE series = ?1 AND {SOUND}) - ?2",
         (series.id, window_ns),
     ).fetchone()
     return int(count)
+
+
+def oldest(
+    connection: sqlite3.Connection, series: Series, count: int
+) -> list[tuple[int, int, float, int]]:
+    """The first ones of the sound rows that wait, as `waiting` has them."""
+    return connection.execute(
+        "SELECT row, time_ns, value, quality FROM series_row "  # noqa: S608  # As above.
+        f"WHERE series = ? AND {SOUND} ORDER BY time_ns, row LIMIT ?",
+        (series.id, count),
+    ).fetchall()
 
 
 def commit(
@@ -273,7 +286,7 @@ def commit(
     last: tuple[int, int],
     newest_row: int,
 ) -> None:
-    """The files hold these chunks now: the rows up to `last`, (time in ns, row), go.
+    """The files hold these chunks now: the sound rows up to `last`, (time in ns, row), go.
 
     Of those only the rows up to `newest_row` were seen; others came while the files were written.
     """
@@ -285,7 +298,8 @@ def commit(
         ),
     )
     gone = connection.execute(
-        "DELETE FROM series_row WHERE series = ? AND row <= ? AND (time_ns, row) <= (?, ?)",
+        "DELETE FROM series_row WHERE series = ? AND row <= ? "  # noqa: S608  # As above.
+        f"AND (time_ns, row) <= (?, ?) AND {SOUND}",
         (series.id, newest_row, *last),
     ).rowcount
     if gone != len(written) * series.chunk_rows:
@@ -305,10 +319,14 @@ def drop(connection: sqlite3.Connection, series: Series, first: int) -> None:
 
 
 def trim(connection: sqlite3.Connection, series: Series, first: int, before_ns: int) -> int:
-    """Chunks before `first` are no more, nor rows that wait from before that time: how many."""
+    """Chunks before `first` are no more, nor rows that wait from before that time: how many.
+
+    Damaged rows that have no time any more go as well.
+    """
     drop(connection, series, first)
     gone = connection.execute(
-        "DELETE FROM series_row WHERE series = ? AND time_ns < ?", (series.id, before_ns)
+        "DELETE FROM series_row WHERE series = ? AND (time_ns < ? OR typeof(time_ns) <> 'integer')",
+        (series.id, before_ns),
     ).rowcount
     connection.execute("UPDATE series SET waiting = waiting - ? WHERE id = ?", (gone, series.id))
     return gone
@@ -317,7 +335,8 @@ def trim(connection: sqlite3.Connection, series: Series, first: int, before_ns: 
 def oldest_waiting(connection: sqlite3.Connection, series: int) -> int | None:
     """The time of the oldest row that waits; None where none does."""
     (oldest_ns,) = connection.execute(
-        "SELECT min(time_ns) FROM series_row WHERE series = ?", (series,)
+        f"SELECT min(time_ns) FROM series_row WHERE series = ? AND {TIMED}",  # noqa: S608  # As above.
+        (series,),
     ).fetchone()
     return None if oldest_ns is None else int(oldest_ns)
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor.series import aging, damage, downsampling, journal, remains, removal, series
-from hel_actor.series.damage import DamagedChunk
+from hel_actor.series import aging, downsampling, journal, remains, removal, series
+from hel_actor.series.damage import DamagedChunk, Reports
 from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
+from hel_actor.series.row import Unsound, unsound
 from hel_actor.series.series import Chunk, Retention
 from hel_actor.steadiness import Steadiness
 from hel_actor.storage import Disk, Storage
@@ -44,10 +45,12 @@ ReadingJournal: TypeAlias = "Callable[[], AbstractContextManager[sqlite3.Connect
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The rows of a series that become files now: (row, time in ns, value, quality)."""
+    """The rows of a series that become files now, (row, time in ns, value, quality), and none of
+    those that are damaged."""
 
     series: journal.Series
     rows: list[tuple[int, int, float, int]]
+    unsound: Unsound
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class SeriesStore:
         self._storage = storage or Disk()
         self._opened: Archive | None = None
         self._recovered: dict[int, str] = {}  # By mark: a database that begins anew counts anew.
-        self._damaged: set[tuple[str, int]] = set()  # Mark and chunk of which the log has told.
+        self._reports = Reports(log)
         self._behind: set[int] = set()  # Series whose files have chunks yet that went.
         self._stopping = False
         self._held = False
@@ -110,7 +113,8 @@ class SeriesStore:
         some chunks at most. `catch_up` is called before rows are forgotten that coarser series do
         not have: when many came at once, it was not their turn yet.
 
-        Raises: IoError. No row is lost then, and the next call begins anew.
+        Raises: IoError. No row is lost then, and the next call begins anew. DATA_LOSS where all
+        is done, but for rows that are damaged.
         """
         if self._stopping:
             return 0
@@ -120,6 +124,8 @@ class SeriesStore:
                 self._write(settled)
         if settled.rows or series_id in self._behind:
             self._retain(series_id, catch_up)
+        if settled.unsound.count and not settled.rows:
+            raise self._reports.row(settled.series, settled.unsound.time_ns)
         return len(settled.rows)
 
     def age(self, series_id: int, catch_up: Callable[[], None]) -> bool:
@@ -134,9 +140,12 @@ class SeriesStore:
 
     def _settled(self, reader: sqlite3.Connection, series_id: int) -> Settled:
         known = journal.by_id(reader, series_id)
-        settled = journal.settled(reader, known, self._keeping.window_ns)
-        count = series.ready(known.waiting, settled, known.chunk_rows)
-        return Settled(known, list(journal.waiting(reader, known, EVERYTHING.within, count)))
+        settled, lost = (
+            journal.settled(reader, known, self._keeping.window_ns),
+            unsound(reader, known.id),
+        )
+        count = series.ready(known.waiting - lost.count, settled, known.chunk_rows)
+        return Settled(known, journal.oldest(reader, known, count), lost)
 
     def _retain(self, series_id: int, catch_up: Callable[[], None]) -> None:
         """The database forgets first. Should the files not follow, `recover` sees to it."""
@@ -290,24 +299,14 @@ class SeriesStore:
             try:
                 rows = self._archive().read(place, first, start + count - first, arrays or ARRAYS)
             except DamagedChunk as found:
-                raise self._told(snapshot, found) from found
+                raise self._reports.chunk(snapshot.series, snapshot.chunks, found) from found
             inside = np.flatnonzero((rows.times >= within.start_ns) & (rows.times < within.end_ns))
             yield Part(inside + first * chunk_rows, rows.only(inside), left[start + count - 1])
-
-    def _told(self, snapshot: Snapshot, found: DamagedChunk) -> IoError:
-        """What its caller is told, and the log, but that only once."""
-        known = snapshot.series
-        chunk = next(each for each in snapshot.chunks if each.number == found.number)
-        error = damage.told(f"{known.namespace}/{known.name}", chunk, found)
-        if (known.mark, chunk.number) not in self._damaged:
-            self._damaged.add((known.mark, chunk.number))
-            self._log.error("%s", error)
-        return error
 
     def _snapshot(
         self, find: Callable[[sqlite3.Connection], journal.Series], reading: Reading
     ) -> Snapshot:
-        from hel_actor.series.column import gathered
+        from hel_actor.series.column import damaged_ns, gathered
 
         limit, newest = reading.limit, reading.newest
 
@@ -318,6 +317,9 @@ class SeriesStore:
                 within = series.narrowed(chunks, within, limit, newest, found.chunk_rows)
                 chunks = series.needed(chunks, within)
             waiting = gathered(journal.waiting(reader, found, within, limit, newest=newest))
+            lost_ns = damaged_ns(waiting)
+            if lost_ns is not None:
+                raise self._reports.row(found, lost_ns)
             order = slice(None, None, -1 if newest else 1)
             return Snapshot(found, within, chunks, waiting.only(order))
 

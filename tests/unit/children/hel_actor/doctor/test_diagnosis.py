@@ -118,6 +118,16 @@ def with_one(array: str, number: int, size_bytes: int) -> dict[str, dict[int, in
     return {a: FILES[a] | ({number: size_bytes} if a == array else {}) for a in ARRAYS}
 
 
+def test_rows_that_wait_and_are_damaged_are_told_with_and_without_files() -> None:
+    rows = tuple(f"row {number} of 2026" for number in range(7))
+    series = replace(SERIES, dropped=5, unsound=rows)
+    for groups in ({}, {("tool", "t"): replace(GROUP, first=5, size_bytes={})}):
+        ((found, text),) = bad(of_series([series], groups))
+        assert found is Need.PERSON
+        assert text.startswith("7 rows that wait for files are damaged: row 0 of 2026, row 1")
+        assert text.endswith("and 2 more")
+
+
 @pytest.mark.parametrize(("waiting", "need"), [(15, Need.PERSON), (16, Need.ITSELF)])
 def test_chunks_whose_rows_wait_are_what_a_kill_left_and_others_are_a_loss(
     waiting: int, need: Need

@@ -185,6 +185,14 @@ def move_to_other_name(state: Path) -> None:
             "series/tool/t",
             "its files are gone, with . chunks",
         ),
+        (
+            sql(
+                "UPDATE series_row SET value = 'abc' WHERE row = (SELECT max(row) FROM series_row)"
+            ),
+            Need.PERSON,
+            "series/tool/t",
+            "1 rows that wait for files are damaged: row [0-9]+ of [0-9T:-]+Z",
+        ),
         (sql("UPDATE series SET mark = 'x'"), Need.PERSON, "series/tool/t", "of another series"),
         (move_to_other_name, Need.PERSON, "series/tool/other", "the database has no such series"),
         (

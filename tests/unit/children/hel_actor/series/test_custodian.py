@@ -1,7 +1,9 @@
 """What happens to time series after rows came, and what is said where it fails."""
 
 import logging
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from threading import Event
 from typing import Any
 
@@ -10,6 +12,7 @@ from hel_actor.messages import (
     AppendSamples,
     DownsampleSeries,
     ReadSeries,
+    TrimSeries,
 )
 
 from loki.child import Run
@@ -62,18 +65,54 @@ def test_a_failed_checkpoint_is_logged_and_tried_again(
     assert values(bench) == [float(n) for n in range(60)]
 
 
-def test_a_bug_in_a_checkpoint_is_in_the_log(
+def test_a_bug_in_a_checkpoint_is_told_once_and_tried_again(
     start: Start, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(self: object, series_id: int, catch_up: object) -> int:
         raise RuntimeError("3 rows left")
 
-    monkeypatch.setattr("hel_actor.series.store.SeriesStore.checkpoint", broken)
-    bench = start(series_chunk_rows=16)
-    with caplog.at_level(logging.ERROR):
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    with caplog.at_level(logging.ERROR), monkeypatch.context() as patched:
+        patched.setattr("hel_actor.series.store.SeriesStore.checkpoint", broken)
         bench.call(append_all(40), run())
+        for _ in range(3):
+            settled(bench)
+            assert "by a fault of Loki: RuntimeError('3 rows left')" in bench.hel.trouble
+            bench.shell.clock.advance(5.0)
+    assert [record.exc_info is None for record in caplog.records] == [False]
+    assert bench.hel.trouble
+    settled(bench)
+    assert bench.hel.trouble == ""
+    assert (bench.state_dir / "series/tool/t/time/c/1").exists()
+
+
+def test_a_damaged_row_is_trouble_until_it_goes_and_holds_up_no_files(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = start(series_chunk_rows=16, series_late_s=1)
+    bench.call(append_all(10), run())
+    with closing(sqlite3.connect(bench.state_dir / "hel.sqlite")) as other, other:
+        other.execute("UPDATE series_row SET value = 'abc' WHERE row = 3")
+    other_series = AppendSamples(name="u", values=(1.0,) * 40, times=tuple(map(float, range(40))))
+    for first in range(10, 90, 20):
+        bench.call(append_all(20, first), run())
         settled(bench)
-    assert "3 rows left" in caplog.text
+        assert "a row of 'tool/t' of 2023-11-14T21:23:23Z" in bench.hel.trouble
+        bench.call(other_series, run())
+        settled(bench)
+        bench.shell.clock.advance(5.0)
+    assert (bench.state_dir / "series/tool/t/time/c/4").exists()
+    assert (bench.state_dir / "series/tool/u/time/c/8").exists(), "as if nothing had happened"
+    assert [record.levelname for record in caplog.records] == ["ERROR"], "told once"
+    with pytest.raises(IoError) as failed:
+        values(bench)
+    assert failed.value.code is ErrorCode.DATA_LOSS
+    bench.call(TrimSeries(name="t", before=NOW_S - 2996), run())
+    bench.shell.clock.advance(5.0)
+    assert bench.hel.trouble
+    settled(bench)
+    assert bench.hel.trouble == ""
+    assert values(bench)[-86:] == [float(n) for n in range(4, 90)]
 
 
 def test_coarser_series_that_failed_are_tried_again_after_a_while(
