@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from hel_actor.database.migration import MIGRATIONS, migrate, version_of
-from hel_actor.database.sqlite_file import require_plain
+from hel_actor.database.sqlite_file import legible, require_plain
 from hel_actor.value import epoch
 
 T = TypeVar("T")
@@ -22,6 +22,7 @@ def untrusted(path: Path, options: str) -> Iterator[sqlite3.Connection]:
     require_plain(path)
     uri = f"{path.absolute().as_uri()}?{options}"
     with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+        connection.text_factory = legible
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
         yield connection

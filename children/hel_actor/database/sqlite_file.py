@@ -41,6 +41,15 @@ OPENED = ("", "-journal", *LOGS)
 """What SQLite opens of a file by itself."""
 
 
+def legible(text: bytes) -> str:
+    r"""Text of a file, whose damaged bytes are shown as \xff.
+
+    So a name that a disk garbled is one that nobody has. An error would stop all who come by, such
+    as who opens the file and counts what each script keeps.
+    """
+    return text.decode(errors="backslashreplace")
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """The real one."""
     return sqlite3.connect(path)
@@ -89,6 +98,7 @@ class SqliteFile:
         connection = self._connect(self.path)
         try:
             connection.isolation_level = None  # Transactions are ours to begin.
+            connection.text_factory = legible
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             migrate(connection, self._migrations)
@@ -206,4 +216,6 @@ def read_only(path: Path) -> sqlite3.Connection:
     """
     require_plain(path)
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    reader = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+    reader.text_factory = legible
+    return reader

@@ -38,7 +38,7 @@ from hel_actor.series.series import MAX_NS, MIN_NS, Span
 from hel_actor.storage import PARTIAL
 from hel_actor.system import history
 from hel_actor.system.history import Bounds
-from hel_actor.value.damage import reason, text_of
+from hel_actor.value.damage import reason, shown, text_of
 
 EVERYTHING = Span(MIN_NS, MAX_NS)
 MOST_ODD = 100
@@ -97,14 +97,14 @@ def _problems(connection: sqlite3.Connection, deep: bool) -> tuple[str, ...]:
 def _undecodable(connection: sqlite3.Connection) -> Iterator[str]:
     """Rows whose content is no packed value any more, and values whose key is none."""
     values = connection.execute(
-        "SELECT namespace, CAST(key AS BLOB), typeof(key) = 'blob', "
+        "SELECT CAST(namespace AS BLOB), CAST(key AS BLOB), typeof(key) = 'blob', "
         "CASE typeof(value) WHEN 'blob' THEN value END FROM keyvalue"
     )
     for name, key, is_key, value in values:
-        if not is_key or text_of(key) is None:
-            yield f"key {key!r} of {name}"
+        if not is_key or text_of(key) is None or text_of(name) is None:
+            yield f"key {key!r} of {shown(name)}"
         if reason(value):
-            yield f"value {key!r} of {name}"
+            yield f"value {key!r} of {shown(name)}"
     revisions = connection.execute("SELECT name, revision, content FROM script_revision")
     yield from (f"script {name} {each}" for name, each, text in revisions if not _decodes(text))
     ends = connection.execute("SELECT id, told FROM execution WHERE told <> x''")

@@ -121,3 +121,14 @@ def test_a_file_of_a_newer_loki_is_a_trouble_and_is_not_touched(
     assert world.mend() == ""
     world.do(put("k", b"v"))
     world.close()
+
+
+def test_damaged_text_is_shown_to_whoever_reads_it(world: World) -> None:
+    damaged = "SELECT CAST(x'61c3' AS TEXT), 'é'"
+
+    def look(connection: sqlite3.Connection) -> object:
+        return connection.execute(damaged).fetchone()
+
+    assert world.do(look) == (r"a\xc3", "é")
+    with world.database.reading() as reader:
+        assert look(reader) == (r"a\xc3", "é")

@@ -296,6 +296,14 @@ def test_what_is_no_folder_is_told(state: Path, strange: Damage, name: str, text
     assert text in found[0][2]
 
 
+def test_a_damaged_name_of_a_script_is_told_and_hides_nothing_else(state: Path) -> None:
+    sql("UPDATE keyvalue SET namespace = CAST(x'c3' AS TEXT) WHERE key = CAST('k' AS BLOB)")(state)
+    (state / "files/stray").write_bytes(b"")
+    found = {(subject, text) for _, subject, text in told(state)}
+    assert ("hel.sqlite", r"1 rows cannot be read: key b'k' of \xc3") in found
+    assert {"files/stray", "usage of tool"} <= {subject for subject, _ in found}
+
+
 def test_what_mends_itself_is_well_after_the_next_start(start: Start, state: Path) -> None:
     series("time/c/77")(state).write_bytes(b"x")
     series("value/c/.3.partial")(state).write_bytes(b"x")

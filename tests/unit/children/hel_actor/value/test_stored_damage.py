@@ -112,3 +112,19 @@ def test_s_8_3_1_who_waits_while_a_damaged_key_goes_reads_anew(bench: Any) -> No
     waiting = watched(bench)
     bench.call(SetStored(key="b", value=pack(1)), BIG)
     assert [each.key for each in waiting.result(20).changes] == ["b"]
+
+
+def test_s_8_3_2_a_damaged_name_of_a_script_is_nobodys_and_stops_nobody(
+    start: Start, bench: Any
+) -> None:
+    bench.call(SetStored(key="k", value=pack(1)), JS)
+    bench.close()
+    for table in ("usage", "keyvalue"):
+        damage(
+            bench, f"UPDATE {table} SET namespace = CAST(x'c341' AS TEXT) WHERE namespace = 'big'"
+        )
+    again = start()
+    assert unpack(again.call(GetStored(key="k"), JS).value) == 1
+    assert again.call(ListStored(), BIG).keys == ()
+    assert again.call(AddToStored(key="n"), BIG).number == 1
+    assert again.hel.trouble == ""
