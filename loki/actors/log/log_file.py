@@ -6,8 +6,10 @@ holds on to a file that is deleted. That costs some 20 microseconds a record, an
 Where the starter comes late, writers stop at twice the size: whatever happens, the disk is safe.
 """
 
+import errno
 import logging
 import os
+import stat
 import sys
 import traceback
 from contextlib import suppress
@@ -34,13 +36,17 @@ class LogFile:
     def append(self, line: bytes) -> None:
         """Raises: OSError when the disk does not take it."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags |= os.O_NONBLOCK  # Who logs must not wait for a reader of a FIFO in its place.
         try:
             descriptor = os.open(self.path, flags, 0o600)
         except FileNotFoundError:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             descriptor = os.open(self.path, flags, 0o600)
         try:
-            if os.fstat(descriptor).st_size >= LATE_FACTOR * self._most_bytes:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(errno.EINVAL, f"{FILE_NAME} is not a plain file")
+            if status.st_size >= LATE_FACTOR * self._most_bytes:
                 return
             if os.write(descriptor, line) < len(line):
                 os.write(descriptor, b"\n")  # The next line is whole again.

@@ -4,6 +4,7 @@ All methods block on the disk, and belong into one thread, which need not be alw
 """
 
 import os
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -92,7 +93,12 @@ class LogTail:
 
 
 def open_or_none(path: Path) -> BinaryIO | None:
+    """None where there is no plain file: reading something else might never end."""
     try:
-        return path.open("rb")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        return None
+    return os.fdopen(descriptor, "rb")

@@ -47,6 +47,20 @@ def test_nothing_is_written_where_a_link_leads(tmp_path: Path) -> None:
     assert not (tmp_path / "other").read_bytes()
 
 
+@pytest.mark.parametrize("read", [False, True])
+def test_nobody_waits_for_who_reads_a_fifo_in_its_place(tmp_path: Path, read: bool) -> None:
+    file = log_file(tmp_path)
+    file.path.parent.mkdir()
+    os.mkfifo(file.path)
+    reader = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK) if read else None
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="not a plain file" if read else "No such device"):
+        file.append(LINE)
+    assert len(os.listdir("/proc/self/fd")) == before
+    if reader is not None:
+        os.close(reader)
+
+
 def test_a_file_is_put_aside_when_it_is_full_and_not_before(tmp_path: Path) -> None:
     file = log_file(tmp_path, max_bytes=2 * len(LINE))
     assert not file.rotate_if_full()

@@ -1,5 +1,6 @@
 """Reading the log while it grows, and while full files are put aside."""
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -122,3 +123,14 @@ def test_what_is_no_record_is_passed_over(log: Log) -> None:
         out.write(b"a disk was full he\n\xff\n\n")
     log.write(1)
     assert log.last() == ["1", "2"]
+
+
+@pytest.mark.parametrize("name", ["loki.jsonl", "loki.jsonl.1"])
+def test_what_is_no_plain_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    log = Log(tmp_path)
+    log.write(2)
+    (tmp_path / "log" / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "log" / name)
+    assert log.last() == ([] if name == "loki.jsonl" else ["1", "2"])
+    assert log.fresh() == []
+    log.tail.close()
