@@ -67,6 +67,7 @@ class SeriesFacts:
     spans_ns: Mapping[int, tuple[int, int]] = field(default_factory=dict)  # Oldest and newest row.
     waiting: int = 0  # Rows that are in no file yet.
     unsound: tuple[str, ...] = ()  # Those of them that are damaged, up to a bound.
+    is_undescribed: bool = False  # Whether its attributes are damaged.
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +230,9 @@ def of_series(
 def _one_series(series: SeriesFacts, group: GroupFacts | None) -> Iterator[Finding]:
     subject = f"series/{series.namespace}/{series.name}"
     filed = series.chunks - series.dropped
+    if series.is_undescribed:
+        remedy = f"describe it anew (hel:series_describe), or {RESTORE}"
+        yield Finding(Need.PERSON, subject, "its attributes are damaged", remedy)
     if series.unsound:
         text = (
             f"{len(series.unsound)} rows that wait for files are damaged: {_some(series.unsound)}"

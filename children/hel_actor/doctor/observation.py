@@ -30,7 +30,7 @@ from hel_actor.doctor.oddity import unusable
 from hel_actor.file import resolver, tree
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
-from hel_actor.series import description, journal, removal
+from hel_actor.series import attribute, description, journal, removal
 from hel_actor.series.description import Description
 from hel_actor.series.moment import utc
 from hel_actor.series.row import each_unsound
@@ -148,6 +148,7 @@ def _series(connection: sqlite3.Connection) -> Iterator[SeriesFacts]:
                 {each.number: (each.oldest_ns, each.newest_ns) for each in chunks},
                 known.waiting,
                 tuple(_named(row, ns) for row, ns in each_unsound(connection, known.id, MOST_ODD)),
+                attribute.read(known.attributes) is None,
             )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from hel_actor.series import journal
+from hel_actor.series import attribute, journal
 from hel_actor.series.row import TIMED
 
 PAGE_BYTES = 3 * 1024 * 1024  # Clients of gRPC take 4 MiB.
@@ -45,7 +45,7 @@ def entry(connection: sqlite3.Connection, series: journal.Series) -> Entry:
         oldest_ns=min((time for time in (filed[0], waits[0]) if time is not None), default=None),
         newest_ns=max((time for time in (filed[1], waits[1]) if time is not None), default=None),
         size_bytes=size_bytes,
-        attributes=series.attributes or "{}",
+        attributes=attribute.text(series.attributes),
     )
 
 
@@ -63,7 +63,7 @@ def page(
         series = journal.find(connection, *place)
         if series is None:
             continue
-        left -= ENTRY_BYTES + GROWTH * len(series.attributes or "")
+        left -= ENTRY_BYTES + GROWTH * len(attribute.text(series.attributes))
         if len(entries) == size or (entries and left < 0):
             return entries, last
         entries.append(entry(connection, series))

@@ -85,6 +85,16 @@ def told_row(series: str, time_ns: int | None) -> IoError:
     )
 
 
+def told_attributes(series: str) -> IoError:
+    """For whoever asked for them."""
+    return IoError(
+        f"the attributes of '{series}' are damaged, and its rows are not: hel:series_describe "
+        "gives it new ones, or put a backup back (`loki restore`)",
+        code=ErrorCode.DATA_LOSS,
+        details={"series": series},
+    )
+
+
 class Reports:
     """What callers are told of what is damaged, and the log, but that only once."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor.series import aging, downsampling, journal, remains, removal, series
+from hel_actor.series import aging, attribute, downsampling, journal, remains, removal, series
 from hel_actor.series.damage import DamagedChunk, Reports
 from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
 from hel_actor.series.row import Unsound, unsound
@@ -375,7 +375,7 @@ def _place(known: journal.Series, chunks: int) -> "Place":
         known.chunk_rows,
         known.dropped,
         chunks,
-        known.attributes or "{}",
+        attribute.text(known.attributes),
         known.waiting,
     )
 

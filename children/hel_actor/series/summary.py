@@ -1,13 +1,12 @@
 """What a script is told of a series as a whole."""
 
-import json
 import sqlite3
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from hel_actor.messages import CoarserSeries, SeriesSummary
-from hel_actor.series import catalogue, downsampling, journal, series
+from hel_actor.series import attribute, catalogue, damage, downsampling, journal, series
 from hel_actor.series.query import Queries, Steps
 from hel_actor.series.series import Span
 from hel_actor.series.store import SeriesStore, existing
@@ -28,7 +27,7 @@ class _Found:
 def summarized(store: SeriesStore, namespace: str, name: str) -> Steps[SeriesSummary]:
     """All of one moment but `missing`, for which the times of all rows are read.
 
-    Raises: IoError (NOT_FOUND); ServiceUnavailable after a stop.
+    Raises: IoError (NOT_FOUND; DATA_LOSS for damaged attributes); ServiceUnavailable after a stop.
     """
     found = store.look(lambda reader: _found(reader, namespace, name))
     if found.interval_s is None:
@@ -54,13 +53,15 @@ def _missing(
 def _found(reader: sqlite3.Connection, namespace: str, name: str) -> _Found:
     known = existing(reader, namespace, name)
     entry = catalogue.entry(reader, known)
-    attributes = json.loads(entry.attributes)
+    attributes = attribute.read(known.attributes)
+    if attributes is None:
+        raise damage.told_attributes(f"{namespace}/{name}")
     summary = SeriesSummary(
         rows=entry.rows,
         oldest=_seconds(entry.oldest_ns),
         newest=_seconds(entry.newest_ns),
         size_bytes=entry.size_bytes,
-        attributes=pack(attributes),
+        attributes=pack({**attributes}),
         downsampled=_coarser(reader, known),
     )
     return _Found(known.mark, _within(entry), series.regular_s(attributes), summary)

@@ -193,6 +193,12 @@ def move_to_other_name(state: Path) -> None:
             "series/tool/t",
             "1 rows that wait for files are damaged: row [0-9]+ of [0-9T:-]+Z",
         ),
+        (
+            sql("INSERT OR REPLACE INTO series_attributes SELECT id, '{' FROM series"),
+            Need.PERSON,
+            "series/tool/t",
+            "its attributes are damaged",
+        ),
         (sql("UPDATE series SET mark = 'x'"), Need.PERSON, "series/tool/t", "of another series"),
         (move_to_other_name, Need.PERSON, "series/tool/other", "the database has no such series"),
         (
