@@ -29,12 +29,12 @@ from hel_actor.series import journal
 from hel_actor.series.archive import Archive, Place
 from hel_actor.series.column import Columns
 from hel_actor.series.percentile import MAX_KEPT_ROWS
-from hel_actor.series.query import Cursor, Queries, Steps
+from hel_actor.series.query import Cursor, Queries
 from hel_actor.series.reading import Reading
 from hel_actor.series.series import DAY_NS, S_NS, Retention, Span
 from hel_actor.series.store import Keeping, SeriesStore
-from hel_actor.series.turns import Turns
 from hel_actor.storage import Disk
+from hel_actor.turns import Steps, Turns
 
 from benchmarks.result import Figure, percentile
 from loki.clock import SystemClock

@@ -14,8 +14,7 @@ from hel_actor.database.answer import following
 from hel_actor.database.database import Database
 from hel_actor.quota import recount
 from hel_actor.quota.recount import Miscount
-from hel_actor.series.query import Steps
-from hel_actor.series.turns import Turns
+from hel_actor.turns import Steps, Turns
 from hel_actor.value import epoch
 from loki.errors import IoError
 
@@ -34,7 +33,7 @@ class Auditor:
         """The promise says when it has looked at all; where it cannot, the log has the reason."""
         self._is_missed = False
         self._steps = self._audit()
-        return self._turns.ask(self._steps, lambda: None)
+        return self._turns.ask(self._steps)
 
     @property
     def is_due(self) -> bool:

@@ -27,7 +27,7 @@ from hel_actor.messages import (
 from hel_actor.namespace import space
 from hel_actor.quota.ledger import Ledger
 from hel_actor.quota.quota import account_of
-from hel_actor.series.turns import Turns
+from hel_actor.turns import Turns
 from loki.child import Run, RunHandler, Shell
 from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
@@ -77,7 +77,7 @@ class Files:
         """When the ledger knows what its files take; None where it does already."""
         if self._occupancy.is_counted(namespace):
             return None
-        return self._turns.ask(self._occupancy.counting(namespace), lambda: None)
+        return self._turns.ask(self._occupancy.counting(namespace))
 
     def _open(self) -> None:
         try:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from hel_actor.file.jail import Jail, Room, endless
 from hel_actor.quota.ledger import Ledger, Part
 from hel_actor.quota.quota import Account
-from hel_actor.series.query import Steps
+from hel_actor.turns import Steps
 
 AT_ONCE = 1000
 """Files looked at in one step, some 10 ms."""

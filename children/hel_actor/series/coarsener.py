@@ -19,10 +19,11 @@ from hel_actor.series import catalogue, downsampling, journal, series, window
 from hel_actor.series.downsampling import Rule
 from hel_actor.series.journal import Appended, Row
 from hel_actor.series.moment import utc
-from hel_actor.series.query import Queries, Steps
+from hel_actor.series.query import Queries
 from hel_actor.series.reading import Reading
 from hel_actor.series.series import Span
 from hel_actor.series.store import SeriesStore
+from hel_actor.turns import Steps
 from loki.child import Clock
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 

@@ -12,8 +12,8 @@ from hel_actor.series.coarsener import Coarsener
 from hel_actor.series.eraser import Remover
 from hel_actor.series.journal import Appended
 from hel_actor.series.store import SeriesStore
-from hel_actor.series.turns import Turns
 from hel_actor.steadiness import STEADY_S
+from hel_actor.turns import Turns
 from loki.child import Clock
 from loki.errors import ErrorCode, LokiError
 
@@ -133,7 +133,7 @@ class Custodian:
             self._coarsening[source] = under_way  # It may have read before these rows came.
             if under_way:
                 return
-        answer = self._turns.ask(self._coarsener.coarsen(source, self.appended), lambda: None)
+        answer = self._turns.ask(self._coarsener.coarsen(source, self.appended))
         answer.add_done_callback(lambda done: self._coarsened(source, done))
 
     def _coarsened(self, source: int, done: "Future[None]") -> None:

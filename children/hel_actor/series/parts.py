@@ -12,8 +12,8 @@ from hel_actor.series.eraser import Eraser, Remover
 from hel_actor.series.journal import Quota
 from hel_actor.series.recorder import Recorder
 from hel_actor.series.store import Keeping, SeriesStore
-from hel_actor.series.turns import Turns
 from hel_actor.series.viewer import Viewer
+from hel_actor.turns import Turns
 from loki.child import RunHandler, ServiceHandler, Shell
 from loki.messages.envelope import Message
 

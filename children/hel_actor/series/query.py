@@ -4,14 +4,14 @@ Each answer is a generator: it pauses after every block, so that several queries
 thread, and one that nobody waits for any more is simply not continued.
 """
 
-from collections.abc import Generator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hel_actor.series import series, window
 from hel_actor.series.reading import Reading, Snapshot
 from hel_actor.series.series import Chunk, Span
 from hel_actor.series.store import SeriesStore
+from hel_actor.turns import Steps
 from loki.errors import ResourceLimitExceeded
 
 if TYPE_CHECKING:  # Both bring numpy, which only the thread itself may import.
@@ -19,9 +19,6 @@ if TYPE_CHECKING:  # Both bring numpy, which only the thread itself may import.
     from hel_actor.series.column import Columns, Ranks
 
 T = TypeVar("T")
-Steps: TypeAlias = Generator[None, None, T]
-"""Pauses, and in the end gives the answer."""
-
 MAX_SKIPPED = 1_000_000
 """Rows of one time that may be left out: they are read again for each block of such rows."""
 

@@ -33,10 +33,10 @@ from hel_actor.namespace import may_record, series_place
 from hel_actor.quota import usage
 from hel_actor.series import journal, series, summary, window
 from hel_actor.series.custodian import Custodian
-from hel_actor.series.query import Queries, Steps
+from hel_actor.series.query import Queries
 from hel_actor.series.reading import Reading
 from hel_actor.series.store import SeriesStore
-from hel_actor.series.turns import Turns
+from hel_actor.turns import Steps, Turns
 from loki.child import Clock, Run, RunHandler, run_over
 from loki.errors import InvalidArgument, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Message

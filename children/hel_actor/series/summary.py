@@ -7,9 +7,10 @@ from msgspec.structs import replace
 
 from hel_actor.messages import CoarserSeries, SeriesSummary
 from hel_actor.series import attribute, catalogue, damage, downsampling, journal, series
-from hel_actor.series.query import Queries, Steps
+from hel_actor.series.query import Queries
 from hel_actor.series.series import Span
 from hel_actor.series.store import SeriesStore, existing
+from hel_actor.turns import Steps
 from loki.errors import ErrorCode, IoError
 from loki.messages.value import pack
 

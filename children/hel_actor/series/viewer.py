@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from hel_actor.namespace import require_zarr
 from hel_actor.series import catalogue, journal, series, window
 from hel_actor.series.catalogue import PlaceName
-from hel_actor.series.query import Block, Cursor, Queries, Steps
+from hel_actor.series.query import Block, Cursor, Queries
 from hel_actor.series.series import Span
 from hel_actor.series.store import SeriesStore, existing
-from hel_actor.series.turns import Refusal, Turns
+from hel_actor.turns import Refusal, Steps, Turns
 from loki.child import Clock, ServiceHandler
 from loki.errors import ErrorCode, InvalidArgument, LokiError, ServiceUnavailable
 from loki.messages.envelope import Message

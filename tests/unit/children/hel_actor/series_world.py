@@ -12,11 +12,12 @@ from hel_actor.database.database import Database
 from hel_actor.database.migration import MIGRATIONS
 from hel_actor.series import journal, window
 from hel_actor.series.journal import Appended, Batch, Quota
-from hel_actor.series.query import Queries, Steps
+from hel_actor.series.query import Queries
 from hel_actor.series.reading import Reading
 from hel_actor.series.series import MAX_NS, MIN_NS, S_NS, Retention, Span
 from hel_actor.series.store import Keeping, SeriesStore
 from hel_actor.storage import Disk, Storage
+from hel_actor.turns import Steps
 
 from loki.clock import FakeClock
 from loki.errors import IoError, LokiError

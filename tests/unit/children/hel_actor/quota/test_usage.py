@@ -63,12 +63,12 @@ def test_older_files_are_counted_once() -> None:
     assert sizes == {"both": 68 + 3 * 32 + 1000, "values": 68, "series": 50}
 
 
-def test_changes_of_damaged_keys_are_counted_and_not_told(database: sqlite3.Connection) -> None:
-    usage.prepare_notes(database)
-    usage.note_changes(database)
-    database.execute("INSERT INTO keyvalue VALUES ('tool', x'c341', x''), ('tool', x'c3', x'')")
-    database.execute("INSERT INTO keyvalue VALUES ('tool', CAST(x'c3' AS TEXT), x'')")
-    keyvalue.put(database, "tool", "k", b"1")
-    assert usage.take_changes(database) == [("tool", "k", False)]
-    assert usage.take_changes(database) == []
-    assert usage.of(database, "tool").revision == 4
+def test_changes_of_damaged_keys_are_counted_and_not_told(db: sqlite3.Connection) -> None:
+    usage.prepare_notes(db)
+    usage.note_changes(db)
+    db.execute("INSERT INTO keyvalue VALUES ('tool', x'c341', x''), ('tool', x'c3', x'')")
+    db.execute("INSERT INTO keyvalue VALUES ('tool', CAST(x'c3' AS TEXT), x'')")
+    keyvalue.put(db, "tool", "k", b"1")
+    assert usage.take_changes(db) == [("tool", "k", False)]
+    assert usage.take_changes(db) == []
+    assert usage.of(db, "tool").revision == 4

@@ -5,8 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from hel_actor.series.query import Steps
-from hel_actor.series.turns import Turns
+from hel_actor.turns import Steps, Turns
 
 from loki.errors import IoError, LokiError, ServiceUnavailable
 

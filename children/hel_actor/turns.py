@@ -1,18 +1,20 @@
-"""Queries in one thread: a block of each in turn, so that a large one holds up no small one.
+"""Long work in one thread: a step of each in turn, so that a large one holds up no small one.
 
-What else the thread does, such as writing files, takes its turn between two blocks as well.
+Work is a generator, which pauses after every step: what nobody waits for any more is simply not
+continued. Whatever else the thread does, such as writing files, comes between two steps as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Executor, Future
 from typing import Any, TypeAlias, TypeVar
 
-from hel_actor.series.query import Steps
 from loki.errors import LokiError
 
 T = TypeVar("T")
+Steps: TypeAlias = Generator[None, None, T]
+"""Pauses, and in the end gives the answer."""
 Refusal: TypeAlias = Callable[[], LokiError | None]
-"""Asked before each block: why the query is given up by now, or None."""
+"""Asked before each step: why the work is given up by now, or None."""
 
 
 class Turns:
@@ -22,23 +24,23 @@ class Turns:
         """`worker` must be one thread."""
         self._worker = worker
 
-    def ask(self, steps: Steps[T], refusal: Refusal) -> "Future[T]":
+    def ask(self, steps: Steps[T], refusal: Refusal = lambda: None) -> "Future[T]":
         """What the steps give in the end, or raise."""
-        query = _Query(steps, refusal)
-        self._worker.submit(self._turn, query)
-        return query.answer
+        work = _Work(steps, refusal)
+        self._worker.submit(self._turn, work)
+        return work.answer
 
     def end(self, steps: Steps[T]) -> None:
         """Let them be over before the thread does what it is given later."""
         self._worker.submit(steps.close)
 
-    def _turn(self, query: "_Query") -> None:
-        if query.step():
-            self._worker.submit(self._turn, query)  # Behind all who wait.
+    def _turn(self, work: "_Work") -> None:
+        if work.step():
+            self._worker.submit(self._turn, work)  # Behind all who wait.
 
 
-class _Query:
-    """One query on its way."""
+class _Work:
+    """On its way."""
 
     def __init__(self, steps: Steps[Any], refusal: Refusal) -> None:
         self.answer: Future[Any] = Future()
