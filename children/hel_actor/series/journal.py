@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from hel_actor.series import sequence
-from hel_actor.series.row import GIVEN, SOUND, TIMED
+from hel_actor.series.row import GIVEN, LIMITED, LIMITS, SOUND, TIMED
 from hel_actor.series.sequence import Memory
 from hel_actor.series.series import MAX_NS, Chunk, Span, Stock, most_waiting
 from loki.errors import ErrorCode, IoError, LokiError, ResourceLimitExceeded
@@ -214,10 +214,10 @@ def _insert(connection: sqlite3.Connection, series: Series, rows: Sequence[Row])
 
 
 def chunks(connection: sqlite3.Connection, series: Series, within: Span) -> tuple[Chunk, ...]:
-    """Those that may have a row in this span, by number."""
+    """Those that may have a row in this span, by number; whose times are damaged may have any."""
     rows = connection.execute(
-        "SELECT number, oldest_ns, newest_ns, size_bytes FROM series_chunk "
-        "WHERE series = ? AND newest_ns >= ? AND oldest_ns < ? ORDER BY number",
+        f"SELECT {LIMITS} FROM series_chunk "  # noqa: S608  # As above.
+        f"WHERE series = ? AND (newest_ns >= ? AND oldest_ns < ? OR NOT {LIMITED}) ORDER BY number",
         (series.id, within.start_ns, within.end_ns),
     )
     return tuple(Chunk(*row) for row in rows)

@@ -20,6 +20,14 @@ TIMED = f"time_ns < {MAX_NS}"
 GIVEN = f"row, time_ns, CASE WHEN {SOUND} THEN value END, CASE WHEN {SOUND} THEN quality ELSE 0 END"
 """Of SQL: columns of a row, whose value is NULL where it is damaged."""
 
+LIMITED = "(typeof(oldest_ns) = 'integer' AND typeof(newest_ns) = 'integer')"
+"""Of SQL: whether the times of a chunk are known."""
+LIMITS = (
+    f"number, CASE WHEN {LIMITED} THEN oldest_ns ELSE {MIN_NS + 1} END, "
+    f"CASE WHEN {LIMITED} THEN newest_ns ELSE {MAX_NS - 1} END, CAST(size_bytes AS INTEGER)"
+)
+"""Of SQL: columns of a chunk, which may have rows of all times where its own are damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Unsound:

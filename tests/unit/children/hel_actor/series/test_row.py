@@ -108,6 +108,28 @@ def test_the_log_tells_once_of_each(world: World, caplog: pytest.LogCaptureFixtu
     assert "loki restore" in caplog.text
 
 
+@pytest.mark.parametrize("change", ["oldest_ns = 'abc'", "newest_ns = x'00'", "oldest_ns = 1.5"])
+def test_chunks_whose_times_are_damaged_are_read_for_every_time(world: World, change: str) -> None:
+    world.append(range(60))
+    world.checkpoint()
+    world.database.submit(
+        lambda db: db.execute(
+            f"UPDATE series_chunk SET {change}, size_bytes = 'abc' WHERE number = 1"
+        )
+    ).result(20)
+    assert world.times() == list(range(60))
+    assert world.times(Span(20, 30)) == list(range(20, 30))
+    assert world.times(limit=20) == list(range(20))
+    assert world.times(limit=50, newest=True) == list(range(10, 60))
+    assert [each.count for each in world.aggregate(Span(0, 60), "mean", None)] == [60]
+    found = world.store.look(lambda db: catalogue.entry(db, journal.by_id(db, 1)))
+    assert (found.rows, found.oldest_ns, found.newest_ns) == (60, 0, 59)
+    assert type(found.size_bytes) is int
+    world.append(range(60, 100))
+    world.checkpoint()
+    assert world.times() == list(range(100))
+
+
 def test_sound_rows_are_of_any_number_and_time_that_was_taken(world: World) -> None:
     world.append([MIN_NS + 1, 0, MAX_NS - 1])
     world.database.submit(
