@@ -146,7 +146,8 @@ def of_database(facts: DatabaseFacts, *, has_series: bool) -> Iterator[Finding]:
         yield Finding(Need.PERSON, subject, "its tables are not those of Loki", RESTORE)
     if facts.undecodable:
         text = f"{len(facts.undecodable)} rows cannot be read: {_some(facts.undecodable)}"
-        yield Finding(Need.PERSON, subject, text, f"store them anew, or {RESTORE}")
+        remedy = f"store them anew, remove them (hel:storage_remove), or {RESTORE}"
+        yield Finding(Need.PERSON, subject, text, remedy)
     yield from _scripts(facts.scripts)
     yield from _usage(facts)
     if facts.history is not None:
