@@ -49,7 +49,7 @@ class Instance:
             self._lock = (state_dir / "lock").open("a+")
         except OSError as error:
             raise ConfigurationError(
-                f"state_dir {state_dir} cannot be used: {error.strerror}; "
+                f"state_dir {state_dir} cannot be used: {error.strerror or error}; "
                 "choose another with the setting state_dir or LOKI_STATE_DIR"
             ) from error
         self._take(self._lock, state_dir)
