@@ -2,7 +2,9 @@
 
 import re
 from itertools import chain
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from loki.errors import ErrorCode, IoError, LokiError
 from loki.messages.value import NESTED, Packed, ScriptValue, pick, sound, unpack
@@ -10,16 +12,31 @@ from loki.messages.value import NESTED, Packed, ScriptValue, pick, sound, unpack
 SHOWN = 256  # Letters of a key.
 _BYTE = re.compile(r"\\x([89a-f][0-9a-f])")
 
+# Most values are no deeper and have no bytes; msgspec looks at such a one in a tenth of the time.
+_PLAIN = bool | Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)] | float | str | None
+_FLAT = _PLAIN | list[_PLAIN] | dict[str, _PLAIN]
+_SHALLOW = msgspec.msgpack.Decoder(_PLAIN | list[_FLAT] | dict[str, _FLAT])
+
 
 def reason(stored: object) -> str:
     """Why what is stored is no value that scripts can hold; "" where it is one."""
     if not isinstance(stored, bytes):
         return "it is no packed value"
+    if _is_shallow(stored):
+        return ""
     try:
         value = unpack(Packed(stored))
     except (LokiError, ValueError, RecursionError) as error:
         return str(error)
     return "" if sound(value) and _has_text_keys(value) else "it is no value of a script"
+
+
+def _is_shallow(stored: bytes) -> bool:
+    try:
+        _SHALLOW.decode(stored)
+    except (msgspec.MsgspecError, ValueError):
+        return False
+    return True
 
 
 def _has_text_keys(value: ScriptValue) -> bool:
