@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -103,6 +103,7 @@ class FakeShell:
         self.clock = SystemClock()
         self.log = logging.getLogger(f"contract.{name}")
         self.workers: list[ThreadPoolExecutor] = []
+        self.minded: list[Future[Any]] = []
 
     def send(self, peer: str, message: Message, **_: Any) -> None: ...
 
@@ -116,9 +117,12 @@ class FakeShell:
         self.workers.append(worker)
         return worker
 
-    def mind(self, promise: Future[Any]) -> None: ...
+    def mind(self, promise: Future[Any]) -> None:
+        self.minded.append(promise)
 
     def close(self) -> None:
+        """What a thread has begun it also ends; else it is left to whichever thread comes by."""
+        wait([each for each in self.minded if isinstance(each, Future)], ANSWER_S)
         for worker in self.workers:
             worker.shutdown()
 
