@@ -7,6 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar
 
 from hel_actor.database.answer import after, or_raised
 from hel_actor.database.database import Database
+from hel_actor.quota import limit
 from hel_actor.quota.quota import Account, account_of, common_account
 from hel_actor.tally import Tally
 from loki.child import Run
@@ -42,7 +43,9 @@ class Budgeted:
     ) -> "Future[T]":
         """Promise the result of `change`, durable, or DISK_BUDGET; see `Tally.within`."""
         account = account_of(run, self._quota_mb)
-        self._accounts[account.namespace] = account
+        if self._accounts.get(account.namespace) != account:
+            self._accounts[account.namespace] = account
+            self._database.submit(lambda connection: limit.keep(connection, account))
         return self._submit(account, growth, change)
 
     def grow(
@@ -50,9 +53,12 @@ class Budgeted:
     ) -> "Future[T]":
         """The same for what follows from what runs did; may be called by any thread.
 
-        The limit is that of the last run since the start, else that of all scripts.
+        The limit is that of the last run. Waits for the database's thread.
         """
-        account = self._accounts.get(namespace) or common_account(namespace, self._quota_mb)
+        account = self._accounts.get(namespace)
+        if account is None:
+            own = self._database.submit(lambda connection: limit.kept(connection, namespace))
+            account = own.result() or common_account(namespace, self._quota_mb)
         return self._submit(account, growth, change)
 
     def _submit(

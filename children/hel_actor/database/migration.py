@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from hel_actor.quota.limit import LIMITS
 from hel_actor.quota.usage import USAGE
 from hel_actor.series import sequence
 from hel_actor.series.removal import REMOVAL
@@ -198,4 +199,5 @@ MIGRATIONS: tuple[Migration, ...] = (
     EPOCH,
     sequence.COUNT,
     REMOVAL,
+    LIMITS,
 )

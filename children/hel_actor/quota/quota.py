@@ -7,6 +7,8 @@ from loki.child import Run
 from loki.errors import ErrorCode, ResourceLimitExceeded
 
 MB = 1024 * 1024
+QUOTA_MB = "[children_config.hel] quota_mb"
+"""Where people set the limit of all who have none of their own."""
 BLOCK_BYTES = 4096
 """Files take whole blocks, as on most disks; so does a folder, which else cost nothing."""
 
@@ -24,6 +26,11 @@ class Account:
     def limit_bytes(self) -> int:
         return self.limit_mb * MB
 
+    @property
+    def is_own(self) -> bool:
+        """Whether its tool sets it."""
+        return self.raised_by != QUOTA_MB
+
 
 def account_of(run: Run, quota_mb: int) -> Account:
     """The tool's own limit holds where it has one, else that of all scripts, `quota_mb`.
@@ -40,7 +47,7 @@ def account_of(run: Run, quota_mb: int) -> Account:
 
 def common_account(namespace: str, quota_mb: int, owner: str = "") -> Account:
     """With the limit of all scripts."""
-    return Account(namespace, owner or f"'{namespace}'", quota_mb, "[children_config.hel] quota_mb")
+    return Account(namespace, owner or f"'{namespace}'", quota_mb, QUOTA_MB)
 
 
 def in_blocks(size_bytes: int) -> int:

@@ -1,7 +1,9 @@
 """What a change waits for before the database has it."""
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -116,3 +118,33 @@ def test_s_5_2_4_coarser_series_wait_for_room_as_their_script_would(
     bench.call(RemoveStored(key="k"), tool)
     append(bench, APPENDED + 2, 1, tool)
     assert bench.call(SummarizeSeries(name="c"), tool).rows == APPENDED + 1
+
+
+def test_s_5_2_4_they_wait_also_after_a_restart_before_any_run(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = {"max_value_kb": 2048, "series_late_s": 1}
+    bench, limit = start(**settings), 2**20
+    tool = replace(run(storage=("*",), files=("rw",), series=("*",)), max_disk_mb=1)
+    bench.call(SetStored(key="k", value=pack(b"x" * (limit - 5000))), tool)
+    append(bench, 0, APPENDED, tool)
+    bench.call(SECONDLY, tool)
+    append(bench, APPENDED, 1, tool)
+    used = bench.hel.ledger.used_bytes("tool")
+    bench.close()
+    caplog.clear()
+    again = start(**settings)
+    for _ in range(100):  # It takes its turns with whatever else that thread has to do.
+        again.shell.workers["series"].submit(lambda: None).result(20)
+    assert "gets no rows" in caplog.text
+    assert again.call(SummarizeSeries(name="c"), tool).rows == 0
+    assert again.hel.ledger.used_bytes("tool") <= used
+
+
+def test_a_limit_that_a_tool_gave_up_is_that_of_all(start: Start) -> None:
+    bench = start(quota_mb=7)
+    put = SetStored(key="k", value=pack(1))
+    for limit_mb, kept in ((3, [(3, "[tools.limits] max_disk_mb")]), (0, [])):
+        bench.call(put, replace(run(), max_disk_mb=limit_mb))
+        with closing(sqlite3.connect(bench.state_dir / "hel.sqlite")) as reader:
+            assert reader.execute("SELECT limit_mb, raised_by FROM own_limit").fetchall() == kept
