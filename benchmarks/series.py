@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 import zarr
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import journal
 from hel_actor.series.archive import Archive, Place
 from hel_actor.series.column import Columns

@@ -17,7 +17,8 @@ from pathlib import Path
 from statistics import median
 
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 
 from benchmarks.result import Figure

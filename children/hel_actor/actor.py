@@ -13,10 +13,10 @@ from hel_actor.backup.restore import Receiver, Restores
 from hel_actor.backup.snapshot import DATABASE, Photographer
 from hel_actor.budgeted import Budgeted
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
 from hel_actor.file.files import Files
 from hel_actor.file.jail import Jail
 from hel_actor.quota.ledger import Ledger
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import journal
 from hel_actor.series.parts import SeriesParts
 from hel_actor.series.series import DAY_NS, S_NS, Retention

@@ -8,7 +8,7 @@ from hel_actor.quota import usage
 from hel_actor.quota.ledger import Ledger, Part
 from hel_actor.quota.quota import Account
 from hel_actor.quota.usage import Usage
-from hel_actor.value import epoch
+from hel_actor.value import epoch, noted
 from hel_actor.value.watchers import Changed, Watchers
 from loki.errors import LokiError
 
@@ -53,16 +53,17 @@ class Tally:
         return changed
 
     def opened(self, connection: sqlite3.Connection) -> None:
-        usage.prepare_notes(connection)
+        usage.note_touched(connection)
+        noted.prepare(connection)
         if self._watchers.are_there:
-            usage.note_changes(connection)
+            noted.begin(connection)
         self._kept = usage.of_all(connection)
         self._load()
         self._watchers.count_from(epoch.first_revision(connection), _revisions(self._kept))
 
     def changed(self, connection: sqlite3.Connection) -> None:
         self._coming = usage.take_touched(connection)
-        self._changed = usage.take_changes(connection)
+        self._changed = noted.take(connection)
 
     def kept(self) -> None:
         coming, changed = self._coming, self._changed

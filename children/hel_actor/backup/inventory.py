@@ -5,8 +5,8 @@ from pathlib import Path
 from hel_actor.backup.beginning import groups
 from hel_actor.backup.path import walk
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES
-from hel_actor.database.soundness import untrusted
-from hel_actor.doctor.diagnosis import ARRAYS
+from hel_actor.series.description import ARRAYS
+from hel_actor.soundness import untrusted
 from loki.child import BackupCounts
 
 # The newest rows of a series wait in the database; a chunk of its files is always full.

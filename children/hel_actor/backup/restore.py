@@ -18,7 +18,7 @@ from hel_actor.backup import swap
 from hel_actor.backup.backup import contents
 from hel_actor.backup.parcel import BadParcel, unpack
 from hel_actor.backup.snapshot import DATABASE, FILES, SERIES, SPARE_BYTES
-from hel_actor.database.soundness import bring_forward
+from hel_actor.soundness import bring_forward
 from hel_actor.storage import Disk
 from loki.child import BackupContents, Clock, ServiceHandler, Shell
 from loki.errors import (

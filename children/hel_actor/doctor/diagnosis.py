@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hel_actor.quota.recount import Counter, Miscount
+from hel_actor.series.description import ARRAYS
 from loki.child import Finding, Need
 
-ARRAYS = ("time", "value", "quality")
 MOST_NAMED = 5
 MOST_DAMAGED = 100
 RESTORE = "restore a backup (`loki restore`)"

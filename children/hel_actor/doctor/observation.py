@@ -13,10 +13,8 @@ import msgspec
 from hel_actor import plain_file
 from hel_actor.backup.snapshot import STAGING
 from hel_actor.backup.swap import ASIDE, DECIDED, UNDECIDED, decided, time_of
-from hel_actor.database.migration import MIGRATIONS, version_of
-from hel_actor.database.soundness import shape, untrusted
+from hel_actor.database.migration import version_of
 from hel_actor.doctor.diagnosis import (
-    ARRAYS,
     Aside,
     DatabaseFacts,
     GroupFacts,
@@ -30,11 +28,13 @@ from hel_actor.doctor.oddity import unusable
 from hel_actor.file import resolver, tree
 from hel_actor.file.jail import UNFINISHED
 from hel_actor.quota import recount, usage
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import attribute, description, journal, removal
-from hel_actor.series.description import Description
+from hel_actor.series.description import ARRAYS, Description
 from hel_actor.series.moment import utc
 from hel_actor.series.row import each_unsound
 from hel_actor.series.series import MAX_NS, MIN_NS, Span
+from hel_actor.soundness import shape, untrusted
 from hel_actor.storage import PARTIAL
 from hel_actor.system import history
 from hel_actor.system.history import Bounds

@@ -7,9 +7,8 @@ from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
-from hel_actor.doctor.diagnosis import ARRAYS
 from hel_actor.plain_file import kind
-from hel_actor.series.description import NAME
+from hel_actor.series.description import ARRAYS, NAME
 from hel_actor.storage import is_partial
 
 MOST_ODD = 100

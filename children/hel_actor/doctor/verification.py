@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from hel_actor.backup.snapshot import DATABASE, SERIES
 from hel_actor.doctor import observation
-from hel_actor.doctor.diagnosis import ARRAYS, DamagedContents, GroupFacts, SeriesFacts, to_verify
+from hel_actor.doctor.diagnosis import DamagedContents, GroupFacts, SeriesFacts, to_verify
 from hel_actor.series.damage import reason
+from hel_actor.series.description import ARRAYS
 from hel_actor.series.moment import utc
 from hel_actor.system.history import Bounds
 from loki.child import Tell

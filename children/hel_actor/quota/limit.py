@@ -17,7 +17,7 @@ LIMITS = (
     ) WITHOUT ROWID
     """,
 )
-"""A migration: see hel_actor.database.migration."""
+"""A migration: see hel_actor.schema."""
 
 
 def keep(connection: sqlite3.Connection, account: Account) -> None:

@@ -9,7 +9,6 @@ changes of stored values a namespace has seen.
 import sqlite3
 from dataclasses import dataclass
 
-from hel_actor.value.damage import text_of
 from loki.messages.value import Packed
 
 KEY_BYTES = 64
@@ -102,7 +101,7 @@ USAGE = (
     END
     """,
 )
-"""A migration: see hel_actor.database.migration."""
+"""A migration: see hel_actor.schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class Usage:
 _SELECT = "SELECT namespace, keyvalue_bytes + series_bytes, revision FROM usage "
 _TOUCHED = _SELECT + "WHERE namespace IN touched"
 
-# All of these are of one connection and of no file; what a rollback undoes was never noted either.
+# Of one connection and of no file; what a rollback undoes was never noted either.
 _TOUCHES = tuple(
     f"""
     CREATE TEMP TRIGGER touch_{event} AFTER {event} ON main.usage
@@ -126,28 +125,13 @@ _TOUCHES = tuple(
     """  # noqa: S608  # Our own words.
     for event in ("INSERT", "UPDATE")
 )
-_NOTES = tuple(
-    f"""
-    CREATE TEMP TRIGGER IF NOT EXISTS note_{event} AFTER {event} ON main.keyvalue BEGIN
-        INSERT INTO changed VALUES ({row}.namespace, {row}.key, {is_removed});
-    END
-    """  # noqa: S608  # Our own words.
-    for event, row, is_removed in (("INSERT", "NEW", 0), ("UPDATE", "NEW", 0), ("DELETE", "OLD", 1))
-)
 
 
-def prepare_notes(connection: sqlite3.Connection) -> None:
+def note_touched(connection: sqlite3.Connection) -> None:
     """Note from now on which namespaces change. Outside of a transaction."""
     connection.execute("PRAGMA temp_store = MEMORY")
     connection.execute("CREATE TEMP TABLE touched (namespace TEXT PRIMARY KEY) WITHOUT ROWID")
-    connection.execute("CREATE TEMP TABLE changed (namespace TEXT, key BLOB, is_removed INTEGER)")
     for statement in _TOUCHES:
-        connection.execute(statement)
-
-
-def note_changes(connection: sqlite3.Connection) -> None:
-    """Let this connection note from now on also which keys it changes."""
-    for statement in _NOTES:
         connection.execute(statement)
 
 
@@ -157,20 +141,6 @@ def take_touched(connection: sqlite3.Connection) -> dict[str, Usage]:
     if touched:
         connection.execute("DELETE FROM touched")
     return touched
-
-
-def take_changes(connection: sqlite3.Connection) -> list[tuple[str, str, bool]]:
-    """(namespace, key, whether it was removed) of each change of stored values, in order.
-
-    Those of damaged keys are left out. The revision counts them, so that who waits reads anew.
-    """
-    noted = connection.execute(
-        "SELECT namespace, CAST(key AS BLOB), is_removed FROM changed ORDER BY rowid"
-    ).fetchall()
-    if noted:
-        connection.execute("DELETE FROM changed")
-    read = [(namespace, text_of(key), bool(is_removed)) for namespace, key, is_removed in noted]
-    return [(namespace, key, removed) for namespace, key, removed in read if key is not None]
 
 
 def of_value(key: str, value: Packed | bytes) -> int:

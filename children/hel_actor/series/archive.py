@@ -32,12 +32,11 @@ from hel_actor.plain_file import NotPlain
 from hel_actor.series import description
 from hel_actor.series.column import Columns
 from hel_actor.series.damage import DamagedChunk, is_lasting, reason
+from hel_actor.series.description import ARRAYS, QUALITY, TIME, VALUE
 from hel_actor.series.remains import belongs
 from hel_actor.storage import Storage, aside, clear, is_partial, partial, replace_file
 from loki.errors import IoError
 
-TIME, VALUE, QUALITY = "time", "value", "quality"
-ARRAYS = (TIME, VALUE, QUALITY)
 INNER_ROWS = 8192
 """Of the pieces that one chunk's file is read by; a chunk that is no multiple is one piece."""
 SLACK_BYTES = 65_536

@@ -15,6 +15,8 @@ from hel_actor.plain_file import NotPlain
 T = TypeVar("T")
 
 NAME = "zarr.json"
+TIME, VALUE, QUALITY = "time", "value", "quality"
+ARRAYS = (TIME, VALUE, QUALITY)
 MARK, DROPPED = "loki_series", "loki_dropped_chunks"
 
 

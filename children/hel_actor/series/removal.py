@@ -28,7 +28,7 @@ REMOVAL = (
     )
     """,
 )
-"""A migration: see hel_actor.database.migration."""
+"""A migration: see hel_actor.schema."""
 
 _TABLES = ("series_row", "row"), ("series_sequence", "sequence"), ("series_chunk", "number")
 

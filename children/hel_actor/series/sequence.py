@@ -20,7 +20,7 @@ COUNT = (
     "ALTER TABLE series ADD COLUMN sequences INTEGER NOT NULL DEFAULT 0",
     "UPDATE series SET sequences = (SELECT count(*) FROM series_sequence WHERE series = id)",
 )
-"""A migration: see hel_actor.database.migration."""
+"""A migration: see hel_actor.schema."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from hel_actor.series import aging, attribute, downsampling, journal, remains, removal, series
 from hel_actor.series.damage import DamagedChunk, Reports
+from hel_actor.series.description import ARRAYS
 from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
 from hel_actor.series.row import Unsound, unsound
 from hel_actor.series.series import Chunk, Retention
@@ -284,8 +285,6 @@ class SeriesStore:
         if not snapshot.chunks:
             return
         import numpy as np
-
-        from hel_actor.series.archive import ARRAYS
 
         numbers = [chunk.number for chunk in snapshot.chunks]
         left = series.left_after(snapshot.chunks)

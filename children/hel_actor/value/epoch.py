@@ -18,7 +18,7 @@ MOST = 2**53 // STEP - 1
 _DRAW = f"INSERT INTO epoch VALUES (1 + abs(random() % {MOST}))"  # noqa: S608  # Our own number.
 
 EPOCH = ("CREATE TABLE epoch (number INTEGER NOT NULL)", _DRAW)
-"""A migration: see hel_actor.database.migration."""
+"""A migration: see hel_actor.schema."""
 
 
 def begin(connection: sqlite3.Connection) -> None:

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from hel_actor.database.answer import following
 from hel_actor.database.database import Database
 from hel_actor.namespace import may_store
-from hel_actor.quota import usage
+from hel_actor.value import noted
 from hel_actor.value.ring import News
 from hel_actor.value.watchers import Watcher, Watchers
 from hel_actor.watch_messages import StoredChanged, StoredWatched, WatchOptions, WatchStored
@@ -57,7 +57,7 @@ class Watched:
             else:
                 self._watchers.begin(watcher)
 
-        self._database.submit(usage.note_changes).add_done_callback(begin)
+        self._database.submit(noted.begin).add_done_callback(begin)
 
     def _waiting(self, run: Run) -> list[tuple[Watcher, Timer | None]]:
         """Those of the run that still wait; the timers of the others are not needed any more."""

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from hel_actor.actor import Hel
 from hel_actor.config import HelConfig
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 
 from loki.child import Run
 from loki.clock import FakeClock

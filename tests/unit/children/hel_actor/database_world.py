@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from hel_actor.database.database import LONGEST_PAUSE_S, Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 
 from loki.clock import FakeClock

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from hel_actor.database.answer import or_raised
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import journal, window
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.query import Queries

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from hel_actor.auditor import Auditor
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
 from hel_actor.quota import usage
+from hel_actor.schema import MIGRATIONS
 from hel_actor.turns import Turns
 from hel_actor.value import keyvalue
 

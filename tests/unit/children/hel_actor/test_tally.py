@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
 from hel_actor.quota.ledger import Ledger, Part
 from hel_actor.quota.quota import Account
+from hel_actor.schema import MIGRATIONS
 from hel_actor.tally import Tally
 from hel_actor.value import keyvalue
 from hel_actor.value.watchers import Watchers

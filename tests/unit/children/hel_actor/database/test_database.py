@@ -13,7 +13,7 @@ from threading import Event
 
 import pytest
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 
 from loki.clock import FakeClock
@@ -270,7 +270,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from hel_actor.value import keyvalue
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from loki.clock import SystemClock
 
 database = Database(

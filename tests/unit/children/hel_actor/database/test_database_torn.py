@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import journal
 from hel_actor.series.journal import Batch, Quota
 from hel_actor.value import keyvalue

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, Migration, migrate, version_of
+from hel_actor.database.migration import Migration, migrate, version_of
+from hel_actor.schema import MIGRATIONS
 
 from loki.errors import IoError
 

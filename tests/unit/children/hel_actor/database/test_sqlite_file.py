@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS
+from hel_actor.schema import MIGRATIONS
 
 from loki.errors import IoError
 from tests.unit.children.hel_actor.database_world import EVERY, World, get, put

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from hel_actor.backup.path import created
 from hel_actor.backup.swap import ASIDE
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
 from hel_actor.doctor.observation import MOST_ODD, database, groups, jail, leftovers
+from hel_actor.schema import MIGRATIONS
 from hel_actor.system.history import Bounds
 
 BOUNDS = Bounds(10, 20, 30)

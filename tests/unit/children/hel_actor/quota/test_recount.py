@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
 from hel_actor.quota import usage
 from hel_actor.quota.recount import Counter, Miscount, look, mend
 from hel_actor.quota.usage import Usage
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 
 KEPT = {"both": Usage(68 + 2 * 32 + 1000, 1), "series": Usage(50, 0), "values": Usage(65, 1)}

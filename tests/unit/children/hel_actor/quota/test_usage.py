@@ -4,9 +4,10 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
 from hel_actor.quota import usage
 from hel_actor.quota.usage import USAGE, Usage
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 
 BEFORE = MIGRATIONS[: MIGRATIONS.index(USAGE)]
@@ -61,14 +62,3 @@ def test_older_files_are_counted_once() -> None:
         migrate(older, MIGRATIONS)
         sizes = {name: each.size_bytes for name, each in usage.of_all(older).items()}
     assert sizes == {"both": 68 + 3 * 32 + 1000, "values": 68, "series": 50}
-
-
-def test_changes_of_damaged_keys_are_counted_and_not_told(db: sqlite3.Connection) -> None:
-    usage.prepare_notes(db)
-    usage.note_changes(db)
-    db.execute("INSERT INTO keyvalue VALUES ('tool', x'c341', x''), ('tool', x'c3', x'')")
-    db.execute("INSERT INTO keyvalue VALUES ('tool', CAST(x'c3' AS TEXT), x'')")
-    keyvalue.put(db, "tool", "k", b"1")
-    assert usage.take_changes(db) == [("tool", "k", False)]
-    assert usage.take_changes(db) == []
-    assert usage.of(db, "tool").revision == 4

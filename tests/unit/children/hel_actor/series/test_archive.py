@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import xarray
 import zarr
-from hel_actor.series.archive import ARRAYS, Archive, Place
+from hel_actor.series.archive import Archive, Place
 from hel_actor.series.column import Columns, columns
 from hel_actor.series.damage import DamagedChunk
+from hel_actor.series.description import ARRAYS
 from hel_actor.storage import Disk
 
 from loki.errors import IoError

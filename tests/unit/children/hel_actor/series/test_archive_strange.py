@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hel_actor.series.archive import ARRAYS, Archive
+from hel_actor.series.archive import Archive
 from hel_actor.series.damage import DamagedChunk
+from hel_actor.series.description import ARRAYS
 from hel_actor.storage import Disk
 
 from tests.unit.children.hel_actor.series.test_archive import EMPTY, TWO, everything, rows, same

@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import downsampling, journal
 from hel_actor.series.downsampling import Rule, Wanted
 from hel_actor.series.journal import Appended, Batch, Quota, Series

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hel_actor.database.database import Database
-from hel_actor.database.migration import MIGRATIONS
 from hel_actor.messages import (
     AppendSamples,
     DescribeSeries,
@@ -23,6 +22,7 @@ from hel_actor.messages import (
     SeriesRemoved,
     SummarizeSeries,
 )
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import downsampling, eraser, remains, series
 from hel_actor.series.eraser import Remover
 from hel_actor.series.reading import EVERYTHING

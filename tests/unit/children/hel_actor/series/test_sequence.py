@@ -4,7 +4,8 @@ import sqlite3
 from random import Random
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.series import journal, sequence
 from hel_actor.series.journal import Appended, Batch, Quota
 from hel_actor.series.sequence import COUNT

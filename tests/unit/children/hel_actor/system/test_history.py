@@ -6,7 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.system import history
 from hel_actor.system.history import Bounds, Stock
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
 from hel_actor.messages import BatchStored, StoredChange
 from hel_actor.quota import usage
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import batch, keyvalue
 from hypothesis import given
 from hypothesis import strategies as st

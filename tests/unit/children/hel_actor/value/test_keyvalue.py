@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import keyvalue
 from hypothesis import given
 from hypothesis import strategies as st

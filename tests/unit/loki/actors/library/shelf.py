@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from hel_actor.database.migration import MIGRATIONS, migrate
+from hel_actor.database.migration import migrate
+from hel_actor.schema import MIGRATIONS
 from hel_actor.system import number, revision
 
 from loki.actors.door.role import Context

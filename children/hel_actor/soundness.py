@@ -6,8 +6,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from hel_actor.database.migration import MIGRATIONS, migrate, version_of
+from hel_actor.database.migration import migrate, version_of
 from hel_actor.database.sqlite_file import legible, require_plain
+from hel_actor.schema import MIGRATIONS
 from hel_actor.value import epoch
 
 T = TypeVar("T")

@@ -6,9 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hel_actor.database.migration import MIGRATIONS, migrate, version_of
-from hel_actor.database.soundness import bring_forward
+from hel_actor.database.migration import migrate, version_of
 from hel_actor.plain_file import NotPlain
+from hel_actor.schema import MIGRATIONS
+from hel_actor.soundness import bring_forward
 
 from tests.unit.children.hel_actor.strange import STRANGE
 
