@@ -27,7 +27,8 @@ def show_flags(app: typer.Typer) -> None:
     """Let it, and every command and group in it, show no type beside flags."""
     app.info.cls = Group
     for command in app.registered_commands:
-        command.cls = Command
+        if not issubclass(command.cls or TyperCommand, Command):
+            command.cls = Command
     for group in app.registered_groups:
         if group.typer_instance is not None:
             show_flags(group.typer_instance)

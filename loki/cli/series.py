@@ -13,6 +13,7 @@ from loki.cli.connection import connect, fail
 from loki.cli.option import DEFAULT_SERVER, AsJson, Server
 from loki.cli.period import Period, length, period
 from loki.cli.restore import is_asked
+from loki.cli.series_name import NameCommand, resolve
 from loki.cli.view import Json, jsonable, note, say, say_json, show_table
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a FILE that is the
 app = typer.Typer(help="See, draw, export and remove the time series that scripts keep.")
 
 
-@app.command("list")
+@app.command("list", cls=NameCommand)
 def list_(
     pattern: Annotated[
         str, typer.Argument(metavar="[GLOB]", help="Only series, or SCRIPT/NAME, that match.")
@@ -77,7 +78,7 @@ def list_(
         say("no time series" if pattern == "*" else "no time series match")
 
 
-@app.command()
+@app.command(cls=NameCommand)
 def show(
     name: Name,
     last: Last = "",
@@ -108,7 +109,7 @@ def show(
             note("no rows there")
 
 
-@app.command()
+@app.command(cls=NameCommand)
 def plot(
     name: Name,
     last: Last = "",
@@ -138,7 +139,7 @@ def plot(
         say(output)
 
 
-@app.command()
+@app.command(cls=NameCommand)
 def export(
     name: Name,
     output: Annotated[
@@ -175,7 +176,7 @@ def export(
         say(f"{output}: {counter.rows:,} rows")
 
 
-@app.command()
+@app.command(cls=NameCommand)
 def remove(
     name: Name,
     script: Annotated[
@@ -221,20 +222,6 @@ def report() -> "FollowReport":
             note("it is back")
 
     return Report()
-
-
-def resolve(client: "LokiClient", name: str) -> "Series":
-    """The one series that is meant. Raises: ValueError that names those there are."""
-    script, slash, short = name.rpartition("/")
-    there = list(client.series.find())
-    found = [each for each in there if each.name == short and (not slash or each.script == script)]
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(f"{each.script}/{each.name}" for each in (found or there)[:10])
-    if found:
-        raise ValueError(f"which '{short}' is meant: {names}?")
-    known = f"there are {names}" if names else "there are none"
-    raise ValueError(f"there is no time series '{name}'; {known}")
 
 
 def query(wanted: Period) -> "SeriesQuery":

@@ -83,7 +83,7 @@ def groups(batches: "Iterator[Rows]") -> "Iterator[list[Rows]]":
         if sum(map(len, group)) >= GROUP_ROWS:
             yield group
             group = []
-    if group:
+    if any(map(len, group)):  # A series without rows has a batch of none, which makes no group.
         yield group
 
 

@@ -90,3 +90,8 @@ def _fields(detail: Any) -> dict[str, Any]:
     if detail.Is(execution_pb2.ScriptError.DESCRIPTOR):
         return {"script_error": execution_pb2.ScriptError.FromString(detail.value)}
     return {}
+
+
+def not_found(message: str) -> LokiClientError:
+    """What a call for something that is not there would raise, of what was only looked for."""
+    return LokiClientError(message, code=grpc.StatusCode.NOT_FOUND, reason="NOT_FOUND")

@@ -49,10 +49,13 @@ def test_parquet_has_the_columns_and_the_unit(
     assert pyarrow.parquet.ParquetFile(file).metadata.num_row_groups == 2
 
 
-def test_parquet_of_no_rows_is_a_file_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize("batches", [[], [batch(0)]])
+def test_parquet_of_no_rows_is_a_file_too(tmp_path: Path, batches: list[Rows]) -> None:
     file = tmp_path / "t.parquet"
-    write(iter([]), str(file), made("t2", unit=""))
-    assert pyarrow.parquet.read_table(file).num_rows == 0
+    write(iter(batches), str(file), made("t2", unit=""))
+    found = pyarrow.parquet.read_table(file)
+    assert found.column_names == ["time", "value", "quality"]
+    assert found.num_rows == 0
 
 
 @pytest.mark.parametrize(
