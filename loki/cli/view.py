@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from loki.cli.argument import BASE64
+from loki.cli.table import table
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,16 +111,10 @@ def note(text: str) -> None:
 
 def show_table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on stdout, as wide as the terminal; in a pipe each row is one line."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell), STYLES.get(cell, "")) for cell in row))
-    console().print(table)
+    shown = [[printable(cell) for cell in row] for row in rows]
+    out = console()
+    text = table(tuple(columns), shown, STYLES, out)
+    out.print(text, no_wrap=True, overflow="ignore", crop=False)
 
 
 def list_width() -> int:
