@@ -30,7 +30,7 @@ from hel_actor.backup.links import Links
 from hel_actor.backup.path import FOLDER, GONE, created, make_folder, opened, walk
 from hel_actor.database.migration import version_of
 from hel_actor.database.sqlite_file import read_only
-from hel_actor.series.store import places
+from hel_actor.series.place import places
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import ErrorCode, IoError, ServiceUnavailable

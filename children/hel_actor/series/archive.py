@@ -87,6 +87,15 @@ class Archive:
             self._forget_dropped(place, first)
         return reports
 
+    def unchanged(self, place: Place) -> Place:
+        """Where the files are that `place` speaks of, as they are: to be read only.
+
+        Raises: IoError, where others stand there.
+        """
+        if not belongs(self.path(place), place.mark, has_files=place.chunks > place.dropped):
+            raise IoError(f"the files of '{place.name}' are not where they should be")
+        return replace(place, dropped=self._require_not_newer(place))
+
     def cut(self, place: Place) -> None:
         """Let the files of a group end where `place` does, wherever they begin."""
         self._cut(replace(place, dropped=self._first(place)))
@@ -131,8 +140,9 @@ class Archive:
         Raises: DamagedChunk for the first file that is missing, damaged or not ours; IoError.
         """
         try:
-            if not self._is_described(place):  # Somebody edited it just now.
-                self.publish(place)
+            with suppress(OSError):  # The rows are read without it, also where no change is taken.
+                if not self._is_described(place):  # Somebody edited it just now.
+                    self.publish(place)
             found = {name: self._column(place, name, first, count) for name in arrays}
         except UNREADABLE as error:
             if damaged := self._damaged(place, first, count, arrays):

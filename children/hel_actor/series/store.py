@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
-from hel_actor.series import aging, attribute, downsampling, journal, remains, removal, series
+from hel_actor.series import aging, downsampling, journal, remains, removal, series
 from hel_actor.series.damage import DamagedChunk, Reports
 from hel_actor.series.description import ARRAYS
+from hel_actor.series.place import place_of
 from hel_actor.series.reading import EVERYTHING, Part, Reading, Snapshot
 from hel_actor.series.row import Unsound, unsound
 from hel_actor.series.series import Chunk, Retention
@@ -236,7 +237,7 @@ class SeriesStore:
         archive = self._archive()
         sizes = archive.write(place, columns([row[1:] for row in rows]))
         chunks = series.cut([row[1] for row in rows], known.chunks, known.chunk_rows, sizes)
-        archive.publish(_place(known, known.chunks + len(chunks)))
+        archive.publish(place_of(known, known.chunks + len(chunks)))
         last = rows[-1][1], rows[-1][0]
         newest_row = known.next_row - 1
         self._submit(
@@ -294,7 +295,7 @@ class SeriesStore:
             first = max(start, known.dropped)
             if first >= start + count:
                 continue
-            place = self._place(known)
+            place = self._readable(known)
             try:
                 rows = self._archive().read(place, first, start + count - first, arrays or ARRAYS)
             except DamagedChunk as found:
@@ -324,9 +325,18 @@ class SeriesStore:
 
         return self.look(taken)
 
+    def _readable(self, known: journal.Series) -> "Place":
+        """Where its files are: in order if that can be, as the disk may take no change."""
+        try:
+            return self._place(known)
+        except IoError as error:
+            if not isinstance(error.__cause__, OSError):
+                raise
+            return self._archive().unchanged(place_of(known, known.chunks))
+
     def _place(self, known: journal.Series) -> "Place":
         """Where its files are, which are in order after this."""
-        place = _place(known, known.chunks)
+        place = place_of(known, known.chunks)
         if self._recovered.get(known.id) != known.mark:
             with self._named(f"the files of '{known.name}' cannot be put in order"):
                 self._set_aside(known)
@@ -362,27 +372,6 @@ def _exceeds(reader: sqlite3.Connection, series_id: int, now_ns: int, keep: Rete
     known = journal.by_id(reader, series_id)
     stock = journal.stock(reader, known, now_ns)
     return series.exceeds(stock, known.chunk_rows, known.waiting, now_ns, keep)
-
-
-def _place(known: journal.Series, chunks: int) -> "Place":
-    from hel_actor.series.archive import Place
-
-    return Place(
-        known.namespace,
-        known.name,
-        known.mark,
-        known.chunk_rows,
-        known.dropped,
-        chunks,
-        attribute.text(known.attributes),
-        known.waiting,
-    )
-
-
-def places(reader: sqlite3.Connection) -> "list[Place]":
-    """Of all series that have files, as a database says."""
-    found = reader.execute("SELECT id FROM series WHERE chunks > dropped").fetchall()
-    return [_place(known, known.chunks) for known in (journal.by_id(reader, *row) for row in found)]
 
 
 def existing(connection: sqlite3.Connection, namespace: str, name: str) -> journal.Series:
