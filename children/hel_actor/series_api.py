@@ -171,7 +171,7 @@ FUNCTIONS = (
                 name="before",
                 type=LuaType.NUMBER,
                 unit="s since 1970, UTC",
-                doc="The first time that stays; math.huge is none",
+                doc="The first time that stays; 1e10 is after all rows",
             ),
         ),
         returns=LuaType.INTEGER,

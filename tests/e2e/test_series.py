@@ -35,6 +35,12 @@ permissions = { series = true }
 script = { path = "brief.lua" }
 
 [[tools]]
+name = "bounds"
+return_type = "array"
+permissions = { series = true }
+script = { path = "bounds.lua" }
+
+[[tools]]
 name = "grow"
 return_type = "integer"
 permissions = { series = true }
@@ -65,6 +71,22 @@ BRIEF = """
 for _, name in ipairs({ "a", "b", "c" }) do hel:series_append(name, 1) end
 return hel:series_remove("a") and not hel:series_remove("a")
 """
+BOUNDS = """
+hel:series_append_all("t", { 1, 2, 4, 8 }, { 10, 20, 30, 40 })
+local function sum(from, to) return hel:series_aggregate("t", from, to, "sum")[1].value end
+local found = {
+  #hel:series_read("t"), #hel:series_read("t", nil, 30), #hel:series_read("t", 30, nil),
+  #hel:series_read("t", -1e10, 1e10), sum(), sum(nil, 30), sum(30), sum(-1e300, 1e300),
+}
+for _, call in ipairs({ "series_read", "series_trim" }) do
+  found[#found + 1] = tostring(select(2, pcall(hel[call], hel, "t", math.huge)).code)
+end
+found[#found + 1] = tostring(select(2, pcall(hel.series_trim, hel, "t", nil)).code)
+for _, before in ipairs({ 30, 1e10, 1e10 }) do found[#found + 1] = hel:series_trim("t", before) end
+found[#found + 1] = #hel:series_read("t")
+hel:series_remove("t")
+return found
+"""
 CONFIG = """
 [children_config.hel]
 series_keep_rows = 150_000
@@ -78,6 +100,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LokiServer]:
     (folder / "log.lua").write_text(SCRIPT)
     (folder / "grow.lua").write_text(GROW)
     (folder / "brief.lua").write_text(BRIEF)
+    (folder / "bounds.lua").write_text(BOUNDS)
     with (
         LokiServer(config=CONFIG, tools=folder / "tools.toml") as server,
         server.client() as client,
@@ -104,6 +127,13 @@ def test_the_command_line_shows_draws_and_exports(loki: Run, tmp_path: Path) -> 
     assert done.stdout == "numbers.parquet: 100,000 rows\n"
     values = pyarrow.parquet.read_table(tmp_path / "numbers.parquet")["value"]
     assert values.to_pylist() == list(range(ROWS))
+
+
+def test_a_script_bounds_times_and_lets_all_rows_go(server: LokiServer) -> None:
+    refused = ["ARGUMENT_INVALID"] * 3
+    with client(server) as connected:
+        found = connected.execute("bounds").value
+    assert found == [4, 2, 2, 4, 15, 3, 12, 15, *refused, 2, 2, 0, 0]
 
 
 def test_rows_come_once_each_though_hel_is_killed_meanwhile(server: LokiServer) -> None:

@@ -144,7 +144,7 @@ def future_ns(now_ns: int) -> int:
 
 
 def span(start_s: float | None, end_s: float | None) -> Span:
-    """From `start_s` on and before `end_s`; infinite or None is no bound.
+    """From `start_s` on and before `end_s`; None, or what no series can hold, is no bound.
 
     Raises: InvalidArgument for what is no time, or an end before the start.
     """
@@ -160,8 +160,6 @@ def span(start_s: float | None, end_s: float | None) -> Span:
 def _bound_ns(time_s: float, field: str) -> int:
     if math.isnan(time_s):
         raise InvalidArgument(f"{field} is not a number", details={"field": field})
-    if math.isinf(time_s):
-        return MAX_NS if time_s > 0 else MIN_NS
     return max(MIN_NS, min(MAX_NS, nanoseconds(time_s)))
 
 
