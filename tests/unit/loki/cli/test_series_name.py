@@ -17,7 +17,7 @@ VALUED = KNOWN - {"--json"}
 
 @pytest.fixture
 def series(client: Any) -> FakeSeries:
-    client.series = FakeSeries([made("adh", "-adhoc"), made("t1"), made("-x")])
+    client.series = FakeSeries([made("adh", "-adhoc"), made("t1"), made("x-")])
     return client.series
 
 
@@ -89,4 +89,4 @@ def test_for_machines_a_missing_series_has_its_reason(series: FakeSeries, loki: 
     result = loki("series", "remove", "trend/t9", "--yes", "--json")
     error = json.loads(result.stderr)["error"]
     assert (error["code"], error["reason"]) == ("NOT_FOUND", "NOT_FOUND")
-    assert error["message"].endswith("there are -adhoc/adh, trend/t1, trend/-x")
+    assert error["message"].endswith("there are -adhoc/adh, trend/t1, trend/x-")
