@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 class Tally:
-    """Used by the database's thread; see `database.Witness`."""
+    """Used by the database's thread; see `witness.Witness`."""
 
     def __init__(self, ledger: Ledger, watchers: Watchers) -> None:
         self._watchers = watchers

@@ -5,8 +5,9 @@ them in one transaction, commits, and only then keeps the promises: the fsync, w
 milliseconds, is shared by all who wait for it, and what was acknowledged is on the disk.
 
 After a failed fsync no change is taken, and reading goes on, until the whole file was copied to a
-new one (see `sqlite_file`); that is tried again and again, at growing distances. A disk that is
-full, or a file that cannot be opened, fails single operations and is well again by itself.
+new one (see `sqlite_file`); that is tried again and again, at growing distances. A disk that takes
+no changes, or a file that cannot be opened, fails single operations and is well again by itself;
+meanwhile it is trouble (see `refusal`).
 """
 
 import errno
@@ -18,12 +19,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
+from hel_actor.database.acceptance import Acceptance
 from hel_actor.database.migration import Migration
 from hel_actor.database.operation import Failed, Operation, is_its_own, performed
 from hel_actor.database.room import is_low, most_pages
-from hel_actor.database.sqlite_file import Anew, Connect, SqliteFile, code_of, connect
+from hel_actor.database.sqlite_file import Anew, Connect, SqliteFile, connect
+from hel_actor.database.witness import Bystander, Witness
+from hel_actor.refusal import code_of
 from hel_actor.storage import Disk, Storage
 from loki.child import Clock
 from loki.errors import IoError, LokiError
@@ -40,31 +44,6 @@ LONGEST_PAUSE_S = 60.0
 def pause_s(failures: int) -> float:
     """How long to wait after so many failed attempts, from 1, to be well again."""
     return min(FIRST_PAUSE_S * 2.0 ** (failures - 1), LONGEST_PAUSE_S)
-
-
-class Witness(Protocol):
-    """Sees what becomes of transactions, in the database's thread."""
-
-    def opened(self, connection: sqlite3.Connection) -> None:
-        """The file is open, and no transaction has begun."""
-
-    def changed(self, connection: sqlite3.Connection) -> None:
-        """Something was changed that is about to be committed."""
-
-    def kept(self) -> None:
-        """What was changed is on the disk; nobody was told yet."""
-
-    def lost(self) -> None:
-        """What was changed is undone, or the file could not be opened."""
-
-
-class Bystander:
-    """For a file whose changes nobody follows."""
-
-    def opened(self, connection: sqlite3.Connection) -> None: ...
-    def changed(self, connection: sqlite3.Connection) -> None: ...
-    def kept(self) -> None: ...
-    def lost(self) -> None: ...
 
 
 class Database:
@@ -95,6 +74,8 @@ class Database:
         self._low = False  # Whether the disk is nearly full.
         self._trusted = True  # Until an fsync fails.
         self._trouble = ""
+        self._acceptance = Acceptance(self._file, clock, log)
+        self._wrote = False  # Whether the last transaction did.
         self._failures = 0  # Of attempts to be well again, in a row.
         self._again_s = 0.0  # When to try next, on the monotonic clock.
         self.submit(lambda _: None)
@@ -102,7 +83,7 @@ class Database:
     @property
     def trouble(self) -> str:
         """Why it takes no changes, or nothing at all; "" while it does. For any thread."""
-        return self._trouble
+        return self._trouble or self._acceptance.trouble
 
     def submit(self, perform: Callable[[sqlite3.Connection], T]) -> "Future[T]":
         """Promise the result of `perform`, durable.
@@ -142,7 +123,7 @@ class Database:
 
     def mend(self) -> None:
         """Try to be well again, if it is time for that. To be called every now and then."""
-        if self._trouble:
+        if self._trouble or self._acceptance.is_due:
             self._worker.submit(self._mend)
 
     def close(self) -> "Future[None]":
@@ -166,12 +147,18 @@ class Database:
             self._witness.lost()
             if again and code_of(error) == sqlite3.SQLITE_FULL:
                 self._change_each(batch)
+            elif code_of(error) & 0xFF == sqlite3.SQLITE_READONLY:
+                self._acceptance.failed(error, self._connection)
+                for operation in batch:  # Some may change nothing.
+                    self._look(operation)
             elif len(batch) > 1 and not apart and is_its_own(error):
                 self._change(batch, again=again, apart=True)
             else:
                 self._fail(batch, error)
         else:
             self._witness.kept()
+            if self._wrote:
+                self._acceptance.succeeded(self._connection)
             for operation, result in zip(batch, results, strict=True):
                 if isinstance(result, Failed):
                     self._fail([operation], result.error)
@@ -202,7 +189,8 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             before = connection.total_changes
             results = [performed(connection, each, apart=apart) for each in batch]
-            if connection.total_changes != before:
+            self._wrote = connection.total_changes != before
+            if self._wrote:
                 self._witness.changed(connection)
             connection.execute("COMMIT")
         except Exception:
@@ -242,14 +230,19 @@ class Database:
         try:
             connection = self._opened()
             try:
+                connection.execute("PRAGMA query_only = ON")
                 connection.execute("BEGIN")
                 result = operation.perform(connection)
             finally:
                 self._undo(connection)
                 self._witness.lost()
+                if self._trusted and self._connection is not None:
+                    connection.execute("PRAGMA query_only = OFF")
         except Exception as error:  # noqa: BLE001  # The promise carries it to the shell.
             is_change = code_of(error) & 0xFF == sqlite3.SQLITE_READONLY
-            refused = IoError(f"no change is taken: {self._trouble}") if is_change else error
+            if is_change and self._trusted:
+                self._close()  # The disk may be writable again by the next one.
+            refused = IoError(f"no change is taken: {self.trouble}") if is_change else error
             operation.promise.set_exception(self._failure(refused))
         else:
             operation.promise.set_result(result)
@@ -261,18 +254,31 @@ class Database:
         if connection.in_transaction:
             self._close()
 
-    def _failure(self, error: Exception) -> Exception:
-        """What the callers are told."""
+    def _failure(self, error: Exception, *, small: bool = False) -> Exception:
+        """What the callers are told; `small`, it was a change that needs no room."""
         if not isinstance(error, sqlite3.Error | OSError):
             return error
-        self._log.error("%s: %s", self._file.path, error)
         reason = error.strerror if isinstance(error, OSError) else error
         if code_of(error) in FAILED_FSYNC:
+            self._log.error("%s: %s", self._file.path, error)
             self._distrust(str(reason))
             return IoError("the disk failed to write, and the change may be lost; see loki status")
+        if not self._trouble:  # Else the log has told of it.
+            self._acceptance.failed(error, self._connection, small=small)
         if code_of(error) & 0xFF in REOPENED:
             self._close()
         return IoError(f"the store could not do this, and changed nothing: {reason}")
+
+    def _probe(self) -> None:
+        """Find out whether changes succeed, where none may come for long."""
+        try:
+            self._transact([Operation(self._file.probe)], apart=False)
+        except (sqlite3.Error, OSError, LokiError) as error:
+            self._witness.lost()
+            self._failure(error, small=True)
+        else:
+            self._witness.kept()
+            self._acceptance.succeeded(self._connection)
 
     def _distrust(self, reason: str) -> None:
         if not self._trusted:
@@ -315,6 +321,7 @@ class Database:
             raise
         if self._trouble:
             self._well()
+        self._acceptance.opened(connection)
         return connection
 
     def _shown(self) -> sqlite3.Connection:
@@ -343,6 +350,8 @@ class Database:
             self._pause()
 
     def _mend(self) -> None:
+        if not self._trouble and self._acceptance.is_due:
+            self._probe()
         if not self._trouble or self._clock.monotonic_s() < self._again_s:
             return
         try:
@@ -365,6 +374,7 @@ class Database:
     def _well(self) -> None:
         self._log.info("the database is well again")
         self._trusted, self._trouble, self._failures = True, "", 0
+        self._acceptance.forget()
 
     def _close(self) -> None:
         with self._reading:

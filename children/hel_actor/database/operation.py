@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-from hel_actor.database.sqlite_file import code_of
+from hel_actor.refusal import code_of
 
 ITS_OWN = frozenset(
     {

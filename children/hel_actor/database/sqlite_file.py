@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import TypeAlias
 
 from hel_actor import plain_file
-from hel_actor.database.migration import Migration, migrate, require_known
+from hel_actor.database.migration import Migration, migrate, require_known, version_of
+from hel_actor.database.room import is_low, most_pages
+from hel_actor.refusal import ROOM_BYTES, code_of
 from hel_actor.storage import Storage, clear, make_lasting
 from loki.child import Clock
 from loki.errors import IoError
@@ -129,6 +131,20 @@ class SqliteFile:
         (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
         return int(pages), int(page_bytes)
 
+    def is_full(self, connection: sqlite3.Connection) -> bool:
+        """Whether it can hardly grow any more. Raises: sqlite3.Error; OSError."""
+        free_bytes = self.free_bytes()
+        if not is_low(free_bytes):
+            return False
+        pages, page_bytes = self.pages(connection)
+        (unused,) = connection.execute("PRAGMA freelist_count").fetchone()
+        more = most_pages(pages, page_bytes, free_bytes) - pages + int(unused)
+        return more * page_bytes < ROOM_BYTES
+
+    def probe(self, connection: sqlite3.Connection) -> None:
+        """Write what is there already: into a transaction, which nobody sees to be one."""
+        connection.execute(f"PRAGMA user_version = {version_of(connection)}")
+
     def copy(self, connection: sqlite3.Connection) -> Path:
         """All that the connection sees, in a file of its own that is on the disk and was checked.
 
@@ -193,11 +209,6 @@ class SqliteFile:
             with suppress(FileNotFoundError):
                 self._storage.rename(Path(f"{self.path}{suffix}"), Path(f"{aside}{suffix}"))
         return aside
-
-
-def code_of(error: Exception) -> int:
-    """SQLite's extended result code; 0 where the error is not SQLite's own."""
-    return int(getattr(error, "sqlite_errorcode", 0))
 
 
 def require_plain(path: Path) -> None:
