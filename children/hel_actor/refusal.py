@@ -32,9 +32,7 @@ NUMBERS = frozenset(
     {
         errno.EPERM,
         errno.EIO,
-        errno.ENXIO,
         errno.EACCES,
-        errno.ENODEV,
         errno.EFBIG,
         errno.ENOSPC,
         errno.EROFS,

@@ -4,9 +4,11 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import TypeVar
 
 from hel_actor import page
 from hel_actor.database.answer import after
+from hel_actor.file.acceptance import Acceptance
 from hel_actor.file.complaint import unserved
 from hel_actor.file.jail import MAX_NAMES, Jail, Room
 from hel_actor.file.occupancy import Occupancy
@@ -33,6 +35,8 @@ from loki.errors import InvalidArgument
 from loki.messages.envelope import Done, Message
 from loki.messages.value import Packed, pack, unpack
 
+T = TypeVar("T")
+
 ALL_NAMES = ListOptions()
 
 
@@ -45,6 +49,7 @@ class Files:
         self._turns = Turns(self._worker)
         self._jail = jail
         self._occupancy = Occupancy(jail, ledger, shell.log)
+        self._acceptance = Acceptance(jail, shell.clock, shell.log)
         self._quota_mb = quota_mb
         self._trouble = ""
         self._look = self._worker.submit(self._open)
@@ -52,10 +57,13 @@ class Files:
 
     @property
     def trouble(self) -> str:
-        """Why scripts have no files; "". Asked for now and then: a look is taken each time."""
+        """Why scripts have no files, or cannot use them as they should; "".
+
+        Asked for now and then: a look is taken each time.
+        """
         if self._look.done() and not self._closed:
             self._look = self._worker.submit(self._open)
-        return self._trouble
+        return self._trouble or self._acceptance.trouble
 
     def calls(self) -> Mapping[type[Message], RunHandler]:
         return {
@@ -88,12 +96,14 @@ class Files:
                 self._log.error("%s", trouble)
         else:
             trouble = ""
+            self._acceptance.look()
         self._trouble = trouble
 
     def _read(self, request: ReadFile, run: Run) -> "Future[FileContent]":
         _may_read(run)
-        return self._worker.submit(
-            lambda: FileContent(content=_text_or_bytes(self._jail.read(space(run), request.path)))
+        return self._reading(
+            run,
+            lambda home: FileContent(content=_text_or_bytes(self._jail.read(home, request.path))),
         )
 
     def _write(self, request: WriteFile, run: Run) -> "Future[Done]":
@@ -112,8 +122,9 @@ class Files:
 
     def _describe(self, request: DescribeEntry, run: Run) -> "Future[EntryDescribed]":
         _may_read(run)
-        return self._worker.submit(
-            lambda: EntryDescribed(entry=_described(self._jail.describe(space(run), request.path)))
+        return self._reading(
+            run,
+            lambda home: EntryDescribed(entry=_described(self._jail.describe(home, request.path))),
         )
 
     def _delete(self, request: DeleteEntry, run: Run) -> "Future[Done]":
@@ -127,13 +138,13 @@ class Files:
     def _list(self, request: ListDirectory, run: Run) -> "Future[DirectoryListed]":
         _may_read(run)
         options = request.options or ALL_NAMES
-        limit, home = page.wanted(options.limit, MAX_NAMES), space(run)
+        limit = page.wanted(options.limit, MAX_NAMES)
 
-        def listed() -> DirectoryListed:
+        def listed(home: str) -> DirectoryListed:
             names = self._jail.list_directory(home, request.path, limit, options.after)
             return DirectoryListed(names=page.whole(names, MAX_NAMES, "names"))
 
-        return self._worker.submit(listed)
+        return self._reading(run, listed)
 
     def _create_directory(self, request: CreateDirectory, run: Run) -> "Future[Done]":
         _may_write(run)
@@ -141,12 +152,22 @@ class Files:
             run, lambda home, room: self._jail.create_directory(home, request.path, room)
         )
 
+    def _reading(self, run: Run, read: Callable[[str], T]) -> "Future[T]":
+        home = space(run)
+
+        def found() -> T:
+            with self._acceptance.reading(home):
+                return read(home)
+
+        return self._worker.submit(found)
+
     def _changing(self, run: Run, change: Callable[[str, Room], None]) -> "Future[Done]":
         account = account_of(run, self._quota_mb)
 
         def changed() -> Done:
-            with self._occupancy.changing(account) as room:
-                change(account.namespace, room)
+            name = account.namespace
+            with self._acceptance.changing(name), self._occupancy.changing(account) as room:
+                change(name, room)
             return Done()
 
         counted = self.counted(account.namespace)

@@ -12,10 +12,10 @@ from typing import TypeAlias
 from hel_actor.file import removal
 from hel_actor.file.complaint import REASONS, MissingFolder, naming, unserved
 from hel_actor.file.resolver import DIRECTORY, Refusal, Resolver, best_resolver, parse
-from hel_actor.file.syscall import Kernel, Syscalls
+from hel_actor.file.syscall import Kernel, Syscalls, exists
 from hel_actor.file.tree import walk
 from hel_actor.quota.quota import BLOCK_BYTES, in_blocks
-from hel_actor.storage import make_lasting
+from hel_actor.storage import Disk, make_lasting
 from loki.errors import ResourceLimitExceeded
 
 MAX_NAMES = 10_000
@@ -78,6 +78,24 @@ class Jail:
             self.close()
             raise
         self.openings += 1
+
+    def free_bytes(self) -> int:
+        """On its disk, for us; 0 where it cannot be asked."""
+        with suppress(OSError):
+            return Disk().free_bytes(self._directory)
+        return 0
+
+    def probe(self, namespace: str) -> None:
+        """Find out whether a file could be made there, and leave none."""
+        with naming("use", "."), self._changing(namespace) as home:
+            temporary = secrets.token_hex(8)
+            try:
+                self._write_aside(temporary, b"probe")
+            finally:
+                with suppress(FileNotFoundError):
+                    self._syscalls.unlink(self._unfinished, temporary)
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=home, effective_ids=True):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     def close(self) -> None:
         for descriptor in (self._unfinished, self._root):
@@ -207,7 +225,7 @@ class Jail:
             names = relative.split(b"/") if relative != b"." else []
             for end in range(1, len(names) + 1):
                 with self._parent(home, b"/".join(names[:end])) as (directory, name):
-                    if not _exists(directory, name):
+                    if not exists(directory, name):
                         room(BLOCK_BYTES)
                     self._make_directory(directory, name)
             with self._opened(home, relative, DIRECTORY):
@@ -360,14 +378,6 @@ def _same(path: Path, directory: int) -> bool:
         return is_same and os.access(path, os.R_OK | os.X_OK)
     except OSError:
         return False
-
-
-def _exists(parent: int, name: bytes) -> bool:
-    try:
-        os.lstat(name, dir_fd=parent)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def _taken(status: os.stat_result) -> int:

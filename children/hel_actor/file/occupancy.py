@@ -26,6 +26,7 @@ class Occupancy:
         self._log = log
         self._bytes: dict[str, int] = {}  # Of those that were asked for.
         self._uncertain: set[str] = set()
+        self._told: dict[str, str] = {}  # Why some cannot be counted, as the log has it.
         self._opening = 0  # Of the jail, when those were counted.
 
     def is_counted(self, namespace: str) -> bool:
@@ -106,11 +107,14 @@ class Occupancy:
             self._cannot_count(name, error)
         else:
             self._uncertain.discard(name)
+            self._told.pop(name, None)
             self._settle(name, taken)
 
     def _cannot_count(self, name: str, error: OSError) -> None:
         self._uncertain.add(name)
-        self._log.error("the files of %s cannot be counted for now: %s", name, error)
+        if self._told.get(name) != str(error):
+            self._told[name] = str(error)
+            self._log.error("the files of %s cannot be counted for now: %s", name, error)
         self._settle(name, self._bytes.get(name, 0))
 
     def _settle(self, name: str, taken: int) -> None:

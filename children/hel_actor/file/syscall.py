@@ -77,3 +77,12 @@ class Kernel:
 
     def names(self, directory: int) -> list[str]:
         return os.listdir(directory)
+
+
+def exists(parent: int, name: bytes) -> bool:
+    """Whether a directory has that name, whatever it is. Raises: OSError."""
+    try:
+        os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    return True
