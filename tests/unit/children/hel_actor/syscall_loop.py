@@ -156,7 +156,7 @@ class World:
         assert self.bench.hel.trouble == ""
 
     def settle(self) -> None:
-        for name in ("series", "database"):
+        for name in ("files", "series", "database"):
             self.bench.shell.workers[name].submit(lambda: None).result(20)
         self.bench.shell.clock.advance(100.0)
 
