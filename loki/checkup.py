@@ -1,5 +1,6 @@
 """Looks at a state directory from outside, without changing anything."""
 
+import errno
 import fcntl
 import os
 import shutil
@@ -11,6 +12,8 @@ from loki.core.state_folder import FolderFacts
 
 LOCK = "hhqqi"
 """Source: fcntl(2), struct flock: type, whence, start, length, pid."""
+
+OPENED = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 def look(path: Path) -> FolderFacts:
@@ -27,14 +30,29 @@ def look(path: Path) -> FolderFacts:
         user=os.geteuid(),
         mode=stat.S_IMODE(status.st_mode),
         free_bytes=shutil.disk_usage(path).free,
+        is_read_only=_is_read_only(path),
         holder=_holder(path / "lock"),
     )
 
 
-def _holder(lock: Path) -> int:
-    """Asked without taking the lock: a Loki that starts just then must get it."""
+def _is_read_only(path: Path) -> bool:
+    """The file system; ext4 after an error says so only to who opens a file for writing."""
+    if os.statvfs(path).f_flag & os.ST_RDONLY:
+        return True
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        os.close(os.open(path / "lock", OPENED | os.O_RDWR))
+    except OSError as error:
+        return error.errno == errno.EROFS
+    return False
+
+
+def _holder(lock: Path) -> int:
+    """Asked without taking the lock: a Loki that starts just then must get it.
+
+    Nor is it opened for writing, which a read-only file system refuses.
+    """
+    try:
+        descriptor = os.open(lock, OPENED | os.O_RDONLY)
     except FileNotFoundError:
         return 0
     try:

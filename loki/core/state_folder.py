@@ -21,6 +21,7 @@ class FolderFacts:
     user: int = 0  # Who looks.
     mode: int = 0o700
     free_bytes: int = 0
+    is_read_only: bool = False  # Its file system.
     holder: int = 0
     is_named: bool = True  # False for the default where no settings were given or found.
 
@@ -35,6 +36,10 @@ def findings(facts: FolderFacts) -> Iterator[Finding]:
         yield Finding(Need.PERSON, subject, "is no folder", remedy)
         return
     yield _served(facts)
+    if facts.is_read_only:
+        remedy = "look why (dmesg), check the disk, mount it writable again; until then only read"
+        text = "its file system is read-only: no change is taken, and no Loki can start"
+        yield Finding(Need.PERSON, subject, text, remedy)
     if facts.owner != facts.user:
         text = f"belongs to user {facts.owner}, and you are user {facts.user}"
         yield Finding(Need.PERSON, subject, text, "run Loki and this as its owner, or change that")

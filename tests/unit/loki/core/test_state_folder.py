@@ -35,6 +35,10 @@ def test_a_full_disk_is_told_in_one_line() -> None:
     [
         (replace(WELL, is_folder=False), "is no folder"),
         (replace(WELL, owner=8), "belongs to user 8, and you are user 7"),
+        (
+            replace(WELL, is_read_only=True),
+            "its file system is read-only: no change is taken, and no Loki can start",
+        ),
         (replace(WELL, mode=0o750), "others may look into it (mode 0750)"),
         (replace(WELL, free_bytes=5_000_000), "no Loki serves it, only 5 MB of disk are free"),
     ],
