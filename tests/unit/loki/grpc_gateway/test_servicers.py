@@ -268,7 +268,7 @@ class TestExecuting:
             bounds = [timeout_s for _, _, timeout_s in shell.sent(SubmitRun)]
             if any(bounds):
                 break
-        assert 0 < max(bounds) <= deadline_s
+        assert 0 < max(bounds) <= 1.05 * deadline_s  # gRPC rounds it up on the wire.
         shell.wait_for(CancelRun, len(bounds))
         submitted, cancelled = shell.sent(SubmitRun), shell.sent(CancelRun)
         assert {m.run for _, m, _ in cancelled} == {m.run for _, m, _ in submitted}
