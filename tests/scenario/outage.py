@@ -5,6 +5,7 @@ from tests.scenario.case import Case, case, tree
 
 ALL, REST = Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE
 SOON = {"backoff": Backoff(intensity=1, period_s=60, shortest_s=0.2, longest_s=0.4, jitter=0)}
+LATER = {"backoff": Backoff(intensity=1, period_s=60, shortest_s=500, longest_s=500, jitter=0)}
 PATIENT = {"backoff": Backoff(intensity=0, period_s=60, shortest_s=500, longest_s=500, jitter=0)}
 MORE_THAN_0 = "end:shutdown:_more_than_0_restarts"
 
@@ -50,7 +51,7 @@ BACK_OFF = [
     ),
     case(
         "a reset that fails says so, and it goes on trying",
-        tree("a b", a=SOON, intensity=0),
+        tree("a b", a=LATER, intensity=0),
         ("kill a", "start:a"),
         ("break a 1; kill a", ""),
         ("ask reset a", "fail:a =refused:start_failed start:a"),
