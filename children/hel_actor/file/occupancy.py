@@ -48,8 +48,12 @@ class Occupancy:
         except OSError as error:
             self._cannot_count(namespace, error)
             return
-        if opening == self._opening and namespace not in self._bytes:
+        if namespace in self._bytes:
+            return
+        if opening == self._opening:
             self._settle(namespace, taken)
+        else:  # Of a directory that is no more; who claims waits for a number.
+            self._recount(namespace)
 
     @contextmanager
     def changing(self, account: Account) -> Iterator[Room]:

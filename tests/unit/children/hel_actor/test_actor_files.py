@@ -10,6 +10,7 @@ from hel_actor.messages import GetStored, ReadFile
 from loki.errors import IoError
 from loki.messages.value import pack
 from tests.unit.children.hel_actor.calling import Start, text
+from tests.unit.children.hel_actor.looking import looked
 from tests.unit.children.hel_actor.restoring import SMALL, WHO, fill
 from tests.unit.children.hel_actor.strange import fifo
 
@@ -22,19 +23,6 @@ def state(start: Start) -> Path:
     bench.close()
     path: Path = bench.state_dir
     return path
-
-
-def looked(bench: Any) -> str:
-    """What is wrong, after a look that a ping has asked for; and no other look is under way."""
-    told = [_asked(bench), _asked(bench)]
-    return told[-1]
-
-
-def _asked(bench: Any) -> str:
-    told = str(bench.hel.trouble)
-    for name in ("files", "database"):
-        bench.shell.workers[name].submit(lambda: None).result(20)
-    return told
 
 
 @pytest.mark.parametrize("name", ["files", "files/.unfinished"])

@@ -20,6 +20,7 @@ from loki.errors import ErrorCode, IoError
 from loki.messages.envelope import Done
 from loki.messages.value import pack
 from tests.unit.children.hel_actor.calling import Start, run, text
+from tests.unit.children.hel_actor.looking import looked
 from tests.unit.children.hel_actor.restoring import SMALL, TIMES, WHO, fill
 from tests.unit.children.hel_actor.strange import STRANGE, fifo
 
@@ -35,14 +36,6 @@ def state(start: Start) -> Path:
     bench.close()
     path: Path = bench.state_dir
     return path
-
-
-def looked(bench: Any) -> str:
-    """What is wrong, after a look that a ping has asked for."""
-    bench.hel.trouble  # noqa: B018  # The ping that asks is what has it looked at.
-    for name in ("files", "database"):
-        bench.shell.workers[name].submit(lambda: None).result(20)
-    return str(bench.hel.trouble)
 
 
 def serves(bench: Any) -> None:

@@ -181,6 +181,8 @@ def test_a_directory_that_is_another_by_the_end_is_counted_when_it_changes(
     shutil.rmtree(tmp_path / "files")
     again.count("another")
     assert list(steps) == []
+    assert again.occupancy.is_counted("tool")
+    assert again.used == 0
     again.write("g", 10)
     assert again.used == BLOCK
 
