@@ -18,8 +18,8 @@ from benchmarks import renaming
 from benchmarks.call import Call, echo_server, latencies, throughput
 from benchmarks.result import Figure
 from loki.actors.base.process import give_back_memory
-from loki.grpc_gateway import codec
-from loki.grpc_gateway.directory import EMPTY, Snapshot, TypedService
+from loki.grpc_gateway.typed import codec
+from loki.grpc_gateway.typed.directory import EMPTY, Snapshot, TypedService
 from loki.messages.interface import Interface, PublishInterfaces
 from loki.messages.script import Parameter, ValueType
 from loki.testing import LokiServer

@@ -9,8 +9,8 @@ import grpc
 
 from loki.core.address import in_brackets, is_socket, path_of
 from loki.errors import ConfigurationError
-from loki.grpc_gateway.auth import is_loopback
-from loki.grpc_gateway.tls import Tls
+from loki.grpc_gateway.security.auth import is_loopback
+from loki.grpc_gateway.security.tls import Tls
 from loki.messages.gateway import GatewayConfig
 
 LONGEST_PATH = 107  # Source: unix(7), sun_path without its end.

@@ -11,32 +11,32 @@ from grpc_health.v1 import health_pb2
 
 from loki.actors.door.role import Context, Handler, Role, Shell
 from loki.core.address import keep_ports
-from loki.grpc_gateway.access import Access
 from loki.grpc_gateway.address import bind
-from loki.grpc_gateway.backup import BackupServicer
-from loki.grpc_gateway.bulk import Bulk
-from loki.grpc_gateway.directory import Directory
-from loki.grpc_gateway.event_hub import EventHub
-from loki.grpc_gateway.execution import Executor
-from loki.grpc_gateway.guard import Guard, Handlers
-from loki.grpc_gateway.health import Health
-from loki.grpc_gateway.log import Log
-from loki.grpc_gateway.methods import TypedMethods
+from loki.grpc_gateway.call.bulk import Bulk
+from loki.grpc_gateway.call.execution import Executor
+from loki.grpc_gateway.call.guard import Guard, Handlers
+from loki.grpc_gateway.call.run_table import DISPATCHER, RunTable
+from loki.grpc_gateway.http.routes import Routes
 from loki.grpc_gateway.option import make_room, options
-from loki.grpc_gateway.reflection import Reflection
-from loki.grpc_gateway.renewal import Renewal
-from loki.grpc_gateway.routes import Routes
-from loki.grpc_gateway.run_table import DISPATCHER, RunTable
-from loki.grpc_gateway.series import SeriesServicer
-from loki.grpc_gateway.servicers import LokiServicer
-from loki.grpc_gateway.settings import SettingsServicer
+from loki.grpc_gateway.security.access import Access
+from loki.grpc_gateway.security.renewal import Renewal
+from loki.grpc_gateway.service.backup import BackupServicer
+from loki.grpc_gateway.service.event_hub import EventHub
+from loki.grpc_gateway.service.health import Health
+from loki.grpc_gateway.service.log import Log
+from loki.grpc_gateway.service.reflection import Reflection
+from loki.grpc_gateway.service.series import SeriesServicer
+from loki.grpc_gateway.service.servicers import LokiServicer
+from loki.grpc_gateway.service.settings import SettingsServicer
+from loki.grpc_gateway.typed.directory import Directory
+from loki.grpc_gateway.typed.methods import TypedMethods
 from loki.messages.envelope import Done, Message
 from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.lifecycle import ChangeConfig
 from loki.v1 import backup_pb2, series_pb2, service_pb2, settings_pb2
 
 if TYPE_CHECKING:
-    from loki.grpc_gateway.http_gateway import HttpGateway
+    from loki.grpc_gateway.http.gateway import HttpGateway
 
 SERVICE = service_pb2.DESCRIPTOR.services_by_name["LokiService"]
 BACKUPS = backup_pb2.DESCRIPTOR.services_by_name["BackupService"]
@@ -109,7 +109,7 @@ class Gateway(Role):
         config = self._settings.http
         if config is None:
             return ""
-        from loki.grpc_gateway.http_gateway import HttpGateway  # MiBs that few need.
+        from loki.grpc_gateway.http.gateway import HttpGateway  # MiBs that few need.
 
         self._http = HttpGateway(
             self.shell, self._settings, self._routes, self._access, self._renewal.tls

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loki import __version__
-from loki.grpc_gateway.device import describe
+from loki.grpc_gateway.service.device import describe
 from loki.testing import LokiServer
 from tests.e2e.foreign import need_node, output_of
 

@@ -20,7 +20,7 @@ import pytest
 from loki.client import LokiClient
 from loki.client.error import error_of
 from loki.errors import ErrorCode
-from loki.grpc_gateway import schema
+from loki.grpc_gateway.typed import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.testing import LokiServer

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from loki.client.json_schema import request_schema, response_schema
-from loki.grpc_gateway import schema as typed
-from loki.grpc_gateway.convert import parameter_to_proto
+from loki.grpc_gateway.convert.script import parameter_to_proto
+from loki.grpc_gateway.typed import schema as typed
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import pack

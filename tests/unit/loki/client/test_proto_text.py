@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from loki.client.proto_text import default_json_name, proto_text
 from loki.client.scope import names_of
-from loki.grpc_gateway import schema
+from loki.grpc_gateway.typed import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from tests.unit.loki.client.protoc import ROOT, bare, comments, compiled, descriptors

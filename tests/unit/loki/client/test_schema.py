@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from loki.client.schema import ServerSchema, schema_of, wanted_services
-from loki.grpc_gateway import schema as typed
+from loki.grpc_gateway.typed import schema as typed
 from loki.messages.interface import Interface
 from loki.v1 import script_pb2
 from tests.unit.loki.grpc_gateway.interface import every_type, image, interface

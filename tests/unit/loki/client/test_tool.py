@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from loki.client.event import Output, Result
 from loki.client.tool import StaleSchemaError, ToolSchema, service_of
-from loki.grpc_gateway import codec, convert, schema
+from loki.grpc_gateway.convert import run
+from loki.grpc_gateway.typed import codec, schema
 from loki.messages.execution import Cause, OutputWritten, RunFinished
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
@@ -157,7 +158,7 @@ def test_without_a_result_there_is_none() -> None:
 
 def test_other_events_are_those_of_any_stream() -> None:
     said = OutputWritten(run="e1", sequence=1, text="hi\n")
-    response = convert.stream_response(said, 1, 10**9).SerializeToString()
+    response = run.stream_response(said, 1, 10**9).SerializeToString()
     event = schema_of(interface()).event(response)
     assert isinstance(event, Output)
     assert event.text == "hi\n"

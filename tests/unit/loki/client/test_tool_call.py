@@ -19,7 +19,7 @@ from loki.client.tool_call import (
     perform,
     reopening,
 )
-from loki.grpc_gateway import codec
+from loki.grpc_gateway.typed import codec
 from loki.messages.execution import Cause, RunFinished
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType

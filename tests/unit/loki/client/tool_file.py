@@ -2,7 +2,7 @@
 
 from google.protobuf import duration_pb2, struct_pb2, timestamp_pb2
 
-from loki.grpc_gateway import schema
+from loki.grpc_gateway.typed import schema
 from loki.messages.interface import Interface
 from loki.v1 import execution_pb2, script_pb2, value_pb2
 

@@ -8,7 +8,7 @@ from google.protobuf import timestamp_pb2 as timestamp
 from hypothesis import strategies as st
 
 from loki.core.name import NAME
-from loki.grpc_gateway import schema
+from loki.grpc_gateway.typed import schema
 from loki.messages.interface import Interface
 from loki.messages.script import Parameter, ValueType
 from loki.messages.value import pack

@@ -35,7 +35,7 @@ from loki.v1 import (
     value_pb2,
 )
 from tests.unit.loki.conftest import TIMEOUT_S
-from tests.unit.loki.grpc_gateway.call import SERVICE, execute, status_of
+from tests.unit.loki.grpc_gateway.rpc import SERVICE, execute, status_of
 
 
 class TestReady:

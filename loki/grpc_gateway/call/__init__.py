@@ -1,0 +1,1 @@
+"""What every call passes through: who may, how many there are, how runs and errors get back."""

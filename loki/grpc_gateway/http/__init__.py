@@ -1,0 +1,1 @@
+"""Unary calls over HTTP, by the Connect protocol."""

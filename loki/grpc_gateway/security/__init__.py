@@ -1,0 +1,1 @@
+"""Who calls, what secures the connection, and how both change without a restart."""
