@@ -25,7 +25,7 @@ fuzz: $(INSTALLED_DEV) bytecode ## Random attacks on the sandbox from a random s
 	LOKI_FUZZ_S=$(or $(SECONDS),600) $(BIN)/python -m pytest tests/unit/loki/lua/test_fuzz.py
 
 supervision: $(INSTALLED_DEV) bytecode ## Random lives of random supervision trees: a million steps.
-	LOKI_SUPERVISION_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest tests/unit/loki/core/test_supervisor_restart.py
+	LOKI_SUPERVISION_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest tests/unit/loki/core/supervisor/test_restart.py
 
 storm: $(INSTALLED_DEV) bytecode ## SIGKILLs on everything, under load, from a random seed: make storm SECONDS=3600
 	LOKI_STORM_S=$(or $(SECONDS),600) $(BIN)/python -m pytest -s tests/e2e/test_storm.py

@@ -19,7 +19,7 @@ from lupa import lua54
 
 from benchmarks.result import Figure
 from loki.actors.runner.watchdog import Watchdog
-from loki.core.engine import Call, Failed, Finished, Flush
+from loki.core.run.engine import Call, Failed, Finished, Flush
 from loki.lua.engine import LuaEngine
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType
 from loki.messages.script import Limits, Script

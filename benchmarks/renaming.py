@@ -16,7 +16,7 @@ import grpc
 from benchmarks.footprint import pss_mib
 from benchmarks.result import Figure
 from loki.client import LokiClient
-from loki.core.field_number import LAST
+from loki.core.library.field_number import LAST
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
 

@@ -21,9 +21,10 @@ from loki.child import BackupContents, Examine, Finding, Restore, Tell
 from loki.clock import SystemClock
 from loki.config import Settings
 from loki.configuration import Configuration
-from loki.core import expiry, state_folder
+from loki.core import state_folder
+from loki.core.access import expiry
 from loki.core.address import keep_ports
-from loki.core.manifest import SUFFIX
+from loki.core.run.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.lua import engine_for
 from loki.messages.access import AccessConfig

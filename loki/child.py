@@ -9,7 +9,7 @@ from typing import IO, Any, ClassVar, Protocol, TypeAlias
 from loki.actors.door.promise import keep
 from loki.actors.door.role import Answer, Context, Handler, Role, Shell, Timer
 from loki.clock import Clock
-from loki.core.manifest import limit_place, place_of
+from loki.core.run.manifest import limit_place, place_of
 from loki.errors import ErrorCode, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.backup import BackupContents, BackupCounts
 from loki.messages.envelope import Failure, Message

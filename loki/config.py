@@ -17,8 +17,8 @@ from pydantic import (
     model_validator,
 )
 
-from loki.core.limit import NAMES, exceeds
 from loki.core.name import suggest
+from loki.core.run.limit import NAMES, exceeds
 from loki.environment import from_environment, overlaid
 from loki.errors import ConfigurationError
 from loki.grpc_setting import GrpcSettings

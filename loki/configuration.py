@@ -7,8 +7,8 @@ from pathlib import Path
 
 from loki.actors.settings.watch import Reread
 from loki.config import MOST_BYTES, LoadedSettings, load_settings, validated
-from loki.core.settings_change import MISSING, changes, merged
-from loki.core.settings_guard import require_admin, require_open, require_told
+from loki.core.settings.change import MISSING, changes, merged
+from loki.core.settings.guard import require_admin, require_open, require_told
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.configuration import (
     ChangeSettings,

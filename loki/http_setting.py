@@ -9,7 +9,7 @@ from pydantic import (
     model_serializer,
 )
 
-from loki.core.origin import is_origin
+from loki.core.access.origin import is_origin
 from loki.messages.gateway import HttpConfig
 from loki.tool.problem import Breach, Table, broken
 

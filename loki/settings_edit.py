@@ -10,7 +10,7 @@ import tomli
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from loki.core.settings_change import MISSING, Keys, changes, key_text
+from loki.core.settings.change import MISSING, Keys, changes, key_text
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 
 MOST_DEPTH = 32

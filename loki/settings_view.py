@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from loki.config import LoadedSettings, Settings
-from loki.core.settings_change import MISSING, Keys, effect_of, found_at, key_text, leaves
+from loki.core.settings.change import MISSING, Keys, effect_of, found_at, key_text, leaves
 from loki.messages.configuration import Setting, SettingSource
 from loki.tool.redaction import redacted
 

@@ -10,7 +10,7 @@ import msgspec
 
 from loki.child import Child
 from loki.config import SupervisionSettings
-from loki.core.supervisor_spec import Backoff, ChildSpec, Strategy, SupervisorSpec
+from loki.core.supervisor.spec import Backoff, ChildSpec, Strategy, SupervisorSpec
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig
 from loki.messages.library import LibraryConfig

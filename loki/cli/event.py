@@ -104,7 +104,7 @@ def line_of(event: "SystemEvent") -> str:
 
 
 def _settings_line(event: "SettingsChanged") -> str:
-    from loki.core.settings_change import summary
+    from loki.core.settings.change import summary
 
     told = summary(changed=event.changed, restarted=event.restarted, waiting=event.waiting)
     version = f", version {event.version}" if event.version else ""

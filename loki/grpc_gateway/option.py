@@ -4,7 +4,7 @@ import logging
 import resource
 from collections.abc import Iterator
 
-from loki.core.rlimit import connections
+from loki.core.runner.rlimit import connections
 from loki.messages.gateway import GrpcConfig
 
 Option = tuple[str, int]

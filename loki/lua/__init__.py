@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from loki.core.engine import Engine
+from loki.core.run.engine import Engine
 from loki.errors import InvalidArgument
 from loki.lua.engine import LuaEngine
 from loki.lua.sandbox import warm_up

@@ -2,7 +2,7 @@
 
 import re
 
-from loki.core.engine import AskBudget, CallTool, Emit, Log, Progress, Sleep, Step
+from loki.core.run.engine import AskBudget, CallTool, Emit, Log, Progress, Sleep, Step
 from loki.errors import InvalidArgument
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType
 from loki.messages.value import ScriptValue

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from loki.core.engine import Session
+from loki.core.run.engine import Session
 from loki.errors import CompilationError
 from loki.lua.bindings import Bindings
 from loki.lua.hint import compile_hint, explained, line_of

@@ -6,7 +6,7 @@ Both come from the declarations that calls are checked against.
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from loki.core.call import TOOLS
+from loki.core.run.call import TOOLS
 from loki.lua import local
 from loki.lua.bindings import Binding
 from loki.lua.builtin import LOKI

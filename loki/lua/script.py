@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from typing import ClassVar
 
-from loki.core.engine import Call, Failed, Finished, Flush, Require, Started, Step, Waits
-from loki.core.manifest import limit_place
+from loki.core.run.engine import Call, Failed, Finished, Flush, Require, Started, Step, Waits
+from loki.core.run.manifest import limit_place
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument
 from loki.lua.bindings import Bindings
 from loki.lua.builtin import LOKI, step_of

@@ -15,9 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from loki.core import argument
-from loki.core.limit import clamp, exceeds, override
 from loki.core.name import NAME
+from loki.core.run import argument
+from loki.core.run.limit import clamp, exceeds, override
 from loki.core.weight import too_heavy
 from loki.errors import ConfigurationError, InvalidArgument
 from loki.messages.script import Origin, Parameter, Permissions, Script, ValueType

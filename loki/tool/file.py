@@ -10,8 +10,8 @@ from typing import Any, TypeAlias, cast
 import msgspec
 from pydantic import ValidationError
 
-from loki.core.manifest import SUFFIX, UPLOADED
 from loki.core.name import suggest
+from loki.core.run.manifest import SUFFIX, UPLOADED
 from loki.errors import CompilationError, ConfigurationError, InvalidScript
 from loki.messages.script import Origin, Script
 from loki.tool.definition import Surroundings, ToolDefinition, collision

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import tomli
 
-from loki.core.manifest import SUFFIX
+from loki.core.run.manifest import SUFFIX
 from loki.errors import ConfigurationError
 from loki.tool.definition import MAX_SOURCE_BYTES
 from loki.tool.document import Document, lines_of

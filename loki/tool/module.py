@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from loki.core.module_name import files_of, missing, name_of
+from loki.core.library.module_name import files_of, missing, name_of
 from loki.errors import ConfigurationError, ErrorCode, IoError, LokiError
 from loki.tool.document import read_text
 

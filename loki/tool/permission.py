@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from loki.core.call import TOOLS
 from loki.core.name import NAME, suggest
+from loki.core.run.call import TOOLS
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Permissions
 from loki.tool.problem import Breach

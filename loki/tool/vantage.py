@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from loki.core.manifest import SUFFIX
+from loki.core.run.manifest import SUFFIX
 
 MOST_LINKS = 40  # Source: path_resolution(7).
 COARSE_NS = 20_000_000

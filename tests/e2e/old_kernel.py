@@ -9,7 +9,7 @@ import json
 import sys
 
 from loki.actors.runner import kernel
-from loki.core import syscall_filter as sf
+from loki.core.runner import syscall_filter as sf
 from loki.testing import LokiServer
 
 PR_SET_SECCOMP, MODE_FILTER = 22, 2  # Source: prctl(2)

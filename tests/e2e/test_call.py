@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from loki.client import LokiClient, LokiClientError, Result, Value
-from loki.core.call import MAX_CALLS, MAX_DEPTH
+from loki.core.run.call import MAX_CALLS, MAX_DEPTH
 from loki.testing import LokiServer
 
 TOOLS = '''

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from loki.client import LokiClient, LokiClientError
-from loki.core.field_number import LAST
+from loki.core.library.field_number import LAST
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
 from loki.v1_name import camel_case

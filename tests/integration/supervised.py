@@ -2,7 +2,7 @@
 
 import msgspec
 
-from loki.core.supervision import ChildSpec, SupervisorSpec
+from loki.core.supervisor.supervision import ChildSpec, SupervisorSpec
 from loki.messages.tree import ActorPlan, SupervisorConfig
 
 

@@ -22,7 +22,7 @@ from supervised_actor import AskToStop, Die
 
 from loki.actors.door.door import Door
 from loki.actors.start.system import Instance, System
-from loki.core.supervisor_spec import ChildSpec, Restart
+from loki.core.supervisor.spec import ChildSpec, Restart
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Message
 from loki.messages.lifecycle import ChildrenListed, ChildState, ChildStatus, DescribeChildren, Stop

@@ -15,8 +15,8 @@ start is complete; `=agreed`, `=refused:running`, `=…` an answer; `end:reason`
 from dataclasses import dataclass
 from typing import Any
 
-from loki.core.supervision import ChildSpec, SupervisorSpec
-from loki.core.supervisor_spec import Strategy
+from loki.core.supervisor.spec import Strategy
+from loki.core.supervisor.supervision import ChildSpec, SupervisorSpec
 
 Step = tuple[str, str]
 TEMPLATE = "template"

@@ -1,6 +1,6 @@
 """Children that stay away for a while, and children that hang."""
 
-from loki.core.supervisor_spec import Backoff, Strategy
+from loki.core.supervisor.spec import Backoff, Strategy
 from tests.scenario.case import Case, case, tree
 
 ALL, REST = Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE

@@ -1,6 +1,6 @@
 """What administrators ask, and what they are answered."""
 
-from loki.core.supervisor_spec import Restart, Strategy
+from loki.core.supervisor.spec import Restart, Strategy
 from tests.scenario.case import TEMPLATE, Case, case, tree
 
 ALL, REST, DYNAMIC = Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE, Strategy.DYNAMIC

@@ -1,6 +1,6 @@
 """Deaths, and what they lead to."""
 
-from loki.core.supervisor_spec import AutoShutdown, Restart, Strategy
+from loki.core.supervisor.spec import AutoShutdown, Restart, Strategy
 from tests.scenario.case import Case, case, tree
 
 ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE

@@ -4,8 +4,7 @@ import heapq
 from collections import Counter, deque
 from dataclasses import dataclass
 
-from loki.core.supervision import ChildSpec, Supervisor, SupervisorSpec, step
-from loki.core.supervisor_state import (
+from loki.core.supervisor.state import (
     Agreed,
     Answer,
     Answered,
@@ -40,6 +39,7 @@ from loki.core.supervisor_state import (
     Tick,
     WakeAt,
 )
+from loki.core.supervisor.supervision import ChildSpec, Supervisor, SupervisorSpec, step
 
 GRACE_S = 60.0
 LAST_WORDS = {"crash": "ValueError: broken", "normal": "normal", "shutdown": "shutdown", "kill": ""}

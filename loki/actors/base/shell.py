@@ -26,7 +26,7 @@ from loki.actors.base.transport import Packet
 from loki.actors.door.door import Door
 from loki.actors.door.lane import Poller
 from loki.actors.door.role import Context, Handler, Role
-from loki.core.supervisor_state import is_normal
+from loki.core.supervisor.state import is_normal
 from loki.errors import LokiError
 from loki.messages.lifecycle import Boot, Ended, Ready, Stop
 

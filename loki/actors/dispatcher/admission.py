@@ -1,8 +1,8 @@
 """By which rules the Dispatcher admits runs: those of its settings as they are now."""
 
-from loki.core import execution
-from loki.core.execution import Admission
-from loki.core.script_table import ScriptTable
+from loki.core.run import execution
+from loki.core.run.execution import Admission
+from loki.core.runner.script_table import ScriptTable
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.execution import SubmitRun
 

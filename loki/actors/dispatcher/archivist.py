@@ -13,10 +13,10 @@ from typing import TypeVar
 
 from loki.actors.door.promise import keep
 from loki.actors.door.role import Shell, Timer
-from loki.core.history import History
-from loki.core.remembered import kept
-from loki.core.supervisor_spec import Backoff
-from loki.core.unwritten import Taken, Unwritten
+from loki.core.history.history import History
+from loki.core.history.remembered import kept
+from loki.core.history.unwritten import Taken, Unwritten
+from loki.core.supervisor.spec import Backoff
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.messages.archive import ArchiveOpened, KeepExecutions, OpenArchive
 from loki.messages.envelope import Done, Failure, Message, Request

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from loki.actors.dispatcher.run import Run
 from loki.actors.door.role import Context, Handler, Shell
-from loki.core import call
-from loki.core.execution import Admission
-from loki.core.script_table import ScriptTable
+from loki.core.run import call
+from loki.core.run.execution import Admission
+from loki.core.runner.script_table import ScriptTable
 from loki.errors import ErrorCode, LokiError
 from loki.messages.call import CallOpened, CloseCall, OpenCall
 from loki.messages.envelope import Message

@@ -7,11 +7,11 @@ from typing import NoReturn, TypeVar
 from loki.actors.dispatcher.archivist import Archivist
 from loki.actors.door.promise import when_read
 from loki.actors.door.role import Context, Handler, Shell
-from loki.core import page
-from loki.core.history import History, ended_already, unknown
-from loki.core.page import Page
-from loki.core.remembered import Remembered, described, listed, packed, recalled
-from loki.core.unwritten import Unwritten
+from loki.core.history import page
+from loki.core.history.history import History, ended_already, unknown
+from loki.core.history.page import Page
+from loki.core.history.remembered import Remembered, described, listed, packed, recalled
+from loki.core.history.unwritten import Unwritten
 from loki.messages.archive import FindKept, KeptFound, KeptListed, ListKept
 from loki.messages.envelope import Message
 from loki.messages.execution import RunEnded, RunFinished, SubmitRun

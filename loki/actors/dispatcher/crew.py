@@ -12,8 +12,8 @@ from loki.actors.door.role import Context, Handler
 from loki.actors.log.runner_log import RunnerLog
 from loki.actors.runner import flight_recorder
 from loki.actors.runner.runner import Runner
-from loki.core import wall
-from loki.core.pool import RUNNER_PREFIX
+from loki.core.runner import wall
+from loki.core.runner.pool import RUNNER_PREFIX
 from loki.messages.dispatch import DispatcherConfig, RunnerConfig
 from loki.messages.engine import ChunkCacheStatistics, EngineStarted, EngineStatus
 from loki.messages.envelope import Message
@@ -23,7 +23,7 @@ START_TIMEOUT_S = 10.0  # Of a runner, from its fork to its Ready.
 
 
 class Crew:
-    """All runners of the Dispatcher. Which there are to be is decided in `loki.core.pool`."""
+    """All runners of the Dispatcher. Which there are to be, `loki.core.runner.pool` decides."""
 
     def __init__(
         self, parent: ParentRole, config: DispatcherConfig, *, failed: Callable[[str], None]

@@ -1,6 +1,6 @@
 """Admits runs, gives them to runners, and holds the truth about their deadlines and ends.
 
-What to do is decided in `loki.core.pool` and `loki.core.execution`; this actor does it.
+What to do is decided in `loki.core.runner.pool` and `loki.core.run.execution`; this actor does it.
 """
 
 import math
@@ -23,9 +23,10 @@ from loki.actors.door.promise import when_read
 from loki.actors.door.role import Context, Handler, Shell
 from loki.actors.runner import flight_recorder
 from loki.actors.runner.flight_recorder import Record
-from loki.core import execution, pool, runner_status
-from loki.core.script_table import ScriptTable
-from loki.core.supervisor_spec import Backoff
+from loki.core.run import execution
+from loki.core.runner import pool, runner_status
+from loki.core.runner.script_table import ScriptTable
+from loki.core.supervisor.spec import Backoff
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.engine import DescribeEngines, EnginesListed

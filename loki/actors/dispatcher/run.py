@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from loki.actors.door.role import Timer
 from loki.actors.runner.flight_recorder import Record, RunPhase
-from loki.core import execution
-from loki.core.execution import Admission
-from loki.core.limit import NAMES
-from loki.core.pool import Death
+from loki.core.run import execution
+from loki.core.run.execution import Admission
+from loki.core.run.limit import NAMES
+from loki.core.runner.pool import Death
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, RunFinished, RunOpened, SubmitRun, Usage
 

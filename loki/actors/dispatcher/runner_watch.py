@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from loki.actors.base.lifeline import kill
 from loki.actors.base.process import cpu_use
 from loki.actors.door.role import Shell
-from loki.core.runner_pulse import Care, RunnerPulse, beat
+from loki.core.runner.pulse import Care, RunnerPulse, beat
 from loki.messages.envelope import Failure
 from loki.messages.lifecycle import Ping, Pong
 
@@ -14,7 +14,7 @@ PATIENCE_S = 24 * 3600.0
 
 
 class RunnerWatch:
-    """Looks at every runner once a beat; what it sees is judged in `loki.core.runner_pulse`."""
+    """Looks at every runner once a beat; what it sees is judged in `loki.core.runner.pulse`."""
 
     def __init__(self, shell: Shell, pids: Mapping[str, int], beat_s: float) -> None:
         """`pids` are those of the runners that are ready, at any time. A beat of 0 is none."""

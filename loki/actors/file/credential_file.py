@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loki.core.credential import digest
+from loki.core.access.credential import digest
 from loki.core.file_access import is_private
 from loki.errors import ConfigurationError
 from loki.messages.access import PrincipalEntry, TlsFiles

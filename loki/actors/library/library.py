@@ -1,7 +1,8 @@
 """Keeps the scripts of this device: reads tools of files, stores registrations, publishes both.
 
-What may be added, revised or removed is decided in `loki.core.library`; what a good definition is,
-in `loki.tool`. A registration is acknowledged when it is on disk and the Dispatcher has it.
+What may be added, revised or removed is decided in `loki.core.library.library`; what a good
+definition is, in `loki.tool`. A registration is acknowledged when it is on disk and the Dispatcher
+has it.
 """
 
 import asyncio
@@ -18,10 +19,10 @@ from loki.actors.library.numbering import Numbering
 from loki.actors.library.publisher import ASKING, Publisher
 from loki.actors.library.registry import Registry
 from loki.actors.library.toolbox import LANGUAGE, Contents, Toolbox, folder_of, rules_of
-from loki.core import library, registry, reload
-from loki.core.catalogue import Catalogue
-from loki.core.registry import Registered
-from loki.core.reload import Difference
+from loki.core.library import library, registry, reload
+from loki.core.library.catalogue import Catalogue
+from loki.core.library.registry import Registered
+from loki.core.library.reload import Difference
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.lua import engine_for
 from loki.messages.envelope import Done, Message

@@ -8,8 +8,8 @@ from concurrent.futures import Executor
 import msgspec
 
 from loki.actors.door.role import Context, Shell
-from loki.core.chunk_cache import Lru
-from loki.core.engine import Engine
+from loki.core.run.engine import Engine
+from loki.core.runner.chunk_cache import Lru
 from loki.errors import CompilationError
 from loki.messages.engine import ChunkCacheStatistics
 from loki.messages.envelope import Failure

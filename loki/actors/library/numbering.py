@@ -13,9 +13,9 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import islice
 
 from loki.actors.door.role import Shell
-from loki.core import field_number
-from loki.core.field_number import Ledger, Offer
-from loki.core.registry import DOUBTFUL
+from loki.core.library import field_number
+from loki.core.library.field_number import Ledger, Offer
+from loki.core.library.registry import DOUBTFUL
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Request
 from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, ReadNumbers

@@ -18,10 +18,10 @@ import msgspec
 from loki.actors.door.role import Shell, Timer
 from loki.actors.library.numbering import Numbering
 from loki.actors.library.shortfall import Shortfall
-from loki.core import library
-from loki.core.catalogue import Catalogue
-from loki.core.engine import Engine
-from loki.core.supervisor_spec import Backoff
+from loki.core.library import library
+from loki.core.library.catalogue import Catalogue
+from loki.core.run.engine import Engine
+from loki.core.supervisor.spec import Backoff
 from loki.errors import CompilationError, LokiError
 from loki.messages.interface import PublishInterfaces
 from loki.messages.library import PublishScripts

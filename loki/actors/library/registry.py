@@ -12,8 +12,8 @@ import random
 from collections.abc import Callable
 
 from loki.actors.door.role import Shell
-from loki.core.registry import DOUBTFUL, Registered, no_keeper, opened, packed, unpacked
-from loki.core.supervisor_spec import Backoff
+from loki.core.library.registry import DOUBTFUL, Registered, no_keeper, opened, packed, unpacked
+from loki.core.supervisor.spec import Backoff
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.messages.envelope import Done, Request
 from loki.messages.registry import (

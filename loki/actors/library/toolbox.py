@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loki.core.engine import Engine
-from loki.core.reload import Reading
+from loki.core.library.reload import Reading
+from loki.core.run.engine import Engine
 from loki.lua import engine_for
 from loki.messages.event import ConfigRejected
 from loki.messages.library import LibraryConfig

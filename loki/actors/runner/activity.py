@@ -9,9 +9,9 @@ import msgspec
 
 from loki.actors.door.role import Timer
 from loki.actors.runner.outlet import Outlet
-from loki.core import execution
-from loki.core.budget import WARN_SHARE, Action, Use, check
-from loki.core.engine import Session
+from loki.core.run import execution
+from loki.core.run.budget import WARN_SHARE, Action, Use, check
+from loki.core.run.engine import Session
 from loki.messages.call import CallOpened
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, StartRun, Usage

@@ -7,7 +7,7 @@ it can never raise it again, and the process lives on with the next run.
 import resource
 import signal
 
-from loki.core.rlimit import cpu_soft_s
+from loki.core.runner.rlimit import cpu_soft_s
 
 
 class CpuLimit:

@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 
-from loki.core import syscall_filter
+from loki.core.runner import syscall_filter
 
 PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 24, 38, 47  # Source: prctl(2)
 PR_CAP_AMBIENT_CLEAR_ALL = 4

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import msgspec
 
 from loki.actors.door.role import Shell
-from loki.core import engine, execution, remembered
 from loki.core.allowance import Allowance
+from loki.core.history import remembered
+from loki.core.run import engine, execution
 from loki.errors import ResourceLimitExceeded
 from loki.messages.envelope import Message
 from loki.messages.execution import (

@@ -33,10 +33,10 @@ from loki.actors.runner.flight_recorder import own_recorder
 from loki.actors.runner.outlet import Outlet
 from loki.actors.runner.steps import Steps
 from loki.actors.runner.watchdog import Watchdog
-from loki.core import budget, call, engine, execution
-from loki.core.budget import LIMIT_OF_CAUSE, Action, check
-from loki.core.chunk_cache import Lru
-from loki.core.engine import Session, Step
+from loki.core.run import budget, call, engine, execution
+from loki.core.run.budget import LIMIT_OF_CAUSE, Action, check
+from loki.core.run.engine import Session, Step
+from loki.core.runner.chunk_cache import Lru
 from loki.errors import ErrorCode, LokiError
 from loki.lua import engine_for
 from loki.messages.call import CallOpened, CloseCall

@@ -10,8 +10,8 @@ from loki.actors.door.door import Door
 from loki.actors.door.role import Shell
 from loki.actors.library.module import ModuleStock
 from loki.actors.runner.activity import Activity, Current, Waiting
-from loki.core import budget, engine, execution, patience
-from loki.core.engine import Step
+from loki.core.run import budget, engine, execution, patience
+from loki.core.run.engine import Step
 from loki.errors import ErrorCode, InvalidArgument
 from loki.messages.call import CallOpened, OpenCall
 from loki.messages.dispatch import RunnerConfig

@@ -24,7 +24,7 @@ from loki.actors.door.door import Door
 from loki.actors.door.lane import Exchange
 from loki.actors.door.role import Shell
 from loki.actors.runner import kernel
-from loki.core import rlimit
+from loki.core.runner import rlimit
 from loki.messages.dispatch import RunnerConfig
 from loki.messages.engine import Wall
 

@@ -12,7 +12,7 @@ import tomlkit
 
 from loki.actors.door.role import Context, Handler, Shell, Timer
 from loki.actors.settings.watch import Rereadable, SettingsWatch
-from loki.core.settings_guard import require_version
+from loki.core.settings.guard import require_version
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.configuration import (
     ChangeSettings,

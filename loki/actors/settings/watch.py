@@ -14,8 +14,8 @@ from typing import Protocol
 from loki.actors.door.announcer import Announcer
 from loki.actors.door.role import Shell
 from loki.actors.file.reloader import Reloader
-from loki.core.library import bounded
-from loki.core.settings_change import MOST_TOLD, few, summary
+from loki.core.library.library import bounded
+from loki.core.settings.change import MOST_TOLD, few, summary
 from loki.errors import ConfigurationError, LokiError
 from loki.messages.event import ConfigRejected, SettingsChanged
 from loki.messages.lifecycle import ROOT

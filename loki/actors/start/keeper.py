@@ -4,8 +4,8 @@ Theory of operation. Thespian forks, so a system is created while no loop runs: 
 loop of its own, which is left when the system is over. Before the next is booted, every process of
 the old one is dead, waited for by the kernel's word, and its sockets are gone. What stays is the
 state directory's lock, the ledger, the signal handlers, and the port, which the plan is told of.
-`loki.core.reboot` decides how often. A start that fails counts as one more death, but the very
-first one: then somebody is there to read why.
+`loki.core.supervisor.reboot` decides how often. A start that fails counts as one more death, but
+the very first one: then somebody is there to read why.
 """
 
 import asyncio
@@ -20,8 +20,8 @@ from loki.actors.start.starter import Starter
 from loki.actors.start.stop_request import StopRequest
 from loki.actors.start.system import Instance, System
 from loki.clock import Clock, SystemClock
-from loki.core import reboot
-from loki.core.reboot import Reboots
+from loki.core.supervisor import reboot
+from loki.core.supervisor.reboot import Reboots
 from loki.errors import LokiError
 from loki.messages.gateway import GatewayReport
 from loki.messages.tree import SupervisorConfig

@@ -19,7 +19,7 @@ from loki.actors.door.door import Door
 from loki.actors.door.peer import parent_of
 from loki.actors.door.role import Context, Handler, Role
 from loki.actors.settings.owner import Configuration, SettingsOwner
-from loki.core.reboot import BEAT_S, MOST_MISSED, Pulse
+from loki.core.supervisor.reboot import BEAT_S, MOST_MISSED, Pulse
 from loki.errors import ServiceUnavailable
 from loki.messages.envelope import Failure, Message
 from loki.messages.lifecycle import ROOT, Ended, Ping, Pong, Ready, SystemFailed, SystemUp

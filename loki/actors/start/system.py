@@ -26,7 +26,7 @@ from loki.actors.base.process import share_memory
 from loki.actors.door.door import Door
 from loki.actors.settings.owner import Configuration
 from loki.actors.start.starter import Starter
-from loki.core.supervisor_spec import SupervisorSpec
+from loki.core.supervisor.spec import SupervisorSpec
 from loki.errors import ConfigurationError, LokiError, ServiceUnavailable
 from loki.messages.lifecycle import ROOT, STARTER, Boot, Stop
 from loki.messages.tree import SupervisorConfig

@@ -4,8 +4,8 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 
 from loki.actors.door.role import Context, Handler, Shell
-from loki.core.child_change import changes
-from loki.core.event_log import EventLog
+from loki.core.supervisor.child_change import changes
+from loki.core.supervisor.event_log import EventLog
 from loki.errors import ErrorCode, PermissionRefused, ResourceLimitExceeded
 from loki.messages.envelope import Message
 from loki.messages.event import (

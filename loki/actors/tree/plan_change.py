@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from typing import Any, assert_never
 
 from loki.actors.door.role import Shell
-from loki.core import supervisor_state as words
-from loki.core.supervisor_state import Phase
+from loki.core.supervisor import state as words
+from loki.core.supervisor.state import Phase
 from loki.messages.envelope import Done, Failure
 from loki.messages.lifecycle import ChangeConfig
 from loki.messages.supervision import PlanChanged

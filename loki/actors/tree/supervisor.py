@@ -1,4 +1,4 @@
-"""An actor that looks after others: performs what `loki.core.supervision` decides.
+"""An actor that looks after others: performs what `loki.core.supervisor.supervision` decides.
 
 Theory of operation. Whatever happens becomes an event; events are taken one after the other, also
 those that performing a command brings about. An exit is told by the kernel, and only when
@@ -18,10 +18,10 @@ from loki.actors.base.lifeline import kill
 from loki.actors.base.shell import ParentRole
 from loki.actors.door.role import Context, Handler, Shell
 from loki.actors.tree.plan_change import PlanChange
-from loki.core import supervision
-from loki.core import supervisor_state as words
-from loki.core.child_status import status_of
-from loki.core.supervisor_spec import ChildSpec, SupervisorSpec
+from loki.core.supervisor import state as words
+from loki.core.supervisor import supervision
+from loki.core.supervisor.child_status import status_of
+from loki.core.supervisor.spec import ChildSpec, SupervisorSpec
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.lifecycle import (

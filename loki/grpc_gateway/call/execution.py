@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import partial
 
 from loki.actors.door.role import Shell
-from loki.core.execution import new_id
-from loki.core.principal import require_seen
+from loki.core.access.principal import require_seen
+from loki.core.run.execution import new_id
 from loki.grpc_gateway.call.bulk import Bulk
 from loki.grpc_gateway.call.guard import Call
 from loki.grpc_gateway.call.run_table import RunTable

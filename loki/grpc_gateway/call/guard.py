@@ -17,8 +17,8 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.message_factory import GetMessageClass
 
-from loki.core.principal import NOBODY, Principal, without_guess
-from loki.core.quota import QuotaMet
+from loki.core.access.principal import NOBODY, Principal, without_guess
+from loki.core.access.quota import QuotaMet
 from loki.errors import ErrorCode, InvalidArgument, LokiError
 from loki.grpc_gateway.call.bulk import Bulk
 from loki.grpc_gateway.call.open_call import OpenCalls

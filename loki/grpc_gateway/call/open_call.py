@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from loki.core.credential import refusal
-from loki.core.principal import Principal
+from loki.core.access.credential import refusal
+from loki.core.access.principal import Principal
 from loki.errors import LokiError
 
 PATIENCE_S = 5.0

@@ -1,6 +1,6 @@
 """Between system events of `loki.v1` and those of the actors; no decisions."""
 
-from loki.core.event_log import Recall
+from loki.core.supervisor.event_log import Recall
 from loki.grpc_gateway.convert.device import NAME_OF_STATE
 from loki.grpc_gateway.convert.field import count_of, enums_of
 from loki.grpc_gateway.convert.script import NAME_OF_ORIGIN

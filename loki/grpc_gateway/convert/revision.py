@@ -2,7 +2,7 @@
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from loki.core.principal import Principal
+from loki.core.access.principal import Principal
 from loki.errors import InvalidArgument
 from loki.grpc_gateway.convert.field import page_size
 from loki.messages.library import ListRevisions, RollbackScript

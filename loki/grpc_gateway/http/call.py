@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from loki.core.origin import refusal
-from loki.core.principal import Principal
-from loki.core.quota import QuotaMet
+from loki.core.access.origin import refusal
+from loki.core.access.principal import Principal
+from loki.core.access.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.call.status import rich_status
 from loki.grpc_gateway.http import compression, connect, connect_error

@@ -8,7 +8,7 @@ import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from loki.core.principal import Principal
+from loki.core.access.principal import Principal
 from loki.grpc_gateway.typed import schema
 from loki.grpc_gateway.typed.methods import PREFIX, TypedMethods
 

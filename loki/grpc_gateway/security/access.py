@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any
 
-from loki.core.credential import Credentials
-from loki.core.denial import WINDOW_S, Denials, denial_of, shown
-from loki.core.principal import NOBODY, Principal
-from loki.core.quota import Account
+from loki.core.access.credential import Credentials
+from loki.core.access.denial import WINDOW_S, Denials, denial_of, shown
+from loki.core.access.principal import NOBODY, Principal
+from loki.core.access.quota import Account
 from loki.errors import LokiError, PermissionRefused
 from loki.grpc_gateway.security.auth import caller_of, host_of
 from loki.messages.access import NO_QUOTA, ClientRole

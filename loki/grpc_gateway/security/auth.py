@@ -4,7 +4,7 @@ import ipaddress
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from loki.core.credential import Caller
+from loki.core.access.credential import Caller
 
 AUTHORIZATION = "authorization"
 NAMES = ("x509_common_name", "x509_subject_alternative_name")

@@ -17,8 +17,8 @@ from typing import TypeAlias, TypeVar
 from loki.actors.door.announcer import Announcer
 from loki.actors.door.role import Shell
 from loki.actors.file.credential_file import read_tokens
-from loki.core.credential import credentials_of
-from loki.core.expiry import Choice
+from loki.core.access.credential import credentials_of
+from loki.core.access.expiry import Choice
 from loki.errors import ConfigurationError
 from loki.grpc_gateway.security.access import Access
 from loki.grpc_gateway.security.tls import Tls

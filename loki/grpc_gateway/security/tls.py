@@ -10,7 +10,7 @@ from datetime import datetime
 import grpc
 
 from loki.actors.file.credential_file import Pem, read_tls
-from loki.core.expiry import Choice, Validity, choose
+from loki.core.access.expiry import Choice, Validity, choose
 from loki.errors import ConfigurationError
 from loki.messages.access import TlsFiles
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 
 from loki.actors.door.role import Context, Handler, Shell
 from loki.core.backlog import Backlog
-from loki.core.child_change import change_of
-from loki.core.event_log import EventLog, Recall, kind_of
-from loki.core.health import health
 from loki.core.place import Places
+from loki.core.supervisor.child_change import change_of
+from loki.core.supervisor.event_log import EventLog, Recall, kind_of
+from loki.core.supervisor.health import health
 from loki.errors import ErrorCode, PermissionRefused, ServiceUnavailable
 from loki.grpc_gateway.service.health import Health
 from loki.messages.envelope import Failure, Message

@@ -16,8 +16,8 @@ from typing import Any
 
 from grpc_health.v1 import health_pb2
 
+from loki.core.access.principal import NOBODY, Principal, may_see
 from loki.core.place import Places
-from loki.core.principal import NOBODY, Principal, may_see
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded
 from loki.grpc_gateway.security.auth import host_of
 from loki.grpc_gateway.typed.directory import EMPTY, Snapshot, names_for

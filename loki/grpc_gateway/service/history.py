@@ -3,7 +3,7 @@
 import msgspec
 
 from loki.actors.door.role import Shell
-from loki.core.principal import OutOfReach, may_follow
+from loki.core.access.principal import OutOfReach, may_follow
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.call.guard import Call
 from loki.grpc_gateway.call.run_table import DISPATCHER

@@ -20,8 +20,8 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.rpc import error_details_pb2  # type: ignore[import-untyped]  # Ships no marker.
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 
+from loki.core.access.principal import Principal, may_run
 from loki.core.place import Places
-from loki.core.principal import Principal, may_run
 from loki.errors import ErrorCode
 from loki.grpc_gateway.call.guard import Call, Guard, needs
 from loki.grpc_gateway.call.status import STATUS_OF

@@ -3,7 +3,7 @@
 from typing import TypeVar
 
 from loki.actors.door.role import Shell
-from loki.core.principal import require_overview
+from loki.core.access.principal import require_overview
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway.call.guard import Call, needs
 from loki.grpc_gateway.convert.series import (

@@ -6,8 +6,8 @@ from functools import partial
 import msgspec
 
 from loki.actors.door.role import Shell
-from loki.core.manifest import may_have_header
-from loki.core.principal import may_hear, require_name, require_seen
+from loki.core.access.principal import may_hear, require_name, require_seen
+from loki.core.run.manifest import may_have_header
 from loki.errors import InvalidArgument, ServiceUnavailable
 from loki.grpc_gateway.call.execution import Executor
 from loki.grpc_gateway.call.guard import Call, needs

@@ -3,7 +3,7 @@
 import tomli
 
 from loki.actors.door.role import Shell
-from loki.core.settings_change import key_text, leaves
+from loki.core.settings.change import key_text, leaves
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.grpc_gateway.call.guard import Call, needs
 from loki.grpc_gateway.convert.field import count_of

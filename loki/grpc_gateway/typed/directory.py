@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from loki.actors.door.role import Context, Handler, Shell
-from loki.core.principal import Principal, may_run
-from loki.core.supervisor_spec import Backoff
+from loki.core.access.principal import Principal, may_run
+from loki.core.supervisor.spec import Backoff
 from loki.grpc_gateway.typed import schema
 from loki.messages.envelope import Done, Failure, Message
 from loki.messages.interface import Interface, PublishInterfaces, SendInterfaces

@@ -14,8 +14,8 @@ from typing import Any
 
 import grpc
 
-from loki.core.library import unread
-from loki.core.principal import OutOfReach, Principal, may_run
+from loki.core.access.principal import OutOfReach, Principal, may_run
+from loki.core.library.library import unread
 from loki.errors import ErrorCode, LokiError, ServiceUnavailable
 from loki.grpc_gateway.call.execution import EXECUTION_HEADER, Executor
 from loki.grpc_gateway.call.guard import Call, Guard

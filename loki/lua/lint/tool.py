@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from loki.core import call
-from loki.core.argument import bind, fit
 from loki.core.name import suggest
+from loki.core.run import call
+from loki.core.run.argument import bind, fit
 from loki.errors import InvalidArgument, PermissionRefused
 from loki.lua.builtin import LOKI
 from loki.lua.convert import Unsendable

@@ -12,7 +12,7 @@ import pytest
 
 from loki.actors.door.role import Context, Timer
 from loki.clock import SystemClock
-from loki.core.credential import Credentials
+from loki.core.access.credential import Credentials
 from loki.errors import LokiError
 from loki.messages.envelope import Done, Failure, Message, Request
 from loki.messages.event import Event, EventsRecalled, SubscribeEvents

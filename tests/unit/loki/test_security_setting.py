@@ -7,7 +7,7 @@ import pytest
 import tomli
 
 from loki.config import Settings
-from loki.core.credential import digest
+from loki.core.access.credential import digest
 from loki.errors import ConfigurationError
 from loki.messages.access import ClientRole, PrincipalEntry, Quota, TlsFiles
 from loki.security_setting import ROLES, access_config

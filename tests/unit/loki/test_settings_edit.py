@@ -10,7 +10,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.core.settings_change import MISSING, changes, found_at, key_text
+from loki.core.settings.change import MISSING, changes, found_at, key_text
 from loki.errors import InvalidArgument, LokiError
 from loki.settings_edit import Edit, edited, read_key, read_value
 

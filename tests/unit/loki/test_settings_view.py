@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loki.config import LoadedSettings, Settings, load_settings
-from loki.core.settings_change import leaves
+from loki.core.settings.change import leaves
 from loki.messages.configuration import Setting, SettingSource
 from loki.settings_view import as_json, shown, view
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loki.core.settings_change import leaves
+from loki.core.settings.change import leaves
 from loki.errors import ConfigurationError
 from loki.messages.script import Limits
 from loki.setup import Setup, complete, load

@@ -6,9 +6,9 @@ import pytest
 from loki.actors.start.keeper import GRACE_S
 from loki.child import Child, LuaModule
 from loki.config import SupervisionSettings
-from loki.core.supervision import step
-from loki.core.supervisor_spec import Restart, Strategy, SupervisorSpec
-from loki.core.supervisor_state import Exited, StopAll, StopChild
+from loki.core.supervisor.spec import Restart, Strategy, SupervisorSpec
+from loki.core.supervisor.state import Exited, StopAll, StopChild
+from loki.core.supervisor.supervision import step
 from loki.grpc_gateway.server import CLOSING_S
 from loki.messages.dispatch import DispatcherConfig
 from loki.messages.gateway import GatewayConfig

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import pytest
 
-from loki.core.engine import Call, Failed, Finished, Flush, Step
+from loki.core.run.engine import Call, Failed, Finished, Flush, Step
 from loki.errors import ErrorCode, LokiError
 from loki.lua.engine import LuaEngine
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType

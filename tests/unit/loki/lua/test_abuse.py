@@ -5,7 +5,7 @@ Endless computations are not here: only the end of the process stops them, see t
 
 import pytest
 
-from loki.core.engine import Call, Failed, Finished
+from loki.core.run.engine import Call, Failed, Finished
 from loki.errors import ErrorCode
 
 GLOBALS = [

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from loki.core.engine import Failed, Finished
+from loki.core.run.engine import Failed, Finished
 from loki.errors import CompilationError
 from loki.messages.value import ScriptValue
 from tests.generator.program import program

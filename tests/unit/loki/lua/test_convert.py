@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loki.core.engine import Call, Finished
+from loki.core.run.engine import Call, Finished
 from loki.errors import ErrorCode, ExecutionError
 from loki.lua.convert import as_declared, describe, exact_integer
 from loki.messages.script import Limits, Script, ValueType

@@ -3,8 +3,8 @@
 import pytest
 
 import loki.lua
-from loki.core.engine import Call, Engine, Failed, Finished, Session
-from loki.core.fake_engine import FakeEngine, Raised
+from loki.core.run.engine import Call, Engine, Failed, Finished, Session
+from loki.core.run.fake_engine import FakeEngine, Raised
 from loki.errors import CompilationError, ErrorCode, InvalidArgument
 from loki.lua import engine_for
 from loki.lua.engine import MAX_SOURCE_BYTES, LuaEngine

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from loki.actors.runner.watchdog import Watchdog
-from loki.core.engine import Call, Failed, Finished, Flush, Session
+from loki.core.run.engine import Call, Failed, Finished, Flush, Session
 from loki.errors import CompilationError, ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.lua.sandbox import Sandbox

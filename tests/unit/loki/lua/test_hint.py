@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.engine import Finished
+from loki.core.run.engine import Finished
 from loki.errors import CompilationError
 from loki.lua.engine import LuaEngine
 from loki.lua.hint import GLOBALS, LIBRARIES, Names, compile_hint, line_of, run_hint

@@ -3,7 +3,7 @@
 import pytest
 from lupa import lua54
 
-from loki.core.engine import Finished
+from loki.core.run.engine import Finished
 
 JUDGE = r"""
 local f, e = load({source}, "@t.lua")

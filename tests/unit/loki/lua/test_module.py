@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from loki.core.engine import Failed, Finished, Flush, Require, Step
+from loki.core.run.engine import Failed, Finished, Flush, Require, Step
 from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.messages.module import CompiledModule

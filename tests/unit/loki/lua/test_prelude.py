@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from loki.core.engine import Failed, Finished, Flush
+from loki.core.run.engine import Failed, Finished, Flush
 from loki.errors import ErrorCode
 from loki.lua import prelude
 from loki.messages.script import Script

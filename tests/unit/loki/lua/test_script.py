@@ -5,7 +5,17 @@ import time
 
 import pytest
 
-from loki.core.engine import AskBudget, Call, CallTool, Emit, Failed, Finished, Log, Progress, Sleep
+from loki.core.run.engine import (
+    AskBudget,
+    Call,
+    CallTool,
+    Emit,
+    Failed,
+    Finished,
+    Log,
+    Progress,
+    Sleep,
+)
 from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.lua.script import chunk_name

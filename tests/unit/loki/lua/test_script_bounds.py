@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.engine import Finished, Flush
+from loki.core.run.engine import Finished, Flush
 from loki.errors import ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.messages.script import Script

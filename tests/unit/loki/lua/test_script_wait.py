@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.engine import Call
+from loki.core.run.engine import Call
 
 READ = "function() return board:read(1) end"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from loki.core.engine import (
+from loki.core.run.engine import (
     Call,
     CallTool,
     Emit,

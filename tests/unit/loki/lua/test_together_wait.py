@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.engine import Call, Finished, Waits
+from loki.core.run.engine import Call, Finished, Waits
 from loki.lua.engine import LuaEngine
 from tests.unit.loki.lua.test_together import Play
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loki.core.engine import Call, Emit, Failed, Finished, Progress, Sleep
+from loki.core.run.engine import Call, Emit, Failed, Finished, Progress, Sleep
 from loki.errors import CompilationError, ErrorCode
 from loki.lua.engine import LuaEngine
 from loki.messages.lua_module import LuaFunction, LuaModule, LuaParameter, LuaType

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loki.core.argument import bind
-from loki.core.manifest import UPLOADED
+from loki.core.run.argument import bind
+from loki.core.run.manifest import UPLOADED
 from loki.errors import CompilationError, ErrorCode, InvalidScript
 from loki.messages.lua_module import LuaModule, PermissionKey, PermissionShape
 from loki.messages.script import Limits, Origin, Script, ValueType

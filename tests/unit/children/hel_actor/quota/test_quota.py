@@ -23,7 +23,7 @@ from hel_actor.messages import (
 from hel_actor.quota.quota import account_of, in_blocks
 
 from loki.child import Run
-from loki.core.manifest import UPLOADED
+from loki.core.run.manifest import UPLOADED
 from loki.errors import ErrorCode, LokiError
 from loki.messages.envelope import Done, Message
 from loki.messages.value import pack, unpack

@@ -9,8 +9,8 @@ import pytest
 
 from loki.actors.dispatcher.archivist import LAG_S, Archivist
 from loki.clock import FakeClock
-from loki.core.history import History
-from loki.core.unwritten import Unwritten
+from loki.core.history.history import History
+from loki.core.history.unwritten import Unwritten
 from loki.errors import ErrorCode, ServiceUnavailable
 from loki.messages.archive import (
     SESSION_BITS,

@@ -11,9 +11,9 @@ import pytest
 from loki.actors.dispatcher.chronicle import Chronicle
 from loki.actors.door.role import Context, Timer
 from loki.clock import FakeClock
-from loki.core.execution import refused
-from loki.core.remembered import Remembered
-from loki.core.remembered import kept as to_row
+from loki.core.history.remembered import Remembered
+from loki.core.history.remembered import kept as to_row
+from loki.core.run.execution import refused
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.messages.archive import (
     ArchiveOpened,

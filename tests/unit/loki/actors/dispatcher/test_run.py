@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from loki.actors.dispatcher.run import Run, death_of, has_begun, obituary
 from loki.actors.runner.flight_recorder import Record, RunPhase
-from loki.core.execution import CAUSE_OF_CODE, Admission
-from loki.core.pool import Death
+from loki.core.run.execution import CAUSE_OF_CODE, Admission
+from loki.core.runner.pool import Death
 from loki.errors import ErrorCode
 from loki.messages.envelope import Failure
 from loki.messages.execution import Cause, SubmitRun

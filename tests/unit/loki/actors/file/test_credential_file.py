@@ -6,7 +6,7 @@ import pytest
 
 from loki.actors.file.credential_file import digest_of, read_tls, read_token, read_tokens
 from loki.certificate import PairFiles, make_authority, make_server, now_utc
-from loki.core.credential import digest
+from loki.core.access.credential import digest
 from loki.errors import ConfigurationError
 from loki.messages.access import ClientRole, PrincipalEntry, TlsFiles
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loki.actors.library.library import Library
-from loki.core.script_table import ScriptTable
+from loki.core.runner.script_table import ScriptTable
 from loki.errors import ErrorCode, IoError, LokiError, PermissionRefused, ServiceUnavailable
 from loki.messages.envelope import Done, Message
 from loki.messages.event import ConfigRejected, ScriptChange, ScriptChanged

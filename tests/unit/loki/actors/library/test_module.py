@@ -10,8 +10,8 @@ import pytest
 
 from loki.actors.door.role import Context
 from loki.actors.library.module import ModuleShelf, ModuleStock
-from loki.core.engine import Finished
-from loki.core.fake_engine import FakeEngine
+from loki.core.run.engine import Finished
+from loki.core.run.fake_engine import FakeEngine
 from loki.errors import CompilationError, ErrorCode
 from loki.messages.envelope import Failure
 from loki.messages.module import CompiledModule, DescribeModules, LoadModule, ModuleLoaded

@@ -9,7 +9,7 @@ import pytest
 from loki.actors.library.library import Library
 from loki.actors.library.numbering import Numbering
 from loki.actors.library.shortfall import PATIENCE
-from loki.core.field_number import LAST
+from loki.core.library.field_number import LAST
 from loki.errors import ErrorCode, LokiError, ResourceLimitExceeded, ServiceUnavailable
 from loki.messages.envelope import Done
 from loki.messages.field_number import FieldNumber, ForgetNumbers, KeepNumbers, ReadNumbers

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from loki.actors.runner.activity import KB, MB, Activity, Current
-from loki.core.fake_engine import FakeSession
+from loki.core.run.fake_engine import FakeSession
 from loki.messages.execution import Cause, StartRun
 from loki.messages.script import Limits, Script
 from loki.messages.value import NIL

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from loki.actors.runner.outlet import LOGGED_AT_ONCE, WINDOW, Outlet
-from loki.core.engine import Emit, Log, Progress
-from loki.core.history import MOST_RESULT_BYTES
+from loki.core.history.history import MOST_RESULT_BYTES
+from loki.core.run.engine import Emit, Log, Progress
 from loki.errors import ErrorCode, ResourceLimitExceeded
 from loki.messages.envelope import Message
 from loki.messages.execution import (

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from loki.actors.settings.watch import Reread, SettingsWatch
-from loki.core.settings_change import MOST_TOLD
+from loki.core.settings.change import MOST_TOLD
 from loki.errors import ConfigurationError, ErrorCode, LokiError
 from loki.messages.event import ConfigRejected, EventHappened, Fact, SettingsChanged
 from loki.messages.lifecycle import ROOT

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from loki.actors.tree.plan_change import PlanChange
-from loki.core import supervisor_state as words
-from loki.core.supervisor_state import Phase
+from loki.core.supervisor import state as words
+from loki.core.supervisor.state import Phase
 from loki.errors import ErrorCode
 from loki.messages.envelope import Done, Failure
 from loki.messages.lifecycle import ChangeConfig

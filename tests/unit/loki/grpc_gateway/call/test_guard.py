@@ -10,7 +10,7 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2
 
-from loki.core.credential import Credentials
+from loki.core.access.credential import Credentials
 from loki.errors import LokiError
 from loki.grpc_gateway.call.bulk import LARGE_BYTES, Bulk
 from loki.grpc_gateway.call.guard import Call, Guard, needs

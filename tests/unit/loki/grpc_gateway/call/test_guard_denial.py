@@ -6,7 +6,7 @@ from typing import Any
 import grpc
 import pytest
 
-from loki.core.credential import digest
+from loki.core.access.credential import digest
 from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry
 from loki.messages.execution import SubmitRun
 from loki.messages.gateway import HttpConfig

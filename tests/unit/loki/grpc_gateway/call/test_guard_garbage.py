@@ -9,7 +9,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from loki.core.credential import Credentials
+from loki.core.access.credential import Credentials
 from loki.grpc_gateway.server import SERVICES
 from loki.messages.backup import EndBackup
 from loki.messages.envelope import Done

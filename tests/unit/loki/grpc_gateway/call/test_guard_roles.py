@@ -15,7 +15,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 import loki.v1
-from loki.core.credential import Credentials, digest
+from loki.core.access.credential import Credentials, digest
 from loki.messages.access import AccessConfig, ClientRole, PrincipalEntry, Quota
 from loki.messages.execution import CancelRun, SubmitRun
 from loki.messages.interface import PublishInterfaces

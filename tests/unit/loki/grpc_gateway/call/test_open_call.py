@@ -7,8 +7,8 @@ from typing import Any
 import grpc
 import pytest
 
-from loki.core.credential import Credentials, digest
-from loki.core.principal import LOCAL, Principal
+from loki.core.access.credential import Credentials, digest
+from loki.core.access.principal import LOCAL, Principal
 from loki.errors import ErrorCode, PermissionRefused
 from loki.grpc_gateway.call import open_call
 from loki.grpc_gateway.call.open_call import OpenCalls

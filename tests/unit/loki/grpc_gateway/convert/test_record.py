@@ -6,8 +6,8 @@ import grpc
 import pytest
 
 from loki.actors.dispatcher.chronicle import LONGEST_NAME
-from loki.core.page import MOST_PAGE
-from loki.core.remembered import Remembered, listed, packed
+from loki.core.history.page import MOST_PAGE
+from loki.core.history.remembered import Remembered, listed, packed
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.convert import record
 from loki.messages.envelope import Failure

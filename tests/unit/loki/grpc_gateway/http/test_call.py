@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from loki.core.credential import Credentials, digest
-from loki.core.principal import Principal
+from loki.core.access.credential import Credentials, digest
+from loki.core.access.principal import Principal
 from loki.errors import ErrorCode
 from loki.grpc_gateway.http import call as http_call
 from loki.messages.access import ClientRole, Quota

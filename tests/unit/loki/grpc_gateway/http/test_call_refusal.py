@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from grpc_health.v1 import health_pb2
 
-from loki.core.credential import Credentials
+from loki.core.access.credential import Credentials
 from loki.grpc_gateway.http import call as http_call
 from loki.messages.envelope import Done
 from loki.messages.execution import CancelRun, Cause, RunFinished, SubmitRun

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loki.core.principal import LOCAL, Principal
+from loki.core.access.principal import LOCAL, Principal
 from loki.grpc_gateway.http.routes import Routes
 from loki.messages.access import ClientRole
 from loki.v1 import service_pb2

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from loki.core.denial import WINDOW_S
-from loki.core.principal import LOCAL, Principal, may_see
-from loki.core.quota import QuotaMet
+from loki.core.access.denial import WINDOW_S
+from loki.core.access.principal import LOCAL, Principal, may_see
+from loki.core.access.quota import QuotaMet
 from loki.errors import ErrorCode, LokiError, PermissionRefused
 from loki.grpc_gateway.security.access import Access
 from loki.messages.access import ClientRole, Quota

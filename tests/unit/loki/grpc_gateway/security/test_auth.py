@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from loki.core.credential import Caller
+from loki.core.access.credential import Caller
 from loki.grpc_gateway.security.auth import caller_of, host_of, is_local, is_loopback
 
 

@@ -7,8 +7,8 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from loki.core.credential import Credentials, digest
-from loki.core.principal import LOCAL, Principal
+from loki.core.access.credential import Credentials, digest
+from loki.core.access.principal import LOCAL, Principal
 from loki.grpc_gateway.server import SERVICES
 from loki.grpc_gateway.service import health as health_module
 from loki.grpc_gateway.service.health import Health

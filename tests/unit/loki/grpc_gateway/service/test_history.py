@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loki.core.principal import LOCAL, Principal
+from loki.core.access.principal import LOCAL, Principal
 from loki.errors import ErrorCode, LokiError
 from loki.grpc_gateway.call.guard import Call
 from loki.grpc_gateway.service.history import History

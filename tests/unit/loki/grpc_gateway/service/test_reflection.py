@@ -16,8 +16,8 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import (
     ProtoReflectionDescriptorDatabase,
 )
 
-from loki.core.credential import Credentials, digest
-from loki.core.principal import LOCAL, Principal
+from loki.core.access.credential import Credentials, digest
+from loki.core.access.principal import LOCAL, Principal
 from loki.errors import ResourceLimitExceeded
 from loki.grpc_gateway.call.guard import Call
 from loki.grpc_gateway.server import HEALTH, SERVICES

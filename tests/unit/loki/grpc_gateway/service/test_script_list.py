@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from loki.core.catalogue import Catalogue
+from loki.core.library.catalogue import Catalogue
 from loki.errors import ServiceUnavailable
 from loki.grpc_gateway.service import script_list
 from loki.grpc_gateway.service.script_list import MOST_BYTES

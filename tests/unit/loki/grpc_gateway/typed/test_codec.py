@@ -11,7 +11,7 @@ from hypothesis import given as draw
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from loki.core.argument import fit
+from loki.core.run.argument import fit
 from loki.errors import ErrorCode, ExecutionError, InvalidArgument, LokiError
 from loki.grpc_gateway.typed import codec
 from loki.grpc_gateway.typed.directory import TypedService

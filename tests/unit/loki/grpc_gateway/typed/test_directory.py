@@ -6,7 +6,7 @@ from types import MappingProxyType
 import pytest
 
 from loki.actors.door.role import Context
-from loki.core.principal import LOCAL, NOBODY, Principal, may_run, may_see
+from loki.core.access.principal import LOCAL, NOBODY, Principal, may_run, may_see
 from loki.errors import PermissionRefused, ServiceUnavailable
 from loki.grpc_gateway.typed.directory import EMPTY, Directory, Snapshot, TypedService, names_for
 from loki.messages.access import ClientRole

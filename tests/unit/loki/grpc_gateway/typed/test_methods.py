@@ -8,8 +8,8 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from loki.core.credential import Credentials, digest
-from loki.core.principal import Principal
+from loki.core.access.credential import Credentials, digest
+from loki.core.access.principal import Principal
 from loki.errors import ErrorCode
 from loki.grpc_gateway.typed import schema
 from loki.messages.access import ClientRole

@@ -1,0 +1,1 @@
+"""Who calls, what that allows, and how much of it."""

@@ -1,0 +1,1 @@
+"""Executions that are remembered, in memory and on disk."""

@@ -1,0 +1,1 @@
+"""What a run may do and use, how it is admitted and how it ends."""

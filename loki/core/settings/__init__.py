@@ -1,0 +1,1 @@
+"""Which settings change while Loki runs, and who may change them."""
