@@ -10,16 +10,14 @@ import signal
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
+from thespian.actors import Actor
 
 from loki.actors.base.selector import LOOP
 from loki.actors.base.transport import Packet
 from loki.messages.lifecycle import Boot
-
-if TYPE_CHECKING:
-    from loki.actors.base.shell import ShellActor
 
 REMEMBERED_DEATHS = 64
 
@@ -29,7 +27,7 @@ _encode = msgspec.msgpack.Encoder().encode
 class Family:
     """What a role with children of its own needs: to create them and to hear of their ends."""
 
-    def __init__(self, actor: "ShellActor") -> None:
+    def __init__(self, actor: Actor) -> None:
         self._actor = actor
         self._processes: dict[int, BaseProcess] = {}  # Each holds two pipes until it is forgotten.
         self._exit_codes: dict[int, int] = {}  # Of the dead whom nobody has asked about.
