@@ -1,6 +1,7 @@
 """One Loki that serves the examples, and the real command line against it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,13 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND_TIMEOUT_S = 30.0
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell lets its background jobs ignore Ctrl-C, and with them whatever tests start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from loki.client import LokiClient, LokiClientError
 from loki.errors import ServiceUnavailable
 from loki.testing import LokiServer
-from tests.e2e.census import pids_of
+from tests.e2e.census import PARTS, own_name_of, pids_of
 
 TOOLS = """
 [[tools]]
@@ -23,16 +23,18 @@ script = { inline = "return 1" }
 [[tools]]
 name = "napper"
 return_type = "integer"
-script = { inline = "loki.emit('asleep') loki.sleep(4000) return 1" }
+script = { inline = "loki.emit('asleep') loki.sleep(60000) return 1" }
+limits = { max_execution_time_ms = 90000 }
 
 [[tools]]
 name = "store"
 return_type = "integer"
 script = { inline = "hel:storage_set('k', 1) return hel:storage_get('k')" }
 permissions = { storage = true }
-wait_for_child_ms = 4000
+limits = { max_execution_time_ms = 60000 }
+wait_for_child_ms = 30000
 """
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -57,6 +59,14 @@ def served_again(call: Callable[[], object], excuses: tuple[str, ...]) -> bool:
             if error.code_name not in excuses:
                 raise
     return False
+
+
+def reached(condition: Callable[[], bool]) -> bool:
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > end:
+            return False
+    return True
 
 
 def wait_for(fd: int) -> None:
@@ -91,9 +101,12 @@ def test_s_3_1_3_a_killed_child_is_seen_and_comes_back(
     before = next(c for c in client.get_children_status() if c.name == child)
     kill(before.pid)
     assert client.execute("store").value == 1
-    after = next(c for c in client.get_children_status() if c.name == child)
-    assert after.restarts == 1
-    assert after.pid != before.pid
+
+    def is_back() -> bool:
+        after = next(c for c in client.get_children_status() if c.name == child)
+        return after.restarts == before.restarts + 1 and after.pid not in (0, before.pid)
+
+    assert reached(is_back)
 
 
 @pytest.mark.parametrize("part", ["library", "dispatcher"])
@@ -111,7 +124,7 @@ def test_a_killed_gateway_comes_back_on_its_port(server: LokiServer, client: Lok
 
     def call() -> object:
         with server.client() as fresh:
-            return fresh.execute("one", timeout_s=1.0).value
+            return fresh.execute("one", timeout_s=5.0).value
 
     assert served_again(call, ("UNAVAILABLE", "DEADLINE_EXCEEDED"))
 
@@ -144,17 +157,11 @@ def test_a_taken_port_is_one_clear_line(server: LokiServer) -> None:
 
 def test_every_process_is_there_for_a_reason(server: LokiServer) -> None:
     """Each process costs megabytes: Thespian's logger, which nobody writes to, is none of them."""
-    actors = server.pids() - {server.pid}
-    names = {Path(f"/proc/{pid}/comm").read_text().strip().removeprefix("loki:") for pid in actors}
-    runners = {name for name in names if name.startswith("runner-")}
-    assert names - runners == {
-        "admin",
-        "loki",
-        "hel",
-        "fenrir",
-        "jormungand",
-        "library",
-        "dispatcher",
-        "gateway",
-    }
-    assert len(actors) == len(names)
+
+    def names() -> list[str]:
+        """Without the runners, some of which may still be called as they were forked."""
+        found = map(own_name_of, server.pids() - {server.pid})
+        return sorted(name for name in found if name and not name.startswith("runner-"))
+
+    assert reached(lambda: all(map(own_name_of, server.pids() - {server.pid})))
+    assert names() == sorted(("admin", "loki", *PARTS))

@@ -25,15 +25,19 @@ HEADED = """--- loki:
 ---   { name = "text", type = "string", required = false },
 --- ]
 --- return_type = "string"
---- limits.max_execution_time_ms = 100
+--- limits.max_execution_time_ms = 60000
 --- permissions.gpio = [17]
-if params.n == 9 then while true do end end
 if params.n == 8 then error("eight") end
 if params.n == 7 then return 7 end
 if params.n == 6 then fenrir:gpio_read(17) end
 return math.type(params.n) .. " " .. type(params.text)
 """
-PATIENCE_S = 10.0
+ENDLESS = """--- loki:
+--- return_type = 'void'
+--- limits.max_execution_time_ms = 100
+while true do end
+"""
+PATIENCE_S = 30.0
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -60,10 +64,9 @@ def page() -> Iterator[socket.socket]:
         (("n=10",), "ARGUMENT_INVALID: argument 'n': expected 1 to 9, got 10"),
         (("n=x",), "ARGUMENT_INVALID: argument 'n': expected a whole number, got 'x'"),
         (("m=1",), "ARGUMENT_INVALID: argument 'm': 'adhoc' has no such parameter; it takes n,"),
-        (("n=9",), "TIME_BUDGET: 'adhoc' used up its 100 ms of wall time; [limits] max_exec"),
-        (("n=8",), "SCRIPT_ERROR: headed.lua:10: eight"),
+        (("n=8",), "SCRIPT_ERROR: headed.lua:9: eight"),
         (("n=7",), "RETURN_TYPE_MISMATCH: declared string, got integer 7"),
-        (("n=6",), "SCRIPT_PERMISSION: headed.lua:12: 'adhoc' may not use line 17 'led'; to allow"),
+        (("n=6",), "SCRIPT_PERMISSION: headed.lua:11: 'adhoc' may not use line 17 'led'; to allow"),
     ],
 )
 def test_the_header_of_a_file_holds(
@@ -74,6 +77,14 @@ def test_the_header_of_a_file_holds(
         done = loki("run", "headed.lua", *words, *stream)
         said = (done.stdout + done.stderr).splitlines()
         assert any(line.startswith(first) for line in said[:2]), said
+
+
+@pytest.mark.parametrize("stream", [(), ("--stream",)])
+def test_the_limits_of_a_header_hold(loki: Run, tmp_path: Path, stream: tuple[str, ...]) -> None:
+    (tmp_path / "endless.lua").write_text(ENDLESS)
+    said = loki("run", "endless.lua", *stream).stderr.splitlines()
+    told = "TIME_BUDGET: 'adhoc' used up its 100 ms of wall time; [limits] max_exec"
+    assert any(line.startswith(told) for line in said[:2]), said
 
 
 def test_a_header_with_a_mistake_is_told_with_its_line(loki: Run, tmp_path: Path) -> None:
