@@ -26,11 +26,11 @@ name = "fetch"
 parameters = [{ name = "url", type = "string" }]
 return_type = "string"
 script = { inline = "return jormungandr:http_get(params.url)" }
-limits = { max_execution_time_ms = 20000 }
-wait_for_child_ms = 4000
+limits = { max_execution_time_ms = 90000 }
+wait_for_child_ms = 30000
 permissions = { http = ["http://127.0.0.1:*/"] }
 """
-PATIENCE_S = 8.0  # Before any budget or deadline ends a fetch.
+PATIENCE_S = 30.0  # Before any budget or deadline ends a fetch.
 STREAMING = """
 import sys
 from loki.client import LokiClient

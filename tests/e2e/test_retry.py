@@ -111,7 +111,7 @@ class Victim:
 @pytest.fixture
 def begin(server: LokiServer, client: LokiClient) -> Callable[..., Victim]:
     def start(name: str, *, deaths: int = 1, stream: bool = False) -> Victim:
-        arguments = {"run": f"run {next(NUMBERS)}", "deaths": deaths}
+        arguments: dict[str, str | int] = {"run": f"run {next(NUMBERS)}", "deaths": deaths}
 
         def streamed() -> object:
             with client.stream(name, arguments) as events:

@@ -2,7 +2,9 @@
 
 import os
 import resource
+import select
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 
 from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
+from loki.v1 import device_pb2
 
 TOOLS = """
 [[tools]]
@@ -20,15 +23,17 @@ script = { inline = "return 1" }
 [[tools]]
 name = "napper"
 return_type = "integer"
-script = { inline = "loki.emit('asleep') loki.sleep(4000) return 1" }
+script = { inline = "loki.emit('asleep') loki.sleep(60000) return 1" }
+limits = { max_execution_time_ms = 90000 }
 
 [[tools]]
 name = "hog"
 return_type = "void"
 script = { inline = "local t = {} while true do t[#t + 1] = ('x'):rep(100000) .. #t end" }
-limits = { max_memory_mb = 256, max_execution_time_ms = 20000 }
+limits = { max_memory_mb = 256, max_execution_time_ms = 90000 }
 """
 ROOM_BYTES = 16 * 1024 * 1024
+PATIENCE_S = 30.0
 
 
 @pytest.fixture
@@ -43,11 +48,15 @@ def client(server: LokiServer) -> Iterator[LokiClient]:
         yield connected
 
 
-def runners(server: LokiServer) -> set[int]:
-    def name(pid: int) -> str:
-        return Path(f"/proc/{pid}/comm").read_text()
-
-    return {pid for pid in server.pids() if name(pid).startswith("loki:runner-")}
+def runners(client: LokiClient) -> set[int]:
+    """The warm one and the spare, as soon as both are up."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        found = [each for each in client.get_children_status() if each.name.startswith("runner-")]
+        up = {each.pid for each in found if each.state == device_pb2.CHILD_STATE_UP}
+        if len(up) == len(found) == 2:
+            return up
+        assert time.monotonic() < end_s, found
 
 
 @pytest.mark.parametrize(
@@ -60,24 +69,24 @@ def runners(server: LokiServer) -> set[int]:
     ],
 )
 def test_a_signal_of_the_kernel_is_told_and_another_runner_serves(
-    server: LokiServer, client: LokiClient, sent: signal.Signals, reason: str
+    client: LokiClient, sent: signal.Signals, reason: str
 ) -> None:
-    before = runners(server)
+    pidfds = [os.pidfd_open(pid) for pid in runners(client)]
     with client.stream("napper") as events:
         next(events)
-        for pid in before:
-            os.kill(pid, sent)
+        for pidfd in pidfds:
+            signal.pidfd_send_signal(pidfd, sent)
         with pytest.raises(LokiClientError) as caught:
             list(events)
     assert caught.value.reason == reason
     assert client.execute("one").value == 1
-    assert not runners(server) & before
+    for pidfd in pidfds:
+        assert select.select([pidfd], [], [], PATIENCE_S)[0]
+        os.close(pidfd)
 
 
-def test_memory_that_the_kernel_refuses_is_a_memory_budget(
-    server: LokiServer, client: LokiClient
-) -> None:
-    for pid in runners(server):
+def test_memory_that_the_kernel_refuses_is_a_memory_budget(client: LokiClient) -> None:
+    for pid in runners(client):
         used = next(
             int(line.split()[1]) * 1024
             for line in Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -86,6 +95,6 @@ def test_memory_that_the_kernel_refuses_is_a_memory_budget(
         hard = resource.prlimit(pid, resource.RLIMIT_DATA)[1]
         resource.prlimit(pid, resource.RLIMIT_DATA, (used + ROOM_BYTES, hard))
     with pytest.raises(LokiClientError) as caught:
-        client.execute("hog", timeout_s=30)
+        client.execute("hog", timeout_s=90)
     assert caught.value.reason == "MEMORY_BUDGET"
     assert client.execute("one").value == 1
