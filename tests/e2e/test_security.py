@@ -228,11 +228,10 @@ def test_s_r_1_new_files_are_taken_without_a_restart(device: Device) -> None:
     """A broken certificate is an event, and leaves the old one; a good one is shown."""
     certificate, key = device.tls / "server.crt", device.tls / "server.key"
     with device.client(token="root") as client:
-        events = client.watch_events(("config",))
-        started = iter(events)
-        certificate.write_text("broken")
-        event = next(started)
-        assert str(certificate) in str(event)
+        with client.watch_events(("config",)) as events:
+            events.start()
+            certificate.write_text("broken")
+            assert str(certificate) in str(next(events))
         certificate.unlink()
         key.unlink()
         assert loki("init-tls", str(device.tls)).returncode == 0

@@ -13,7 +13,7 @@ from loki.v1 import device_pb2
 CONFIG = """
 [resource_limits]
 max_memory_mb = 9
-max_execution_time_ms = 4000
+max_execution_time_ms = 40000
 """
 TOOLS = """
 [[tools]]
@@ -115,7 +115,7 @@ def test_s_4_2_3_arguments_replace_defaults(client: LokiClient) -> None:
 
 def test_s_4_3_1_limits_come_from_the_tool_and_then_the_defaults(client: LokiClient) -> None:
     budgets = client.execute("limited").usage.budgets
-    assert (budgets["max_memory_mb"], budgets["max_execution_time_ms"]) == (5, 4000)
+    assert (budgets["max_memory_mb"], budgets["max_execution_time_ms"]) == (5, 40000)
     assert client.execute("add", {"a": 1}).usage.budgets["max_memory_mb"] == 9
 
 
