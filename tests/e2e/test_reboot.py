@@ -5,15 +5,17 @@ import re
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from loki.client import LokiClientError, Result
 from loki.testing import LokiServer
-from tests.e2e.census import zombies
+from tests.e2e.census import pid_of, pids_of, send, zombies
 
 TOOLS = '''
 [[tools]]
@@ -35,7 +37,7 @@ local n = (hel:storage_get('n') or 0) + 1
 hel:storage_set('n', n)
 return n""" }
 '''
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 EXCUSES = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
@@ -45,18 +47,6 @@ def server() -> Iterator[LokiServer]:
     running.start()
     yield running
     running.stop()
-
-
-def pid_of(server: LokiServer, name: str) -> int:
-    (pid,) = (p for p in server.pids() if comm(p) == f"loki:{name}")
-    return pid
-
-
-def comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
 
 
 def gone(pids: frozenset[int], within_s: float) -> bool:
@@ -79,7 +69,7 @@ def served_by_others(server: LokiServer, old: frozenset[int]) -> bool:
     while time.monotonic() < end_s:
         try:
             with server.client() as client:
-                value = client.execute("one", timeout_s=1.0).value
+                value = client.execute("one", timeout_s=5.0).value
         except LokiClientError as error:
             if error.code_name not in EXCUSES:
                 raise
@@ -139,7 +129,9 @@ def test_a_fourth_death_within_a_minute_ends_it_with_70_and_one_line(server: Lok
     before = reboots(server, 3)
     assert len(before) == 3
     assert descriptors < 40
-    assert zombies(server.pid) == set()
+    end_s = time.monotonic() + PATIENCE_S
+    while zombies(server.pid):
+        assert time.monotonic() < end_s
     last = server.pids()
     os.kill(pid_of(server, "loki"), signal.SIGKILL)
     assert server._started().wait(PATIENCE_S) == 70
@@ -155,17 +147,15 @@ def test_a_start_that_fails_counts_as_another_death(server: LokiServer) -> None:
     """Somebody takes the port while nobody listens on it."""
     host, _, port = server.address.rpartition(":")
     old = server.pids()
+    gateway = pid_of(server, "gateway")
+    server._started().send_signal(signal.SIGSTOP)  # It starts the next one after the theft.
     os.kill(pid_of(server, "loki"), signal.SIGKILL)
+    assert gone(frozenset({gateway}), PATIENCE_S)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        end_s = time.monotonic() + PATIENCE_S
-        while True:
-            try:
-                thief.bind((host, int(port)))
-                break
-            except OSError:
-                assert time.monotonic() < end_s
+        thief.bind((host, int(port)))
         thief.listen()
+        server._started().send_signal(signal.SIGCONT)
         assert server._started().wait(PATIENCE_S) == 70
     last = server.log.splitlines()[-1]
     assert f"the start failed: gateway cannot start: grpc_port = {port}" in last
@@ -173,19 +163,24 @@ def test_a_start_that_fails_counts_as_another_death(server: LokiServer) -> None:
     assert gone(old, 0.0)
 
 
-def test_a_root_that_gives_up_says_on_whom_and_all_starts_again(server: LokiServer) -> None:
+def test_a_root_that_gives_up_says_on_whom_and_all_starts_again() -> None:
     """Scripts, data and results depend on the Dispatcher: when it keeps dying, all begins anew."""
-    root = frozenset({pid_of(server, "loki")})
+    with LokiServer(tools=TOOLS, environment={"LOKI_SUPERVISION__PERIOD_S": "60"}) as server:
+        kill_dispatchers(server, frozenset({pid_of(server, "loki")}))
+
+
+def kill_dispatchers(server: LokiServer, root: frozenset[int]) -> None:
+    """Until the root gives up."""
     end_s = time.monotonic() + PATIENCE_S
     killed: set[int] = set()
     while not gone(root, 0.0):
         assert time.monotonic() < end_s, server.log
-        for pid in {p for p in server.pids() - killed if comm(p) == "loki:dispatcher"}:
-            os.kill(pid, signal.SIGKILL)
+        for pid in set(pids_of(server, "dispatcher")) - killed:
+            send(pid, "dispatcher", signal.SIGKILL)
             killed.add(pid)
     assert served_by_others(server, root)
     (line,) = reboots(server, 1)
-    assert "more than 3 restarts within 5 s; the last was for dispatcher" in line
+    assert "more than 3 restarts within 60 s; the last was for dispatcher" in line
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -211,7 +206,8 @@ def test_a_signal_to_every_process_lets_calls_finish(
     with server.client() as client, client.stream("nap") as events:
         next(events)
         for pid in server.pids():
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # The first signal may end it before its own comes.
+                os.kill(pid, number)
         *_, last = events
     assert isinstance(last, Result)
     assert last.execution.value == 1
@@ -228,32 +224,59 @@ def test_with_the_admin_stopped_all_others_are_restarted_as_ever(server: LokiSer
         assert served_by_others(server, frozenset({before})), server.log
 
 
+class Manager(threading.Thread):
+    """Hears all, as systemd does: what waits in a full socket is not told at all."""
+
+    def __init__(self, notify: socket.socket) -> None:
+        super().__init__()
+        self._notify = notify
+        self._lines: list[str] = []
+        self._news = threading.Condition()
+
+    def run(self) -> None:
+        while message := self._notify.recv(4096):
+            with self._news:
+                self._lines.extend(message.decode().split("\n"))
+                self._news.notify_all()
+
+    def hear(self, what: str) -> list[str]:
+        """All that was said up to it; what follows is for the next time."""
+        with self._news:
+            assert self._news.wait_for(lambda: what in self._lines, PATIENCE_S), self._lines
+            end = self._lines.index(what) + 1
+            heard, self._lines = self._lines[:end], self._lines[end:]
+            return heard
+
+
+@contextmanager
+def manager(name: str) -> Iterator[Manager]:
+    """An address that begins with "@" is an abstract one."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
+        hearing = Manager(notify)
+        hearing.start()
+        try:
+            yield hearing
+        finally:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+                end.sendto(b"", notify.getsockname())
+            hearing.join()
+
+
 @pytest.mark.parametrize("abstract", [False, True])
 def test_systemd_hears_of_start_life_reboot_and_stop(tmp_path: Path, abstract: bool) -> None:
     name = f"@loki-{os.getpid()}-{tmp_path.name}" if abstract else str(tmp_path / "notify")
-    heard: list[str] = []
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(name.replace("@", "\0", 1) if abstract else name)
-        notify.settimeout(PATIENCE_S)
-
-        def hear(what: str) -> None:
-            end_s = time.monotonic() + PATIENCE_S
-            while what not in heard:
-                assert time.monotonic() < end_s, heard
-                heard.extend(notify.recv(4096).decode().split("\n"))
-
-        environment = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"}
+    environment = {"NOTIFY_SOCKET": name, "WATCHDOG_USEC": "200000"}
+    with manager(name) as systemd:
         with LokiServer(tools=TOOLS, environment=environment) as server:
-            hear("READY=1")
-            hear("WATCHDOG=1")
-            assert f"STATUS=serving at {server.address}" in heard
-            assert heard.index("READY=1") < heard.index("WATCHDOG=1")
+            assert "WATCHDOG=1" not in systemd.hear("READY=1")
+            systemd.hear(f"STATUS=serving at {server.address}")
+            systemd.hear("WATCHDOG=1")
             os.kill(pid_of(server, "loki"), signal.SIGSTOP)
-            hear(
+            systemd.hear(
                 "STATUS=the root actor did not answer for 1.5 s and was killed; "
                 "starting again, 1 of 3 in 60 s"
             )
-            heard.clear()
-            hear("WATCHDOG=1")
-        hear("STOPPING=1")
-        hear("EXTEND_TIMEOUT_USEC=11500000")
+            systemd.hear("WATCHDOG=1")
+        systemd.hear("STOPPING=1")
+        systemd.hear("EXTEND_TIMEOUT_USEC=11500000")
