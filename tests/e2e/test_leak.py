@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,12 @@ from tests.e2e.census import descriptors, pids_of, stale_sockets
 
 WARM, MANY = 500, 10_000
 MOST_GROWTH = 1.05
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 CONFIG = """
 script_storage_path = "scripts"
 [queue]
 runners = 1
+max_runners = 1  # One and its spare, and no third however busy the device is.
 """
 TOOLS = """
 [[tools]]
@@ -59,9 +61,11 @@ def spare_has_worked(server: LokiServer, client: LokiClient) -> bool:
     """So that it has opened its lanes too, which it does only when it is needed."""
     with ThreadPoolExecutor(2) as callers:
         list(callers.map(lambda _: client.execute("work"), range(2)))
-    return len({descriptors(pid) for pid in pids_of(server, "runner")}) == 1
+    runners = pids_of(server, "runner")
+    return len(runners) == 2 and len({descriptors(pid) for pid in runners}) == 1
 
 
+@pytest.mark.timeout(600)
 def test_s_11_2_1_many_executions_leave_nothing_behind() -> None:
     with LokiServer(config=CONFIG, tools=TOOLS) as server, server.client() as client:
         (server.folder / "scripts").mkdir(exist_ok=True)
@@ -72,16 +76,17 @@ def test_s_11_2_1_many_executions_leave_nothing_behind() -> None:
         memory = total(memory_kb, server)
         execute(client, MANY)
         assert server.pids() == pids
-        assert total(descriptors, server) == open_files
+        assert reached(lambda: total(descriptors, server) <= open_files)
         assert total(memory_kb, server) < memory * MOST_GROWTH
 
 
 def kill(client: LokiClient, pid: int) -> None:
     """And call until the one whom everybody needs is there again."""
-    pidfd = os.pidfd_open(pid)
-    os.kill(pid, signal.SIGKILL)
-    assert select.select([pidfd], [], [], PATIENCE_S)[0]
-    os.close(pidfd)
+    with suppress(ProcessLookupError):  # A runner may go with the dispatcher that was killed.
+        pidfd = os.pidfd_open(pid)
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        assert select.select([pidfd], [], [], PATIENCE_S)[0]
+        os.close(pidfd)
     assert reached(lambda: serves(client))
 
 
