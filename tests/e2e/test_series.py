@@ -5,7 +5,10 @@ import json
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +17,13 @@ import pytest
 import xarray
 import zarr
 
-from loki.client import AsyncLokiClient, LokiClient, LokiClientError, SeriesQuery, Value
+from loki.client import AsyncLokiClient, LokiClient, LokiClientError, SeriesQuery
 from loki.testing import LokiServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 ROWS = 100_000
+PATIENCE_S = 60.0
 TOOLS = """
 [[tools]]
 name = "log"
@@ -43,6 +47,7 @@ script = { path = "bounds.lua" }
 [[tools]]
 name = "grow"
 return_type = "integer"
+parameters = [{ name = "first", type = "integer" }]
 permissions = { series = true }
 limits = { max_execution_time_ms = 60000 }
 script = { path = "grow.lua" }
@@ -59,13 +64,12 @@ return hel:series_info("numbers").rows
 """
 
 GROW = """
-for first = 0, 299999, 5000 do
-  local values, times = {}, {}
-  for i = 1, 5000 do values[i], times[i] = first + i, 1700000000 + first + i end
-  hel:series_append_all("growing", values, times)
-  loki.emit(first)
+local values, times = {}, {}
+for i = 1, 5000 do
+  values[i], times[i] = params.first + i, 1700000000 + params.first + i
 end
-return hel:series_info("growing").rows
+hel:series_append_all("growing", values, times)
+return params.first + 5000
 """
 BRIEF = """
 for _, name in ipairs({ "a", "b", "c" }) do hel:series_append(name, 1) end
@@ -216,20 +220,37 @@ def read_from_outside(group: Path) -> list[float] | None:
     return found
 
 
+def grow(server: LokiServer, steps: threading.Semaphore, enough: threading.Event) -> None:
+    first: object = 0
+    with client(server) as connected:
+        while steps.acquire() and not enough.is_set():
+            assert isinstance(first, int)
+            first = connected.execute("grow", {"first": first}).value
+
+
 def test_zarr_and_xarray_open_it_while_rows_come_and_go(server: LokiServer) -> None:
     """At any moment they see whole chunks, sorted and without a hole."""
     group = server.state_dir / "series" / "grow" / "growing"
-    seen = set()
-    with client(server) as connected, connected.stream("grow") as events:
-        for event in events:
-            if isinstance(event, Value) and (group / "zarr.json").exists():
-                values = read_from_outside(group)
-                if values:
-                    assert (np.diff(values) == 1).all()
-                    assert len(values) % 8192 == 0
-                    seen.add((values[0], len(values)))
-    assert len(seen) > 5, "it was opened once or twice only"
-    assert max(first for first, _ in seen) > 1, "nothing went meanwhile"
+    seen: set[tuple[float, int]] = set()
+    steps, enough = threading.Semaphore(0), threading.Event()
+    end_s = time.monotonic() + PATIENCE_S
+    with ThreadPoolExecutor(1) as pool:
+        growing = pool.submit(grow, server, steps, enough)
+        try:
+            while len(seen) <= 5 or max(first for first, _ in seen) <= 1:
+                assert not growing.done(), growing.result()
+                assert time.monotonic() < end_s, seen
+                steps.release(3)  # Some rows come while we read, and not so many that all go.
+                values: list[float] | None = None if (group / "zarr.json").exists() else []
+                while values is None:
+                    values = read_from_outside(group)
+                assert (np.diff(values) == 1).all()
+                assert len(values) % 8192 == 0
+                seen |= {(values[0], len(values))} if values else set()
+        finally:
+            enough.set()
+            steps.release()
+        growing.result(PATIENCE_S)
 
 
 def test_scripts_people_and_programs_remove_series(server: LokiServer, loki: Run) -> None:
