@@ -19,7 +19,7 @@ from loki.client import LokiClient, LokiClientError
 from loki.testing import LokiServer
 from loki.v1 import script_pb2
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 FILE = """
 [[tools]]
 name = "from_file"
@@ -60,8 +60,13 @@ def gone(pidfd: int) -> None:
 
 
 def pidfd_of(client: LokiClient, name: str) -> int:
-    (pid,) = [child.pid for child in client.get_children_status() if child.name == name]
-    return os.pidfd_open(pid)
+    """Once there is one."""
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        (pid,) = [child.pid for child in client.get_children_status() if child.name == name]
+        if pid:
+            return os.pidfd_open(pid)
+        assert time.monotonic() < end_s
 
 
 def kill(client: LokiClient, name: str) -> None:
@@ -76,6 +81,11 @@ def kill_all(server: LokiServer) -> None:
     for pidfd in pidfds:
         gone(pidfd)
     server.stop()
+
+
+def patient(server: LokiServer) -> LokiClient:
+    """It tries again by itself."""
+    return LokiClient(server.address, patience_s=PATIENCE_S)
 
 
 def patiently(call: Callable[[], object]) -> object:
@@ -202,9 +212,9 @@ def registered_while_hel_dies(server: LokiServer, kills: int) -> tuple[set[str],
 def test_what_is_kept_is_done_though_the_dispatcher_is_away(server: LokiServer) -> None:
     """Else a client that repeats it would hear that it exists, or is gone."""
     with server.client() as client:
-        with LokiClient(server.address) as patient, stopped(client, "dispatcher"):
-            first = patient.register_script(definition(1, "away"))
-            second = patient.register_script(
+        with patient(server) as waiting, stopped(client, "dispatcher"):
+            first = waiting.register_script(definition(1, "away"))
+            second = waiting.register_script(
                 definition(2, "away"), expected_revision=first.revision
             )
         assert patiently(lambda: client.execute("away").value) == 2
@@ -230,7 +240,7 @@ def stopped(client: LokiClient, name: str) -> Iterator[None]:
 
 def test_a_backup_that_is_put_back_brings_its_scripts(server: LokiServer, tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar.gz"
-    with server.client() as client:
+    with patient(server) as client:
         then = client.register_script(definition(1))
         names = [script.name for script in client.list_scripts()]
         with client.create_backup() as backup, archive.open("wb") as file:
