@@ -184,7 +184,7 @@ def test_s_8_3_1_a_run_that_waits_is_woken_by_other_runs(
             others.execute("inbox", {"key": key})
             others.execute("inbox", {"key": "elsewhere"})
         for each in waiting:
-            assert each.result(20)[-1].execution.value == keys
+            assert each.result(60)[-1].execution.value == keys
 
 
 def test_s_8_3_1_waiting_ends_with_the_run(client: LokiClient) -> None:
