@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 PR_SET_CHILD_SUBREAPER = 36  # Source: prctl(2)
-DEATH_TIMEOUT_S = 3.0
+DEATH_TIMEOUT_S = 10.0
 NEEDS = "needs "
 
 Need = Callable[..., None]

@@ -31,7 +31,7 @@ NODE_PROGRAMS = ROOT / "tests/e2e/node/node_modules/.bin"
 DEFAULT_ADDRESS = "127.0.0.1:50070"
 DEFAULT_HTTP = "http://127.0.0.1:50071"
 COMMAND_TIMEOUT_S = 60.0
-STOP_TIMEOUT_S = 2.0  # What Ctrl-C may take.
+STOP_TIMEOUT_S = 30.0
 RECIPE = re.compile(r"^(\w+):.*\n((?:\t.*\n)+)", re.MULTILINE)
 
 

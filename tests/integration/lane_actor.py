@@ -107,7 +107,7 @@ class Server(Role):
             else:
                 answer.set_result(reply)
 
-        self.shell.request(message.peer, Echo(), then, timeout_s=5)
+        self.shell.request(message.peer, Echo(), then, timeout_s=30)
         return answer
 
     def _hang(self, _message: Hang, _context: Context) -> None:

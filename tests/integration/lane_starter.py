@@ -40,8 +40,8 @@ async def live(system: System, ledger: Ledger) -> None:
 
     door = system._door
     assert door is not None
-    child = await door.ask("keeper", Spawn(name="runner-1"), timeout_s=5)
-    children = (await door.ask("loki", DescribeChildren(), timeout_s=5)).children
+    child = await door.ask("keeper", Spawn(name="runner-1"), timeout_s=30)
+    children = (await door.ask("loki", DescribeChildren(), timeout_s=30)).children
     pids = {status.name: status.pid for status in children}
     pids["runner-1"] = child.peer_pid
     print(json.dumps({"pids": pids, "all": ledger.pids}), flush=True)

@@ -20,7 +20,8 @@ from loki.messages.tree import ActorPlan
 from tests.conftest import ended
 
 HERE = Path(__file__).parent
-GONE_WITHIN_S = 2.0
+GONE_WITHIN_S = 10.0
+ANSWER_S = 30.0
 
 
 Roles = dict[str, str]
@@ -33,7 +34,7 @@ def gone(pids: Iterable[int], within_s: float = GONE_WITHIN_S) -> bool:
     return all(ended(pid, max(0.0, end_s - time.monotonic())) for pid in pids)
 
 
-async def soon(true: Callable[[], Coroutine[Any, Any, bool]], within_s: float = 10.0) -> None:
+async def soon(true: Callable[[], Coroutine[Any, Any, bool]], within_s: float = ANSWER_S) -> None:
     end = time.monotonic() + within_s
     while not await true():
         assert time.monotonic() < end, "it never happened"
@@ -50,7 +51,7 @@ class Running:
         self.door: Door = system._door
 
     async def children(self) -> dict[str, ChildStatus]:
-        listed = await self.door.ask("loki", DescribeChildren(), timeout_s=5)
+        listed = await self.door.ask("loki", DescribeChildren(), timeout_s=ANSWER_S)
         return {child.name: child for child in listed.children}
 
     async def pid(self, name: str) -> int:
@@ -58,7 +59,7 @@ class Running:
 
     async def answers(self, name: str) -> bool:
         with contextlib.suppress(LokiError):
-            await self.door.ask(name, Echo(), timeout_s=2)
+            await self.door.ask(name, Echo(), timeout_s=ANSWER_S)
             return True
         return False
 

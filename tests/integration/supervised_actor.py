@@ -59,7 +59,7 @@ class Worker(Role):
             text = reply.message if isinstance(reply, Failure) else "done"
             answer.set_result(Told(text=text))
 
-        self.shell.request(message.supervisor, StopActor(name=message.name), then, timeout_s=5.0)
+        self.shell.request(message.supervisor, StopActor(name=message.name), then, timeout_s=30.0)
         return answer
 
     def _die(self, message: Die, _context: Context) -> None:

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from lane_actor import (
     ListExits,
     Spawn,
 )
-from lane_system import GONE_WITHIN_S, HERE, Running, gone, live, soon
+from lane_system import ANSWER_S, GONE_WITHIN_S, HERE, Running, gone, live, soon
 
 from loki.actors.base.lifeline import process_start
 from loki.actors.start.system import Instance
@@ -33,13 +32,13 @@ def test_a_child_that_dies_is_noticed_and_leaves_no_file(tmp_path: Path) -> None
     async def test(running: Running) -> None:
         names = tuple(f"runner-{n}" for n in range(3))
         for name in names:
-            child = await running.door.ask("keeper", Spawn(name=name), timeout_s=5)
+            child = await running.door.ask("keeper", Spawn(name=name), timeout_s=ANSWER_S)
             assert (running.instance.run_dir / f"{name}.lane").exists()
             os.kill(child.peer_pid, signal.SIGKILL)
 
         async def noticed() -> bool:
-            exits = await running.door.ask("keeper", ListExits(), timeout_s=5)
-            return exits.names == names
+            exits = await running.door.ask("keeper", ListExits(), timeout_s=ANSWER_S)
+            return sorted(exits.names) == sorted(names)
 
         await soon(noticed)
         assert not list(running.instance.run_dir.glob("runner-*"))
@@ -98,17 +97,22 @@ def test_the_pid_of_an_actor_is_told_by_the_kernel_not_by_the_actor(tmp_path: Pa
         ("Refuses", "no such bus"),
         ("Vanishes", "killed"),
         ("IsNotThere", "has no attribute 'IsNotThere'"),
-        ("HangsAtStart", "did not start within 1 s"),
     ],
 )
 def test_a_start_that_fails_says_who_and_why(tmp_path: Path, role: str, why: str) -> None:
     async def never(_running: Running) -> None:
         raise AssertionError("it is not up")
 
-    began_s = time.monotonic()
     with pytest.raises(ServiceUnavailable, match=f"bad cannot start: .*{why}"):
-        live(tmp_path, never, {"echo": "Server", "bad": role}, start_timeout_s=1.0)
-    assert time.monotonic() - began_s < 8
+        live(tmp_path, never, {"echo": "Server", "bad": role})
+
+
+def test_a_start_that_hangs_says_who_and_for_how_long(tmp_path: Path) -> None:
+    async def never(_running: Running) -> None:
+        raise AssertionError("it is not up")
+
+    with pytest.raises(ServiceUnavailable, match=r"bad cannot start: .*did not start within 1 s"):
+        live(tmp_path, never, {"bad": "HangsAtStart"}, start_timeout_s=1.0)
 
 
 # Stops.
@@ -120,7 +124,7 @@ def test_a_child_that_hangs_is_killed_and_the_others_stop_in_order(tmp_path: Pat
         assert running.system._starter is not None
         down = running.system._starter.down
         running.door.send("loki", Stop(grace_s=1.0))
-        await asyncio.wait_for(asyncio.shield(down), 5)
+        await asyncio.wait_for(asyncio.shield(down), ANSWER_S)
         assert down.result().reason == "the root actor ended: shutdown"
 
     live(tmp_path, test)
@@ -201,7 +205,7 @@ def test_nothing_outlives_a_killed_system_and_the_next_one_starts(
         assert starter.process.returncode == 0
     again = Starter(tmp_path)
     again.process.terminate()
-    assert again.process.wait(5) == 0
+    assert again.process.wait(ANSWER_S) == 0
     assert again.last_word() == {"down": "asked to"}
     assert gone(again.all, 0)
     again.close()
@@ -216,7 +220,7 @@ def test_an_actors_children_die_with_it_and_the_others_do_not(starter: Starter) 
 
 def test_a_stopped_starter_leaves_nothing(starter: Starter, tmp_path: Path) -> None:
     starter.process.terminate()
-    assert starter.process.wait(5) == 0
+    assert starter.process.wait(ANSWER_S) == 0
     assert gone(starter.all, 0)
     assert not (tmp_path / "run").exists()
 
@@ -239,5 +243,5 @@ def test_a_start_ends_what_a_killed_starter_left_behind(tmp_path: Path) -> None:
     run_dir.mkdir()
     Ledger(run_dir / "processes.json").add(left.pid)
     instance = Instance(tmp_path)
-    assert left.wait(1) == -signal.SIGKILL
+    assert left.wait(ANSWER_S) == -signal.SIGKILL
     instance.release()

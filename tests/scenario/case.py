@@ -31,9 +31,12 @@ class Case:
 
 
 def tree(names: str, strategy: Strategy = Strategy.ONE_FOR_ONE, **given: Any) -> SupervisorSpec:
-    """Children by their names, with what `given` says: of a child by its name, or of the tree."""
+    """Children by their names, with what `given` says: of a child by its name, or of the tree.
+
+    Restarts are remembered for a minute: on a busy machine two may be seconds apart.
+    """
     children = tuple(ChildSpec(name, **given.pop(name, {})) for name in names.split())
-    return SupervisorSpec(children, strategy, **given)
+    return SupervisorSpec(children, strategy, **{"period_s": 60.0} | given)
 
 
 def begun(spec: SupervisorSpec) -> Step:

@@ -15,6 +15,13 @@ BACK_OFF = [
         tree("a b c", b=SOON),
         ("break b 2; begin", "start:a fail:b fail:b start:c up"),
         ("wait 0.2", "start:b"),
+        real=False,  # Real actors may need longer than 0.2 s to start `c`.
+    ),
+    case(
+        "one that stays away at first delays nobody",
+        tree("a b c", b=LATER),
+        ("break b 2; begin", "start:a fail:b fail:b start:c up"),
+        ("ask reset b", "start:b =agreed"),
     ),
     case(
         "once at once, then after a delay, then after twice that",
@@ -87,26 +94,27 @@ BACK_OFF = [
     ),
 ]
 
-HEART = {"heartbeat_s": 0.1}
+HEART = {"heartbeat_s": 0.3}
+UNWATCHED = {"missed_heartbeats": 0}  # A busy machine may keep it waiting.
 HANGS = [
     case(
         "one that hangs is killed and started again",
-        tree("a b", **HEART),
-        ("hang a; wait 0.4", "start:a"),
+        tree("a b", b=UNWATCHED, **HEART),
+        ("hang a; wait 1.2", "start:a"),
     ),
     case(
         "with all, where all depend on it",
-        tree("a b c", ALL, **HEART),
-        ("hang b; wait 0.4", "stop:c stop:a start:a start:b start:c"),
+        tree("a b c", ALL, a=UNWATCHED, c=UNWATCHED, **HEART),
+        ("hang b; wait 1.2", "stop:c stop:a start:a start:b start:c"),
     ),
     case(
         "hanging counts",
-        tree("a b", intensity=0, **HEART),
-        ("hang a; wait 0.4", f"stop:b {MORE_THAN_0}"),
+        tree("a b", intensity=0, b=UNWATCHED, **HEART),
+        ("hang a; wait 1.2", f"stop:b {MORE_THAN_0}"),
     ),
     case(
         "one that nobody watches may hang, until it has to stop",
-        tree("a b", b={"missed_heartbeats": 0, "shutdown_s": 0.2}, **HEART),
+        tree("a b", a=UNWATCHED, b=UNWATCHED | {"shutdown_s": 0.2}, heartbeat_s=0.1),
         ("hang b; wait 0.6", ""),
         ("stop", ""),
         ("wait 0.2", "stop:a end:shutdown"),

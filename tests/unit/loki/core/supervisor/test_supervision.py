@@ -112,7 +112,8 @@ def test_a_supervisor_that_was_away_itself_blames_nobody() -> None:
 
 
 def test_one_that_does_not_come_up_in_time_is_killed() -> None:
-    world = begun()
+    world = World(tree("a b", period_s=5.0))
+    world.play("begin")
     world.mute("b")
     world.play("kill b")
     assert world.supervisor.child("b").phase is Phase.STARTING
