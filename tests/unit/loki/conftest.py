@@ -21,7 +21,7 @@ from loki.messages.gateway import GatewayConfig, GatewayReport
 from loki.messages.interface import PublishInterfaces, SendInterfaces
 from loki.messages.lifecycle import ChildState, ChildStatus
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 30.0
 
 
 def recalled(*events: Event, log_id: str = "log", **states: ChildState) -> EventsRecalled:

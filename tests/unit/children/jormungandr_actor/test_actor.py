@@ -60,10 +60,10 @@ def served():
             jormungandr = Harness(Jormungandr(SimpleNamespace(), config))
             jormungandr.open("r1", "http://127.0.0.1:*/")
             await scenario(jormungandr)
-            await jormungandr.role.drain(1.0)
+            await jormungandr.role.drain(30.0)
             assert jormungandr.role._tasks == {}
 
-        asyncio.run(asyncio.wait_for(whole(), 30))
+        asyncio.run(asyncio.wait_for(whole(), 60))
 
     return run
 

@@ -138,8 +138,12 @@ async def endless_headers(received, writer):
 def test_s_7_2_1_a_slow_server_is_left_after_the_time_out(serve, script):
     async def scenario():
         async with serve(script) as peer:
-            with pytest.raises(IoError, match=r"did not answer within 0\.2 s|properly") as error:
-                await ask("GET", peer.url, timeout_s=0.2)
+            for timeout_s in (0.2, 2.0, 20.0):  # On a busy machine it may not come that far.
+                said = rf"did not answer within {timeout_s} s|properly"
+                with pytest.raises(IoError, match=said) as error:
+                    await ask("GET", peer.url, timeout_s=timeout_s)
+                if peer.requests:
+                    break
             assert error.value.details["host"] == peer.url[:-1]
             await peer.closed.wait()
 

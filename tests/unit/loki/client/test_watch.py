@@ -22,7 +22,7 @@ from loki.messages.event import Event, EventRecorded, Fact, ScriptChange, Subscr
 from loki.messages.lifecycle import ChildState
 from loki.messages.script import Origin
 from loki.v1 import event_pb2, service_pb2
-from tests.unit.loki.conftest import recalled
+from tests.unit.loki.conftest import TIMEOUT_S, recalled
 
 FACTS: tuple[Fact, ...] = (
     messages.ChildChanged(
@@ -103,7 +103,7 @@ def test_kinds_and_resumption(client: LokiClient) -> None:
 def test_a_watch_ends_with_the_server(client: LokiClient, hosted: Any) -> None:
     with client.watch_events() as watch:
         watch.start()
-        hosted.drain(0).result(timeout=5)
+        hosted.drain(0).result(TIMEOUT_S)
         with pytest.raises(LokiClientError) as caught:
             next(watch)
         assert caught.value.reason == "DRAINING"

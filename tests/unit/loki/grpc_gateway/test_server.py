@@ -135,7 +135,7 @@ class TestDraining:
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
         running = stub.ExecuteScript.future(execute())
         run = shell.wait_for(SubmitRun).run
-        drained = hosted.drain(10)
+        drained = hosted.drain(1000)
         assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
         with pytest.raises(grpc.RpcError) as raised:
             stub.ExecuteScript(execute())
@@ -146,8 +146,8 @@ class TestDraining:
         assert not drained.done()
         value = pack("x" * 500_000)
         hosted.deliver(RunFinished(run=run, script="a", cause=Cause.FINISHED, value=value))
-        assert len(running.result(timeout=5).result.value.string_value) == 500_000
-        drained.result(timeout=2)  # The open Watch does not hold it up.
+        assert len(running.result(TIMEOUT_S).result.value.string_value) == 500_000
+        drained.result(TIMEOUT_S)  # The open Watch does not hold it up.
 
     def test_no_open_watch_holds_it_up(self, hosted, shell, stub, channel) -> None:
         health = health_pb2_grpc.HealthStub(channel)
@@ -184,7 +184,7 @@ class TestDraining:
         running = stub.ExecuteScript.future(execute())
         run = shell.wait_for(SubmitRun).run
         hosted.drain(1000).result(TIMEOUT_S)
-        code, details = status_of(running.exception(timeout=5))
+        code, details = status_of(running.exception(TIMEOUT_S))
         assert code is grpc.StatusCode.UNAVAILABLE
         assert b"DRAINING" in details["ErrorInfo"].value
         assert "RetryInfo" in details
@@ -204,7 +204,7 @@ class TestBinding:
 
     def test_a_restarted_gateway_keeps_its_port(self, shell, host: Callable[..., Any]) -> None:
         first = host(shell)
-        first.drain(0).result(timeout=5)
+        first.drain(0).result(TIMEOUT_S)
         shell.previous = first.gateway.detail
         assert host(shell).address == first.address
 

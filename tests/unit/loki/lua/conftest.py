@@ -20,7 +20,7 @@ from loki.messages.value import ScriptValue
 Answer: TypeAlias = "ScriptValue | LokiError"
 
 CHUNK = "probe.lua"
-TIMEOUT_S = 20.0
+TIMEOUT_S = 60.0
 
 
 def parameter(name: str, type_: LuaType, required: bool = True) -> LuaParameter:

@@ -126,11 +126,11 @@ def test_s_8_2_3_crosses_into_no_other_file_system(resolve: Resolver) -> None:
 
 @pytest.mark.parametrize("resolve", RESOLVERS)
 def test_refusals_leave_no_descriptor_open(resolve: Resolver, root: int) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = set(os.listdir("/proc/self/fd"))
     for path in (b"near/f", b"d/none", b"d/f/x", b"none/x/y"):
         with pytest.raises(OSError, match=r"."):
             resolve(root, path, os.O_RDONLY)
-    assert os.listdir("/proc/self/fd") == before
+    assert set(os.listdir("/proc/self/fd")) <= before
 
 
 def test_without_openat2_the_walk_takes_its_place(monkeypatch: pytest.MonkeyPatch) -> None:

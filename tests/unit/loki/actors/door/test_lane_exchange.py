@@ -228,7 +228,7 @@ def test_reconnecting_leaks_no_descriptor(world: World) -> None:
     before = open_descriptors()
     for _ in range(20):
         meet()
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def in_a_child(action: Callable[[], bool]) -> int:

@@ -53,10 +53,10 @@ def test_nobody_waits_for_who_reads_a_fifo_in_its_place(tmp_path: Path, read: bo
     file.path.parent.mkdir()
     os.mkfifo(file.path)
     reader = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK) if read else None
-    before = len(os.listdir("/proc/self/fd"))
+    before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(OSError, match="not a plain file" if read else "No such device"):
         file.append(LINE)
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before
     if reader is not None:
         os.close(reader)
 
@@ -103,7 +103,7 @@ def size_of(file: LogFile) -> int:
 def write_all(file: LogFile, writer: int, count: int) -> None:
     """Not faster than files are put aside, for else lines would be left out."""
     for number in range(count):
-        end_s = time.monotonic() + 10
+        end_s = time.monotonic() + 60
         while size_of(file) > MANY_BYTES:
             assert time.monotonic() < end_s
             os.sched_yield()

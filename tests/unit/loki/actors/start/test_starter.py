@@ -109,7 +109,7 @@ def test_a_root_that_misses_three_answers_is_killed(root: subprocess.Popen[bytes
     async def test(starter: Starter, shell: FakeShell) -> None:
         for _ in range(3):
             shell.answer(MISSED, after_s=0.5)
-        assert root.wait(5) == -signal.SIGKILL
+        assert root.wait(30) == -signal.SIGKILL
         starter.lost(ROOT, root.pid)
         assert "did not answer for 1.5 s" in starter.down.result().reason
         assert not shell.asked
@@ -165,7 +165,7 @@ def test_an_admin_that_ends_is_down_and_named() -> None:
 
         async def test(starter: Starter, _shell: FakeShell) -> None:
             admin.kill()
-            down = await asyncio.wait_for(starter.down, 5)
+            down = await asyncio.wait_for(starter.down, 30)
             assert down.reason == "the Thespian Admin was killed"
 
         try:

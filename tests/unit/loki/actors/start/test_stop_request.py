@@ -37,7 +37,7 @@ def test_a_signal_wakes_the_loop(stop: StopRequest, number: signal.Signals) -> N
     async def live() -> None:
         with stop.waking() as asked:
             asyncio.get_running_loop().call_later(0, os.kill, os.getpid(), number)
-            await asyncio.wait_for(asked.wait(), 5)
+            await asyncio.wait_for(asked.wait(), 30)
 
     asyncio.run(live())
     assert stop.asked
@@ -56,7 +56,10 @@ def test_a_signal_gets_out_of_a_call_that_hangs(
     os.close(write)
 
 
-def test_what_takes_a_moment_only_is_not_interrupted(stop: StopRequest) -> None:
+def test_what_takes_a_moment_only_is_not_interrupted(
+    stop: StopRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stop_request, "PATIENCE_S", 60.0)
     reached = []
     with stop.interrupting():
         signal.raise_signal(signal.SIGTERM)

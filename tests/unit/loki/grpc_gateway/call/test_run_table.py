@@ -41,7 +41,7 @@ def chunk(sequence: int, run: str = "r") -> OutputWritten:
 
 
 def play(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(asyncio.wait_for(coroutine, 5))
+    return asyncio.run(asyncio.wait_for(coroutine, 30))
 
 
 def test_events_come_in_order_and_the_end_ends(shell, table) -> None:

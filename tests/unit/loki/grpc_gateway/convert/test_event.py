@@ -20,7 +20,7 @@ from loki.messages.event import (
 from loki.messages.lifecycle import ChildState
 from loki.messages.script import Origin
 from loki.v1 import device_pb2, event_pb2, script_pb2, service_pb2
-from tests.unit.loki.conftest import recalled
+from tests.unit.loki.conftest import TIMEOUT_S, recalled
 from tests.unit.loki.grpc_gateway.rpc import status_of
 
 CHILD = ChildChanged(
@@ -148,7 +148,7 @@ def test_a_client_that_does_not_read_costs_little_and_is_told_what_it_lost(
 def test_a_stopping_gateway_ends_the_watches_at_once(hosted: Any, stub: Any) -> None:
     watch = stub.WatchEvents(service_pb2.WatchEventsRequest())
     next(watch)
-    hosted.drain(10).result(timeout=2)  # Far less than the grace: it waits for none of them.
+    hosted.drain(1000).result(TIMEOUT_S)  # Far less than the grace: it waits for none of them.
     with pytest.raises(grpc.RpcError) as raised:
         next(watch)
     code, details = status_of(raised.value)

@@ -44,6 +44,7 @@ from loki.v1 import (
     service_pb2,
     value_pb2,
 )
+from tests.unit.loki.conftest import TIMEOUT_S
 from tests.unit.loki.grpc_gateway.rpc import SCRIPT, execute, failed, status_of, stream
 
 
@@ -299,7 +300,7 @@ class TestExecuting:
         hosted.lose("fenrir")
         hosted.lose("dispatcher")
         with pytest.raises(grpc.RpcError) as raised:
-            call.result(timeout=5)
+            call.result(TIMEOUT_S)
         code, details = status_of(raised.value)
         assert code is grpc.StatusCode.UNAVAILABLE
         assert b"RUNNER_CRASHED" in details["ErrorInfo"].value
