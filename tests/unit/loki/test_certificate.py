@@ -66,7 +66,7 @@ def shake_hands(folder: Folder, name: str, shown: PairFiles, server: PairFiles) 
             connected.recv(1)
     finally:
         ours.close()
-        thread.join(10)
+        thread.join(60)
     return seen[0]
 
 

@@ -145,6 +145,7 @@ def batch(
 
     The seed to go on with, and what was wrong with the one before it, if anything."""
     page = Page()
+    page.begin(first)  # A process may take its time before it begins.
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:

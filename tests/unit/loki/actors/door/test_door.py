@@ -263,7 +263,7 @@ def test_a_body_that_is_no_message_is_answered_and_harms_nobody(
 
 @settings(
     max_examples=200,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     st.lists(

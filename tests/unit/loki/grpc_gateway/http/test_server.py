@@ -21,7 +21,7 @@ from loki.messages.access import TlsFiles
 
 LOG = logging.getLogger("loki.gateway")
 REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
-TIMEOUT_S = 10.0
+TIMEOUT_S = 60.0
 Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
 
 

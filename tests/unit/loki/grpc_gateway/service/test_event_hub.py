@@ -95,7 +95,7 @@ def play(test: Callable[[Scene], Coroutine[Any, Any, None]], *, away: bool = Fal
         scene = Scene()
         scene.root.away = away
         await scene.hub.begin()
-        await asyncio.wait_for(test(scene), 10)
+        await asyncio.wait_for(test(scene), 60)
 
     asyncio.run(live())
 

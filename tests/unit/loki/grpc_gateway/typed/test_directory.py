@@ -194,7 +194,7 @@ class TestDirectory:
         answers: list[int] = []
         done = asyncio.Event()
         shell.answers[SendInterfaces] = library
-        asyncio.run(asyncio.wait_for(ask(), 10))
+        asyncio.run(asyncio.wait_for(ask(), 60))
         assert answers == [1, 2, 3]
 
     def test_it_asks_a_library_that_comes_back_and_keeps_what_it_has(self, shell) -> None:
