@@ -130,6 +130,8 @@ class Stage:
             for happening in what.split(";"):
                 await self.happen(happening.split(), expected)
             await self.follows(what)
+            if "end:" not in expected:
+                await self.up({token.partition(":")[2]: token for token in notes})
         assert (self.notes(), self.answers) == (self.expected_notes, self.expected_answers)
         await self.clear()
 
@@ -239,6 +241,19 @@ class Stage:
             await asyncio.sleep(0.002)
         assert self.notes()[: len(self.expected_notes)] == self.expected_notes, what
         assert self.answers[: len(self.expected_answers)] == self.expected_answers, what
+
+    async def up(self, last_notes: dict[str, str]) -> None:
+        """Until their supervisor knows of those that noted their start: else what comes next meets
+        one that still starts."""
+        names = {name for name, note in last_notes.items() if note.startswith("start:")}
+
+        async def known() -> bool:
+            if not names:
+                return True
+            children = await self.children(self.name)
+            return all(children[name].state is ChildState.UP for name in names)
+
+        await soon(known, WITHIN_S)
 
     async def look_for_the_end(self) -> None:
         if self.expected_answers[-1:] == self.answers[-1:]:
