@@ -122,10 +122,13 @@ def test_what_is_zero_is_left_to_grpc() -> None:
 
 
 def test_more_files_may_be_open_than_before(caplog: pytest.LogCaptureFixture) -> None:
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-    assert make_room(100, logging.getLogger("loki.gateway")) == 100
-    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 600
+    try:
+        assert make_room(100, logging.getLogger("loki.gateway")) == 100
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 600
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
     assert not caplog.records
 
 

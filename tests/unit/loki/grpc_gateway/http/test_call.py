@@ -131,10 +131,13 @@ class TestCalls:
         assert [detail["type"] for detail in answer.json["details"]][-1] == "loki.v1.ScriptError"
 
     def test_a_deadline_ends_the_run(self, shell, client) -> None:
-        answer = client.post(CALL, {}, Connect_Timeout_Ms="50")
-        assert (answer.error, answer.reason) == ((504, "deadline_exceeded"), "CLIENT_DEADLINE")
+        for timeout_ms in (50, 1000, 10_000):  # On a busy machine the body may come too late.
+            answer = client.post(CALL, {}, Connect_Timeout_Ms=str(timeout_ms))
+            assert (answer.error, answer.reason) == ((504, "deadline_exceeded"), "CLIENT_DEADLINE")
+            if shell.sent(SubmitRun):
+                break
         ((_, submit, timeout_s),) = shell.sent(SubmitRun)
-        assert timeout_s <= 0.05
+        assert timeout_s <= timeout_ms / 1000
         assert shell.wait_for(CancelRun).run == submit.run
 
     def test_a_client_that_leaves_ends_its_run(self, hosted, shell, client) -> None:
@@ -146,7 +149,7 @@ class TestCalls:
     def test_draining_lets_calls_end(self, hosted, shell, client) -> None:
         client.connection.request("POST", CALL, b"{}", JSON)
         run = shell.wait_for(SubmitRun).run
-        drained = hosted.drain(10)
+        drained = hosted.drain(1000)
         late = Client(hosted.http).post(CALL, {})
         assert (late.error, late.reason) == ((503, "unavailable"), "DRAINING")
         assert not drained.done()
