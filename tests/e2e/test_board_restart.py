@@ -34,7 +34,7 @@ jormungandr:http_get(params.url)
 {then_}\"\"\" }}
 limits = {{ max_execution_time_ms = 30000 }}
 permissions = {{ gpio = ["*"], http = ["http://127.0.0.1:*/"] }}
-wait_for_child_ms = 8000
+wait_for_child_ms = 20000
 """
 TOOLS = (
     STEER.format(name="careless", then_="return tostring(fenrir:gpio_read('led'))")
@@ -60,10 +60,11 @@ script = { inline = \"\"\"
 return string.format('%s %s %s', fenrir:gpio_read('relay'), fenrir:gpio_read('led'),
                      fenrir:gpio_read('lamp'))\"\"\" }
 permissions = { gpio = ["*"] }
-wait_for_child_ms = 8000
+limits = { max_execution_time_ms = 30000 }
+wait_for_child_ms = 20000
 """
 )
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\ngo"
 
 

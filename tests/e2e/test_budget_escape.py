@@ -64,6 +64,7 @@ loki.all {{
 }
 BUDGETS = {"CPU_BUDGET": (100, 20_000), "TIME_BUDGET": (0, 100)}  # ms of CPU and wall time.
 MOST_OVER_MS = 500  # On a busy machine; a few on others.
+TRIES = 5  # Somebody else may have had the processor for longer.
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +80,14 @@ def test_s_5_3_2_the_end_of_a_budget_is_the_end(
 ) -> None:
     cpu_ms, wall_ms = BUDGETS[reason]
     source = HEADER.format(cpu_ms=cpu_ms, wall_ms=wall_ms) + SCRIPTS[script]
-    failed, events = played(server, source)
-    assert failed.reason == reason
-    assert not [event for event in events if isinstance(event, Value)]
-    assert failed.usage is not None
-    assert failed.usage.overshoot_ms < MOST_OVER_MS
+    over_ms: list[float] = []
+    while not over_ms or over_ms[-1] >= MOST_OVER_MS:
+        assert len(over_ms) < TRIES, over_ms
+        failed, events = played(server, source)
+        assert failed.reason == reason
+        assert not [event for event in events if isinstance(event, Value)]
+        assert failed.usage is not None
+        over_ms.append(failed.usage.overshoot_ms)
 
 
 def test_s_5_3_2_waiting_in_a_handler_ends_too(server: LokiServer) -> None:

@@ -63,7 +63,7 @@ limits = { max_cpu_time_ms = 100 }
 [[tools]]
 name = "sipper"
 return_type = "void"
-script = { inline = "while true do for i = 1, 20000 do end loki.sleep(0) end" }
+script = { inline = "while true do for i = 1, 200000 do end loki.sleep(0) end" }
 limits = { max_cpu_time_ms = 50 }
 
 [[tools]]

@@ -26,7 +26,7 @@ parameters = [{{ name = "it", type = "string" }}]
 return_type = "void"
 script = {{ inline = "{script}" }}
 limits = {{ max_execution_time_ms = 60000 }}
-wait_for_child_ms = 8000
+wait_for_child_ms = 20000
 """
 TOOLS = "".join(
     TOOL.format(name=name, script=script)
@@ -37,13 +37,13 @@ TOOLS = "".join(
         "block": "clumsy:block(params.it)",
     }.items()
 )
-PATIENCE_S = 15.0
+PATIENCE_S = 20.0
 SILENCE_S = 3.0  # Longer than a part may be silent.
 
 
 @contextmanager
 def serving(config: str) -> Iterator[LokiServer]:
-    environment = {"PYTHONPATH": str(Path(__file__).parent)}
+    environment = {"PYTHONPATH": str(Path(__file__).parent), "LOKI_SUPERVISION__INTENSITY": "100"}
     with LokiServer(config=config, tools=TOOLS, environment=environment) as running:
         yield running
 
@@ -76,15 +76,19 @@ def is_up_again(client: LokiClient, before: device_pb2.ChildServiceInfo) -> bool
 
 
 def logged(server: LokiServer, incident: str) -> list[dict[str, Any]]:
+    """What the log holds of it, as soon as there is something: an answer may come before it."""
     words = ("logs", "--json", "--server", server.address, "--incident", incident)
-    done = subprocess.run(
-        [sys.executable, "-m", "loki", *words],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        done = subprocess.run(
+            [sys.executable, "-m", "loki", *words],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        if done.stdout or time.monotonic() > end_s:
+            return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +164,7 @@ def test_a_child_that_blocks_its_mailbox_is_replaced(client: LokiClient, tmp_pat
         client.execute("block", {"it": str(path)})
     assert (caught.value.code_name, caught.value.reason) == ("UNAVAILABLE", "CHILD_DOWN")
     until(lambda: is_up_again(client, before))
-    assert status(client, "clumsy").last_error.startswith("hung: did not answer for 1.")
+    assert status(client, "clumsy").last_error.startswith("hung: did not answer for ")
 
 
 def test_a_child_that_may_be_silent_for_longer_is_let_be(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.e2e
 COUNT = int(os.environ.get("LOKI_CONNECTIONS", "300"))
 SPARE = 600  # Descriptors beside the connections, here and in the gateway.
 TIMEOUT_S = 60.0
+FEW = 10  # Descriptors of others that come or go meanwhile, as of the client before.
 TOOLS = """
 [[tools]]
 name = "echo"
@@ -74,8 +75,8 @@ def test_idle_connections_hold_up_nobody(files: None) -> None:
                 assert client.execute("echo", {"n": 7}).value == 7
             grown = gateway.memory_kb() - memory_before
             print(f"\n{COUNT} idle connections: {grown} KiB, {grown / COUNT:.1f} KiB each")
-            assert gateway.open_files() >= files_before + COUNT
-        while gateway.open_files() > files_before + 10:
+            assert gateway.open_files() >= files_before + COUNT - FEW
+        while gateway.open_files() > files_before + FEW:
             pass  # They are being closed; the test's own time-out ends it.
         with server.client() as client:
             assert client.execute("echo", {"n": 8}).value == 8

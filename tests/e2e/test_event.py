@@ -38,18 +38,19 @@ return_type = "integer"
 script = { inline = "return 1" }
 
 [[tools]]
-name = "sleeper"
+name = "writer"
 return_type = "integer"
-script = { inline = "loki.sleep(450) return 1" }
-limits = { max_execution_time_ms = 500 }
+script = { inline = "print(('x'):rep(900)) return 1" }
+limits = { max_output_kb = 1 }
 
 [[tools]]
 name = "9lives"
 return_type = "integer"
 script = { inline = "return 1" }
 """
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 SEEN_WITHIN_S = 1.0
+TRIES = 3  # Somebody else may have had the processor for longer than that.
 State = health_pb2.HealthCheckResponse
 
 
@@ -122,20 +123,22 @@ def test_s_9_1_3_a_killed_child_shows_everywhere_within_a_second(
         statuses = health_pb2_grpc.HealthStub(channel).Watch(request)
         assert next(statuses).status == State.SERVING
         events, health = Reader(watch), Reader(statuses)
-        killed_s = kill_child(client, "fenrir")
+        after_s: list[float] = []
+        while not after_s or after_s[-1] >= SEEN_WITHIN_S:
+            assert len(after_s) < TRIES, after_s
+            deaths = len(after_s) + 1
+            killed_s = kill_child(client, "fenrir")
+            seen_s, event = events.until(lambda e: e.child == "fenrir" and e.state != "up")
+            ill_s, _ = health.until(lambda h: h.status == State.NOT_SERVING)
+            status = next(c for c in client.get_children_status() if c.name == "fenrir")
+            after_s.append(max(seen_s, ill_s, time.monotonic()) - killed_s)
+            assert (event.restarts, event.reason) == (deaths, "killed")
+            assert (status.restarts, status.last_error) == (deaths, "killed")
 
-        seen_s, event = events.until(lambda e: e.child == "fenrir" and e.state != "up")
-        ill_s, _ = health.until(lambda h: h.status == State.NOT_SERVING)
-        status = next(c for c in client.get_children_status() if c.name == "fenrir")
-        told_s = time.monotonic()
-        assert (event.restarts, event.reason) == (1, "killed")
-        assert (status.restarts, status.last_error) == (1, "killed")
-        assert max(seen_s, ill_s, told_s) - killed_s < SEEN_WITHIN_S
-
-        _, event = events.until(is_up("fenrir", 1))
-        health.until(lambda h: h.status == State.SERVING)
-        status = next(c for c in client.get_children_status() if c.name == "fenrir")
-        assert (status.state, status.pid) == (device_pb2.CHILD_STATE_UP, event.pid)
+            _, event = events.until(is_up("fenrir", deaths))
+            health.until(lambda h: h.status == State.SERVING)
+            status = next(c for c in client.get_children_status() if c.name == "fenrir")
+            assert (status.state, status.pid) == (device_pb2.CHILD_STATE_UP, event.pid)
         statuses.cancel()
     events.join()
     health.join()
@@ -149,17 +152,20 @@ def test_the_whole_is_not_healthy_without_its_dispatcher(
         statuses = stub.Watch(health_pb2.HealthCheckRequest(service=""))
         assert next(statuses).status == State.SERVING
         health = Reader(statuses)
-        killed_s = kill_child(client, "dispatcher")
-        ill_s, _ = health.until(lambda h: h.status == State.NOT_SERVING)
-        assert ill_s - killed_s < SEEN_WITHIN_S
-        health.until(lambda h: h.status == State.SERVING)
+        after_s: list[float] = []
+        while not after_s or after_s[-1] >= SEEN_WITHIN_S:
+            assert len(after_s) < TRIES, after_s
+            killed_s = kill_child(client, "dispatcher")
+            ill_s, _ = health.until(lambda h: h.status == State.NOT_SERVING)
+            after_s.append(ill_s - killed_s)
+            health.until(lambda h: h.status == State.SERVING)
         statuses.cancel()
     health.join()
 
 
 def test_a_watch_goes_on_when_the_gateway_was_away(client: LokiClient) -> None:
-    events = client.follow_events(["child"])
-    reader = Reader(events)
+    reader = Reader(client.follow_events(["child"], include_recent=True))
+    reader.until(is_up("gateway", 0))  # It follows.
     with client.watch_events() as watch:
         watch.start()
         sequence, log_id = watch.sequence, watch.log_id
@@ -172,10 +178,9 @@ def test_a_watch_goes_on_when_the_gateway_was_away(client: LokiClient) -> None:
     with client.watch_events(["child"], after_sequence=sequence, log_id=log_id) as resumed:
         missed = list(resumed.recent())
         assert not resumed.start().incomplete
-    assert [(e.child, e.restarts) for e in missed if isinstance(e, ChildChanged)] == [
-        ("gateway", 1)
-    ] * len(missed)
-    assert missed[-1] == event
+    of_gateway = [e for e in missed if isinstance(e, ChildChanged) and e.child == "gateway"]
+    assert {e.restarts for e in of_gateway} == {1}
+    assert of_gateway[-1] == event
     client.close()
     reader.join()
 
@@ -196,16 +201,15 @@ def next_event(watch: EventWatch, kind: type[SystemEvent]) -> Any:
 
 
 def test_s_5_3_2_a_warning_is_one_event(client: LokiClient) -> None:
-    with client.watch_events(["budget", "script"]) as watch:
+    with client.watch_events(["budget"]) as watch:
         watch.start()
-        execution = client.execute("sleeper")
-        client.register_script(definition("marker"))  # Whatever comes later is not of that run.
-        warned = next(watch)
-        assert isinstance(warned, BudgetWarned)
-        assert (warned.execution_id, warned.script) == (execution.id, "sleeper")
-        assert (warned.limit, warned.allowed) == ("max_execution_time_ms", 500)
-        assert 400 <= warned.used < 500
-        assert isinstance(next(watch), ScriptChanged)
+        for _ in range(2):  # A second one of the first run would come before that of the next.
+            execution = client.execute("writer")
+            warned = next(watch)
+            assert isinstance(warned, BudgetWarned)
+            assert (warned.execution_id, warned.script) == (execution.id, "writer")
+            assert (warned.limit, warned.allowed) == ("max_output_kb", 1)
+            assert 0.8 <= warned.used < 1
 
 
 def definition(name: str, source: str = "return 1") -> script_pb2.ScriptDefinition:
@@ -265,7 +269,8 @@ class Missed(FollowReport):
 
 def test_a_new_root_has_a_new_log_and_says_so(server: LokiServer, client: LokiClient) -> None:
     report = Missed()
-    reader = Reader(client.follow_events(["child"], report=report))
+    reader = Reader(client.follow_events(["child"], include_recent=True, report=report))
+    reader.until(is_up("gateway", 0))  # It follows.
     with client.watch_events() as watch:
         before = watch.log_id
         (hel,) = (c for c in client.get_children_status() if c.name == "hel")
