@@ -32,7 +32,7 @@ from loki.messages.lifecycle import ROOT, STARTER, Boot, Stop
 from loki.messages.tree import SupervisorConfig
 
 START_TIMEOUT_S = 30.0
-KILL_TIMEOUT_S = 1.0
+KILL_TIMEOUT_S = 5.0  # A process that waits for its disk dies only when the disk has answered.
 
 log = logging.getLogger("loki.system")
 
