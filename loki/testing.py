@@ -19,8 +19,8 @@ from loki.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from loki.client import LokiClient
 
-START_TIMEOUT_S = 15.0
-STOP_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 60.0  # On a machine that is busy with other tests.
+STOP_TIMEOUT_S = 30.0
 DEATH_TIMEOUT_S = 2.0  # Nothing of Loki outlives its starter by more.
 
 

@@ -101,11 +101,12 @@ def test_s_8_3_2_after_failed_fsyncs_values_are_read_and_well_again_without_a_re
 def test_s_8_3_2_events_tell_of_the_trouble_and_of_its_end(
     client: LokiClient, disk: FaultyDisk
 ) -> None:
-    disk.fail(Kind.SYNC, errno.EIO, "hel.sqlite")
     with client.watch_events(["child"]) as events:
+        events.start()
+        disk.fail(Kind.SYNC, errno.EIO, "hel.sqlite")
         with pytest.raises(LokiClientError):
             ask(client, "store", "4")
-        told = (event for event in events if isinstance(event, ChildChanged))
+        told = (e for e in events if isinstance(e, ChildChanged) and e.child == "hel")
         degraded = next(told)
         disk.heal()
         well = next(told)

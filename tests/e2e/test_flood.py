@@ -66,7 +66,8 @@ FLOODS = {
 ENDS = {"TIME_BUDGET", "MEMORY_BUDGET", "OUTPUT_BUDGET", "CPU_BUDGET", "SCRIPT_ERROR"}
 LOG_BYTES = 2_000_000
 HELD_KIB = 200_000  # By any process.
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
+TRIES = 5
 
 
 def tool_of(flood: str) -> str:
@@ -123,16 +124,17 @@ def test_s_5_3_1_a_flood_ends_and_others_are_served_meanwhile(
         except LokiClientError as error:
             reasons.append(error.reason)
 
-    drowning = threading.Thread(target=drown)
-    drowning.start()
     served = 0
-    while drowning.is_alive():
-        assert client.execute("one", timeout_s=PATIENCE_S).value == 1
-        served += 1
-    drowning.join()
-    assert served > 0
-    assert reasons, "it did not end by itself"
-    assert reasons[0] in ENDS
+    while not served:  # A flood may end before this thread gets on.
+        assert len(reasons) < TRIES
+        drowning = threading.Thread(target=drown)
+        drowning.start()
+        while drowning.is_alive():
+            assert client.execute("one", timeout_s=PATIENCE_S).value == 1
+            served += 1
+        drowning.join()
+        assert reasons, "it did not end by itself"
+        assert set(reasons) <= ENDS
     assert parts(client) == before
     assert {name: kib for name, pid in before.items() if (kib := held_kib(pid)) > HELD_KIB} == {}
     assert len(server.log) < LOG_BYTES

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from loki.client import LokiClientError
 from loki.testing import LokiServer
 from tests.conftest import Need, ended
+from tests.e2e.census import pid_of
 
 TOOLS = """
 [[tools]]
@@ -25,7 +27,7 @@ return_type = "void"
 script = { inline = "hel:storage_set('k', ('x'):rep(50000))" }
 permissions = { storage = true }
 """
-WITHIN_S = 10.0
+WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def fill(disk: Path) -> None:
 
 def test_a_full_disk_stops_neither_calls_nor_restarts_nor_the_end(small_disk: Path) -> None:
     with LokiServer(tools=TOOLS, state_dir=small_disk / "state") as server:
-        (root,) = [p for p in server.pids() if comm(p) == "loki:loki"]
+        root = pid_of(server, "loki")
         with server.client() as client:
             assert client.execute("one").value == 1
             fill(small_disk)
@@ -63,22 +65,24 @@ def test_a_full_disk_stops_neither_calls_nor_restarts_nor_the_end(small_disk: Pa
             client.execute("store")
         log = server.log
     assert "Traceback" not in log
-    assert log.count("processes.json cannot be written") == 1
+    assert log.count("processes.json cannot be written") in (1, 2)  # By each root at most once.
 
 
 def test_what_scripts_store_is_for_their_user_alone(tmp_path: Path) -> None:
     with LokiServer(tools=TOOLS, state_dir=tmp_path / "state") as server, server.client() as client:
         client.execute("store")
-        modes = {p.name: p.stat().st_mode & 0o077 for p in (tmp_path / "state").rglob("*")}
+        modes = modes_below(tmp_path / "state")
     assert modes["hel.sqlite"] == 0
     assert set(modes.values()) == {0}
 
 
-def comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
+def modes_below(folder: Path) -> dict[str, int]:
+    """What others may do with each; what goes away under the look is let go."""
+    modes: dict[str, int] = {}
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            modes[path.name] = path.stat().st_mode & 0o077
+    return modes
 
 
 def served_again(server: LokiServer) -> bool:

@@ -22,19 +22,20 @@ name = "napper"
 parameters = [{ name = "ms", type = "integer" }]
 return_type = "integer"
 script = { inline = "loki.emit('asleep') loki.sleep(params.ms) return 1" }
+limits = { max_execution_time_ms = 60000 }
 
 [[tools]]
 name = "runaway"
 return_type = "void"
 script = { inline = "print('looping') loki.sleep(1) while true do end" }
-limits = { max_execution_time_ms = 100 }
+limits = { max_execution_time_ms = 800 }
 
 [[tools]]
 name = "large"
 return_type = "string"
 script = { inline = "return ('x'):rep(300 * 1024)" }
 """
-PATIENCE_S = 10.0
+PATIENCE_S = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -139,9 +140,10 @@ def test_a_killed_runner_is_the_cause(client: LokiClient) -> None:
 def test_a_run_that_ends_without_its_gateway_is_found(
     server: LokiServer, client: LokiClient
 ) -> None:
-    with client.stream("napper", {"ms": 300}) as events:
+    gateway = pid_of(server, "gateway")
+    with client.stream("napper", {"ms": 1500}) as events:
         next(events)
-        os.kill(pid_of(server, "gateway"), signal.SIGKILL)
+        os.kill(gateway, signal.SIGKILL)
         with pytest.raises(LokiClientError):
             list(events)
     with server.client() as fresh:

@@ -44,7 +44,7 @@ script = { inline = "return ('x'):rep(100 * 1024)" }
 """
 KILLS = int(os.environ.get("LOKI_HISTORY_KILLS", "3"))
 PATIENCE_S = 15.0
-MAY_BE_LOST_S = 2.0  # A second is what is promised; a busy machine may need another one to write.
+MAY_BE_LOST_S = 3.0  # A second is what is promised; a busy machine may need others to write.
 MANY = {"LOKI_SUPERVISION__INTENSITY": "100"}
 
 
@@ -203,14 +203,19 @@ def test_after_the_death_of_the_dispatcher_alone_too(state_dir: Path) -> None:
 def test_a_hel_that_is_away_holds_up_no_run_and_gets_all_of_them_later(
     state_dir: Path, number: signal.Signals
 ) -> None:
-    """A stopped one is killed by its supervisor after a while."""
+    """A stopped one is killed by its supervisor, once that one is awake."""
     with serving(state_dir) as (server, client):
         before = client.execute("one").id
         until(lambda: on_disk(state_dir, before, "finished"))
         hel = pid_of(server, "hel")
-        os.kill(hel, number)
-        meanwhile = [client.execute("one", timeout_s=2.0).id for _ in range(20)]
-        assert client.get_execution(meanwhile[0]).value == 1  # Memory has it.
+        root = pid_of(server, "loki")
+        os.kill(root, signal.SIGSTOP)  # So that Hel stays away for as long as it takes.
+        try:
+            os.kill(hel, number)
+            meanwhile = [client.execute("one", timeout_s=PATIENCE_S).id for _ in range(20)]
+            assert client.get_execution(meanwhile[0]).value == 1  # Memory has it.
+        finally:
+            os.kill(root, signal.SIGCONT)
         until(lambda: hel not in server.pids())
         until(lambda: all(on_disk(state_dir, run, "finished") for run in meanwhile))
         assert listed(client) == [*reversed(meanwhile), before]
@@ -259,6 +264,7 @@ def test_nothing_older_than_its_lag_is_lost_however_often_all_is_killed(state_di
         with LokiServer(tools=TOOLS, state_dir=state_dir) as server:
             caller = Caller(server)
             caller.start()
+            until(lambda caller=caller: bool(caller.acknowledged))
             threading.Event().wait(MAY_BE_LOST_S + chance.uniform(0.2, 2.0))
             pidfds = [os.pidfd_open(pid) for pid in server.pids()]
             killed_s = time.monotonic()
