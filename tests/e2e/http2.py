@@ -63,7 +63,7 @@ def call(path: str, message: bytes, stream: int = 1, flag: int = 0, **changes: s
     return frame(HEADERS, END_HEADERS, stream, headers(path, **changes)) + b"".join(frames)
 
 
-def said(address: str, data: bytes, until: bytes = b"", timeout_s: float = 20.0) -> bytes:
+def said(address: str, data: bytes, until: bytes = b"", timeout_s: float = 60.0) -> bytes:
     """What a server answers to those bytes, up to its end or to what comes with `until`."""
     host, port = address.split(":")
     answer = b""

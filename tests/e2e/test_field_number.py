@@ -17,7 +17,7 @@ from loki.v1_name import camel_case
 
 pytestmark = pytest.mark.e2e
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 HAD = 70_000  # Numbers of one service: more than a message carries, and than are given now.
 NAME = "much_renamed_".ljust(60, "x")
 SERVICE = camel_case(NAME)
@@ -66,7 +66,7 @@ def typed(server: LokiServer, service: str, number: int) -> bytes:
     """Call it with the field of that number, which is below 16, set to 7."""
     with grpc.insecure_channel(server.address) as channel:
         call = channel.unary_unary(f"/loki.tools.v1.{service}Service/Call")
-        answer: bytes = call(bytes((number << 3, 7)), timeout=20)
+        answer: bytes = call(bytes((number << 3, 7)), timeout=PATIENCE_S)
         return answer
 
 
