@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ from thespian.actors import ActorAddress
 from loki.actors.base.shell import ParentRole, ShellActor
 from loki.actors.base.transport import Packet
 from loki.actors.door.role import Answer, Context, Handler, Role, Shell
+from loki.actors.door.run_directory import RunDirectory
 from loki.messages.envelope import Done, Failure, Message, Request
-from loki.messages.lifecycle import Boot, Ready
+from loki.messages.lifecycle import ROOT, Boot, Ready
 
 
 class Seen(Message):
@@ -45,6 +47,10 @@ class Spawn(Request[Seen]):
 
 class Hang(Message):
     """Never read anything again."""
+
+
+class DieOnASilentLane(Message):
+    """End as one that was killed when it had opened a lane, and had not said whose it is."""
 
 
 class Flood(Request[Done]):
@@ -96,7 +102,18 @@ class Server(Role):
         self.traffic = ThespianTraffic()
 
     def handlers(self) -> Mapping[type[Message], Handler]:
-        return {Echo: seen, AskFor: self._ask, Hang: self._hang, CountThespian: self._count}
+        return {
+            Echo: seen,
+            AskFor: self._ask,
+            Hang: self._hang,
+            DieOnASilentLane: self._die,
+            CountThespian: self._count,
+        }
+
+    def _die(self, _message: DieOnASilentLane, _context: Context) -> None:
+        run_dir = Path(msgspec.msgpack.decode(self.config, type=str))
+        with RunDirectory(run_dir).reach(ROOT):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def _ask(self, message: AskFor, _context: Context) -> Answer:
         answer: Future[Message] = Future()

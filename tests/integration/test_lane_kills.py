@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from lane_actor import (
+    DieOnASilentLane,
     Hang,
     ListExits,
     Spawn,
@@ -19,6 +21,7 @@ from lane_actor import (
 from lane_system import ANSWER_S, GONE_WITHIN_S, HERE, Running, gone, live, soon
 
 from loki.actors.base.lifeline import process_start
+from loki.actors.door.peer import parent_of
 from loki.actors.start.system import Instance
 from loki.errors import ConfigurationError, ServiceUnavailable
 from loki.messages.lifecycle import ChildState, Stop
@@ -84,6 +87,28 @@ def test_the_pid_of_an_actor_is_told_by_the_kernel_not_by_the_actor(tmp_path: Pa
 
         await soon(restarted)
         assert (await running.children())["echo"].last_error == "killed"
+
+    live(tmp_path, test)
+
+
+def test_a_child_that_dies_before_a_lane_says_whose_it_is_comes_back(tmp_path: Path) -> None:
+    """Its supervisor hears of that lane and of the death at once, and waits for the lane's end."""
+
+    async def test(running: Running) -> None:
+        pid = await running.pid("echo")
+        root, echo = parent_of(pid), os.pidfd_open(pid)
+        os.kill(root, signal.SIGSTOP)
+        running.door.send("echo", DieOnASilentLane())
+        assert await asyncio.to_thread(select.select, [echo], [], [], ANSWER_S)
+        os.close(echo)
+        os.kill(root, signal.SIGCONT)
+
+        async def restarted() -> bool:
+            child = (await running.children())["echo"]
+            return child.state is ChildState.UP and child.restarts == 1
+
+        await soon(restarted)
+        assert await running.answers("echo")
 
     live(tmp_path, test)
 

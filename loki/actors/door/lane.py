@@ -78,10 +78,6 @@ class Lane:
     def descriptor(self) -> int:
         return self._fd
 
-    def may_be_to(self, peer: Peer) -> bool:
-        """Whether this is a lane to that process, or one that has not said so yet."""
-        return self.peer.pid == peer.pid and self.peer.name in ("", peer.name)
-
     def send(self, message: bytes) -> bool:
         """Whether it is on its way. If not, the peer is gone and has not got it: EOF follows.
 
@@ -235,6 +231,7 @@ class Exchange:
         self.directory = RunDirectory(run_dir)
         self._lanes: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
+        self._doubted: dict[int, dict[str, Peer]] = {}  # By pid and name.
         self._waiting: dict[str, Waiting] = {}
         self._listener = self.directory.listen(name)
         _open_exchanges.add(self)
@@ -278,6 +275,8 @@ class Exchange:
         if current is None or current.peer.pid != lane.peer.pid:
             self._by_name[name] = lane
         self._send_waiting(name)
+        if lane.peer.pid in self._doubted:
+            self._doubt(lane.peer)
 
     def _send_waiting(self, name: str) -> None:
         waiting = self._waiting.pop(name, None)
@@ -294,8 +293,21 @@ class Exchange:
         self._lanes.discard(lane)
         if self._by_name.get(lane.peer.name) is lane:
             del self._by_name[lane.peer.name]
-        if lane.peer.name and not any(other.may_be_to(lane.peer) for other in self._lanes):
-            self._lost(lane.peer)
+        self._doubt(lane.peer)
+
+    def _doubt(self, peer: Peer) -> None:
+        """Lost is whom no lane can be to any more; one that has not said its name may be to any.
+
+        A process that never said its name is lost without one, for somebody may wait for its end.
+        """
+        doubted = self._doubted.pop(peer.pid, {}) | {peer.name: peer}
+        there = {lane.peer.name for lane in self._lanes if lane.peer.pid == peer.pid}
+        if "" in there:
+            self._doubted[peer.pid] = doubted
+            return
+        lost = [each for name, each in doubted.items() if name and name not in there]
+        for each in lost or ([] if there else [peer]):
+            self._lost(each)
 
     def post(self, peer: str, message: bytes) -> Lane | None:
         """Send, or let the message wait for a peer that is away: then None.

@@ -139,6 +139,58 @@ def test_the_end_is_told_once_though_a_second_lane_has_not_said_hello_yet(world:
     assert len(a.lost) == 1
 
 
+def test_the_end_of_a_process_that_never_said_its_name_is_told(world: World) -> None:
+    a = world.post("a")
+    silent = world.stranger("a")
+    world.driver.until(lambda: a.exchange.hears(os.getpid()))
+    silent.close()
+    world.driver.until(lambda: bool(a.lost))
+    assert [(peer.name, peer.pid) for peer in a.lost] == [("", os.getpid())]
+    assert not a.exchange.hears(os.getpid())
+
+
+@pytest.mark.parametrize("names", [["b"], ["b", "c"]])
+def test_the_end_is_told_though_the_last_lane_never_said_its_name(
+    world: World, names: list[str]
+) -> None:
+    a = world.post("a")
+    named = [world.stranger("a", hello(name)) for name in names]
+    world.driver.until(lambda: a.exchange._by_name.keys() == set(names))
+    silent = world.stranger("a")
+    world.driver.until(lambda: len(a.exchange._lanes) == len(names) + 1)
+    for each in named:
+        each.close()
+    world.driver.until(lambda: len(a.exchange._lanes) == 1)
+    assert a.lost == []
+    silent.close()
+    world.driver.until(lambda: bool(a.lost))
+    world.driver.turns(5)
+    assert [peer.name for peer in a.lost] == names
+
+
+def test_a_lane_without_a_name_ends_nothing_while_another_is_there(world: World) -> None:
+    a = world.post("a")
+    world.stranger("a", hello("b"))
+    silent = world.stranger("a")
+    world.driver.until(lambda: len(a.exchange._lanes) == 2 and len(a.exchange._by_name) == 1)
+    silent.close()
+    world.driver.until(lambda: len(a.exchange._lanes) == 1)
+    world.driver.turns(5)
+    assert a.lost == []
+
+
+def test_a_lane_that_says_another_name_leaves_no_doubt(world: World) -> None:
+    a = world.post("a")
+    first = world.stranger("a", hello("b"))
+    second = world.stranger("a")
+    world.driver.until(lambda: len(a.exchange._lanes) == 2 and len(a.exchange._by_name) == 1)
+    first.close()
+    world.driver.until(lambda: len(a.exchange._lanes) == 1)
+    second.send(hello("c"))
+    world.driver.until(lambda: bool(a.lost))
+    assert [peer.name for peer in a.lost] == ["b"]
+
+
 def test_what_the_peer_sent_last_is_read_before_its_end(world: World) -> None:
     listener = world.listener("b")
     a = world.post("a")
