@@ -17,7 +17,7 @@ from loki.actors.dispatcher.admission import Admissions
 from loki.actors.dispatcher.calls import Calls
 from loki.actors.dispatcher.chronicle import Chronicle
 from loki.actors.dispatcher.crew import Crew
-from loki.actors.dispatcher.run import Run, death_of, has_begun, is_news, obituary, opened
+from loki.actors.dispatcher.run import Run, death_of, has_begun, last_warning, obituary, opened
 from loki.actors.door.announcer import Announcer
 from loki.actors.door.promise import when_read
 from loki.actors.door.role import Context, Handler, Shell
@@ -300,7 +300,7 @@ class Dispatcher(ParentRole):
 
     def _budget_warned(self, message: BudgetWarned, context: Context) -> None:
         run = self._runs.get(message.run)
-        if run is not None and run.runner_pid == context.peer_pid and is_news(run, message.limit):
+        if run is not None and run.runner_pid == context.peer_pid and run.is_news(message.limit):
             self._announcer.warn(message, run.name)
 
     def _close(self, run: Run) -> None:
@@ -375,8 +375,7 @@ class Dispatcher(ParentRole):
         if self._runs.get(run.submitted.run) is not run:
             return  # Its last word was read after its end.
         killed_by = self.family.killed_by(run.runner_pid)
-        unexplained = record.cause is None and run.killed_for is None
-        if unexplained and killed_by is None and looks:
+        if record.cause is None and run.killed_for is None and killed_by is None and looks:
             self.shell.later(DEATH_LOOK_S, lambda: self._judge(run, record, died_s, looks - 1))
             return
         end = obituary(run, record, died_s, killed_by or 0)
@@ -384,6 +383,8 @@ class Dispatcher(ParentRole):
             self._try_again(run, died_s)
         else:
             del self._runs[run.submitted.run]
+            if warned := last_warning(run, end):
+                self._announcer.warn(warned, run.name)
             self._chronicle.tell(run.gateway, end)
 
     def _try_again(self, run: Run, died_s: float) -> None:

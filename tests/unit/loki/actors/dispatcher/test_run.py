@@ -6,7 +6,7 @@ from signal import SIGALRM, SIGKILL, SIGPROF, SIGSEGV, SIGXCPU
 import pytest
 from msgspec.structs import replace
 
-from loki.actors.dispatcher.run import Run, death_of, has_begun, obituary
+from loki.actors.dispatcher.run import Run, death_of, has_begun, last_warning, obituary
 from loki.actors.runner.flight_recorder import Record, RunPhase
 from loki.core.run.execution import CAUSE_OF_CODE, Admission
 from loki.core.runner.pool import Death
@@ -18,9 +18,9 @@ from loki.messages.script import Limits, Script
 ID = "a" * 32
 
 
-def run_of(killed_for: Failure | None = None) -> Run:
+def run_of(killed_for: Failure | None = None, limits: Limits | None = None) -> Run:
     script = Script(name="x", source="", chunk="x")
-    admission = Admission(script, {}, Limits())
+    admission = Admission(script, {}, limits or Limits())
     submitted = SubmitRun(run=ID, principal="local")
     run = Run(submitted, admission, "gateway", None, budget_s=1.0, started_s=10.0)
     run.killed_for = killed_for
@@ -60,6 +60,47 @@ def test_the_cause_of_death(
     assert finished.usage.cpu_ms == 3.5
     assert finished.usage.overshoot_ms == pytest.approx(max(0.0, died_at_s - 11.0) * 1000)
     assert finished.usage.peak_memory_bytes == 4096
+
+
+CPU, TIME = "max_cpu_time_ms", "max_execution_time_ms"
+LIMITED = Limits(max_cpu_time_ms=50, max_execution_time_ms=1000)
+
+
+@pytest.mark.parametrize(
+    ("limits", "record", "died_at_s", "killed_by", "cpu_ms", "told"),
+    [
+        (LIMITED, page(), 10.2, SIGPROF, 50, (CPU, 50, 50)),
+        (LIMITED, page(), 11.02, SIGALRM, 3.5, (TIME, 1020, 1000)),
+        (LIMITED, page(cause=Cause.CPU), 10.2, 0, 50, (CPU, 50, 50)),
+        (LIMITED, page(), 10.2, SIGSEGV, 3.5, None),
+        (Limits(), page(), 10.2, SIGPROF, 3.5, None),
+    ],
+)
+def test_s_5_3_2_the_limit_that_ended_a_run_is_told_though_its_runner_could_not(
+    limits: Limits,
+    record: Record,
+    died_at_s: float,
+    killed_by: int,
+    cpu_ms: float,
+    told: tuple[str, float, float] | None,
+) -> None:
+    run = run_of(limits=limits)
+    end = obituary(run, record, died_at_s, killed_by)
+    assert end.usage.cpu_ms == cpu_ms
+    assert end.usage.warnings == (told[:1] if told else ())
+    warned = last_warning(run, end)
+    found = None if warned is None else (warned.limit, round(warned.used), warned.allowed)
+    assert found == told
+    assert last_warning(run, end) is None
+
+
+def test_s_5_3_2_a_limit_that_was_told_is_not_told_again() -> None:
+    run = run_of(limits=LIMITED)
+    assert run.is_news("max_memory_mb")
+    assert run.is_news(CPU)
+    end = obituary(run, page(), 10.2, SIGPROF)
+    assert end.usage.warnings == ("max_memory_mb", CPU)
+    assert last_warning(run, end) is None
 
 
 @pytest.mark.parametrize(
