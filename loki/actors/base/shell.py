@@ -24,7 +24,7 @@ from loki.actors.base.process import give_back_memory, name_process
 from loki.actors.base.selector import LOOP
 from loki.actors.base.transport import Packet
 from loki.actors.door.door import Door
-from loki.actors.door.lane import Poller
+from loki.actors.door.poller import Poller
 from loki.actors.door.role import Context, Handler, Role
 from loki.core.supervisor.state import is_normal
 from loki.errors import LokiError

@@ -23,9 +23,10 @@ from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, Union
 import msgspec
 
 from loki.actors.door.frame import FrameError
-from loki.actors.door.lane import Exchange, Lane, PeerAway, Poller
+from loki.actors.door.lane import Exchange, Lane, PeerAway
 from loki.actors.door.payload import aged, envelopes, failure_or_raw, reply_opener, tag_of
 from loki.actors.door.peer import Peer
+from loki.actors.door.poller import Poller
 from loki.actors.door.request import RETRY_AFTER_S, UNREADABLE, Requests
 from loki.actors.door.role import Answer, Context, Handler, Role
 from loki.actors.door.work import Work

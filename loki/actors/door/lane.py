@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 from loki.actors.door.frame import (
     FRAME_BYTES,
@@ -28,7 +27,7 @@ from loki.actors.door.frame import (
     split,
 )
 from loki.actors.door.peer import Peer, is_kin, peer_credentials
-from loki.actors.door.role import Timer
+from loki.actors.door.poller import Poller
 from loki.actors.door.run_directory import RunDirectory
 from loki.clock import Clock
 from loki.errors import ErrorCode, ResourceLimitExceeded
@@ -39,17 +38,6 @@ RECONNECT_LONGEST_S = 0.05
 RECONNECT_WINDOW_S = 1.0
 AGE_BYTES = 8  # By which a message may grow when what is left of its budget is written anew.
 LANES_PER_PROCESS = 8  # Of three that it may need: each side connects once, and asks once.
-
-
-class Poller(Protocol):
-    """Who watches descriptors and timers; an asyncio loop is one as it is."""
-
-    def add_reader(self, fd: int, callback: Callable[[], Any], /) -> Any: ...
-    def remove_reader(self, fd: int, /) -> Any: ...
-    def add_writer(self, fd: int, callback: Callable[[], Any], /) -> Any: ...
-    def remove_writer(self, fd: int, /) -> Any: ...
-    def call_later(self, delay: float, callback: Callable[[], Any], /) -> Timer: ...
-    def call_soon_threadsafe(self, callback: Callable[[], Any], /) -> Any: ...
 
 
 class Lane:

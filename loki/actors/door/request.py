@@ -6,7 +6,8 @@ from typing import Any
 
 import msgspec
 
-from loki.actors.door.lane import Lane, Poller
+from loki.actors.door.lane import Lane
+from loki.actors.door.poller import Poller
 from loki.actors.door.role import Timer
 from loki.errors import ErrorCode
 from loki.messages.envelope import Envelope, Failure

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any
 
-from loki.actors.door.lane import Poller
+from loki.actors.door.poller import Poller
 from loki.actors.door.role import Timer
 
 

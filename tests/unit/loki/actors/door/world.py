@@ -9,8 +9,9 @@ from typing import Protocol
 
 from loki.actors.base.selector import LOOP, LaneSelector
 from loki.actors.door.frame import FRAME_BYTES
-from loki.actors.door.lane import Exchange, Lane, Poller
+from loki.actors.door.lane import Exchange, Lane
 from loki.actors.door.peer import Peer
+from loki.actors.door.poller import Poller
 from loki.clock import FakeClock
 from loki.errors import ResourceLimitExceeded
 
