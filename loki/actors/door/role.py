@@ -133,6 +133,7 @@ class Role:
         """The last lane to `peer` closed: it died, or is about to.
 
         A `pid` of 0: it could not be reached for a second, and what waited for it was dropped.
+        A `peer` of "": that process never said who it is.
         """
 
     def started(self) -> None:
